@@ -1,0 +1,58 @@
+// The admin port: probes, metrics and the revocation API. It is a server of its own, so that none of it can be reached
+// through the port that clients use.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type Answer, problem, send } from './answer.ts'
+import { type Check, livez, readyz } from './probes.ts'
+
+const MAXIMUM_HEADER_BYTES = 16 * 1024
+
+export interface AdminParts {
+  readonly checks: () => readonly Check[]
+  readonly metrics: (accept: string | undefined) => Promise<{ readonly contentType: string; readonly body: string }>
+  /** Answers requests below /revocations and /oauth, or nothing where it has no such path. */
+  readonly api: (request: IncomingMessage, url: URL) => Promise<Answer | undefined>
+  readonly onError: (error: unknown) => void
+}
+
+/** Makes the server; the caller listens and closes. */
+export function createAdminServer(parts: AdminParts): Server {
+  const server = createServer({ maxHeaderSize: MAXIMUM_HEADER_BYTES, requestTimeout: 30_000 }, (request, response) => {
+    void answerRequest(request, response, parts)
+  })
+  server.on('clientError', (_error, socket) => socket.destroy())
+  return server
+}
+
+async function answerRequest(request: IncomingMessage, response: ServerResponse, parts: AdminParts): Promise<void> {
+  const isHead = request.method === 'HEAD'
+  try {
+    const answer = await route(request, parts)
+    // An unread body would be taken for the next request or keep the connection busy.
+    if (!request.complete) response.shouldKeepAlive = false
+    send(response, answer, isHead)
+  } catch (error) {
+    parts.onError(error)
+    if (!response.headersSent) send(response, problem(500, 'Internal error', 'See the log of this pod'), isHead)
+    else response.destroy()
+  }
+}
+
+async function route(request: IncomingMessage, parts: AdminParts): Promise<Answer> {
+  const url = URL.parse(request.url ?? '', 'http://admin')
+  if (url === null) return problem(400, 'Bad request', 'The request target is not a path')
+  switch (url.pathname) {
+    case '/livez':
+      return whenReading(request, livez)
+    case '/readyz':
+      return whenReading(request, () => readyz(parts.checks()))
+    case '/metrics':
+      return whenReading(request, async () => ({ status: 200, ...(await parts.metrics(request.headers.accept)) }))
+    default:
+      return (await parts.api(request, url)) ?? problem(404, 'Not found', 'Here are /livez, /readyz and /metrics')
+  }
+}
+
+async function whenReading(request: IncomingMessage, answer: () => Answer | Promise<Answer>): Promise<Answer> {
+  if (request.method === 'GET' || request.method === 'HEAD') return answer()
+  return problem(405, 'Method not allowed', 'Use GET', { allow: 'GET, HEAD' })
+}

@@ -1,0 +1,68 @@
+// The vocabulary of a decision: what is asked (RequestView), what has been proven (VerifiedToken) and what is answered
+// (Permit or Refusal). VerifiedToken and Permit are evidence: branded types that one module each can make, so that
+// "forward without permission" has no spelling. test/architecture.test.ts holds who may make them.
+import type { Refusal } from './refusal.ts'
+
+declare const verified: unique symbol
+declare const permitted: unique symbol
+
+/** A request as the gate sees it: bytes as they came, nothing decoded, nothing joined. */
+export interface RequestView {
+  readonly method: string
+  /** The path of the request target, without the query, byte for byte as it is forwarded. */
+  readonly path: string
+  /** What follows the first `?`, without it; empty where there is none. */
+  readonly query: string
+  /** Names (lower case) and values in turn, in the order of arrival. */
+  readonly headers: readonly string[]
+}
+
+/** The claims of a token: a JSON object, its registered members checked for their type (RFC 7519 section 4.1). */
+export interface Claims {
+  readonly iss: string
+  readonly exp: number
+  readonly iat?: number
+  readonly nbf?: number
+  readonly sub?: string
+  readonly jti?: string
+  readonly sid?: string
+  readonly aud?: string | readonly string[]
+  readonly [claim: string]: unknown
+}
+
+/** A token whose signature and claims were verified. Made by token/verify.ts alone; its time is judged per request. */
+export interface VerifiedToken {
+  readonly [verified]: true
+  readonly claims: Claims
+  /** The configured issuer that vouches for it. */
+  readonly issuer: string
+  readonly algorithm: string
+  readonly type: string | undefined
+  readonly keyId: string | undefined
+  /** What a `token` rule names: the jti, or `sha256:` and the digest of `header.payload` where it has none. */
+  readonly id: string
+  /** Unix seconds from which it must be refused, the issuer's clock tolerance included. */
+  readonly refusedFromSeconds: number
+  /** Unix seconds before which it must be refused, the issuer's clock tolerance included; 0 where it has no nbf. */
+  readonly refusedBeforeSeconds: number
+  readonly scopes: ReadonlySet<string>
+}
+
+/** Where a token was found: needed to strip it, and to give its successor back the same way. */
+export type TokenSource = { readonly header: string } | { readonly cookie: string } | { readonly query: string }
+
+/** A "yes". Made by gate.ts alone. */
+export interface Permit {
+  readonly [permitted]: true
+  /** `public`: the route needs no token · `shadow`: would have been refused, but shadow mode forwards it. */
+  readonly decision: 'permit' | 'public' | 'shadow'
+  readonly token: VerifiedToken | undefined
+  readonly source: TokenSource | undefined
+  /** In shadow mode: what would have been answered. */
+  readonly wouldRefuse: Refusal | undefined
+}
+
+export type Decision = Permit | Refusal
+
+/** The one decision function: at once where everything needed is at hand, as a promise where it has to be fetched. */
+export type Decide = (view: RequestView) => Decision | Promise<Decision>

@@ -1,0 +1,28 @@
+// What is known when a request has been answered: the input of one metric update and one access-log line.
+import type { Permit } from './decision.ts'
+import type { Reason, Refusal } from './refusal.ts'
+
+/** Why a response to the app's side failed, as the `reason` label of upstream_errors_total. */
+export type UpstreamErrorReason = 'refused' | 'connect_timeout' | 'response_timeout' | 'reset' | 'protocol'
+
+/** How a request ended. Holds no token and no header value. */
+export interface Outcome {
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  /** The decision, or nothing where the message never reached the gate's questions. */
+  readonly decision: Permit | Refusal
+  /** A trouble after the decision: the app's, or a bug of ours. */
+  readonly fault: Reason | undefined
+  /** Why the app's side failed, where it did. */
+  readonly upstreamError: UpstreamErrorReason | undefined
+  /** True where the client went away before the response was complete. */
+  readonly clientAborted: boolean
+  readonly durationMs: number
+  /** What the decision took; what was added before the request went out; what the app took to its first byte. */
+  readonly decideMs: number
+  readonly forwardMs: number | undefined
+  readonly upstreamMs: number | undefined
+  readonly upstreamStatus: number | undefined
+  readonly peer: string
+}

@@ -1,0 +1,110 @@
+// The closed table of every reason for which a request is refused: the one place that knows the status, the challenge
+// and the public sentence of a reason. The same string is the metric label, the problem type, the log field and the
+// word that `sidegate explain` prints. A reason outside this table does not compile.
+
+/** RFC 6750 section 3.1: what the `WWW-Authenticate` challenge says. `bare` is the challenge without an error. */
+export type Challenge = 'bare' | 'invalid_token' | 'insufficient_scope'
+
+interface RefusalSpec {
+  readonly status: number
+  readonly challenge?: Challenge
+  /** What the client may read. Never a value from the request, the token or the settings. */
+  readonly sentence: string
+}
+
+export const refusals = {
+  message_invalid: { status: 400, sentence: 'The request is not a message that can be read in only one way' },
+  path_ambiguous: { status: 400, sentence: 'The path can be read in more than one way' },
+  token_multiple: { status: 400, sentence: 'The request carries more than one token' },
+  token_too_large: { status: 400, sentence: 'The token is larger than this server accepts' },
+  headers_too_large: { status: 431, sentence: 'The request has too many or too large headers' },
+
+  token_missing: { status: 401, challenge: 'bare', sentence: 'The request carries no token' },
+  token_malformed: { status: 401, challenge: 'invalid_token', sentence: 'The token is not a well-formed JWT' },
+  algorithm_not_allowed: {
+    status: 401,
+    challenge: 'invalid_token',
+    sentence: 'The token is signed with an algorithm that is not allowed',
+  },
+  issuer_unknown: { status: 401, challenge: 'invalid_token', sentence: 'The issuer of the token is not trusted here' },
+  key_unknown: {
+    status: 401,
+    challenge: 'invalid_token',
+    sentence: 'The token is signed with a key that is not known',
+  },
+  signature_invalid: { status: 401, challenge: 'invalid_token', sentence: 'The signature of the token does not match' },
+  token_expired: { status: 401, challenge: 'invalid_token', sentence: 'The token has expired' },
+  token_not_yet_valid: { status: 401, challenge: 'invalid_token', sentence: 'The token is not valid yet' },
+  lifetime_too_long: { status: 401, challenge: 'invalid_token', sentence: 'The token is valid for too long a time' },
+  audience_mismatch: { status: 401, challenge: 'invalid_token', sentence: 'The token is meant for another audience' },
+  type_mismatch: { status: 401, challenge: 'invalid_token', sentence: 'The token is of another type' },
+  claim_missing: { status: 401, challenge: 'invalid_token', sentence: 'The token lacks a required claim' },
+  token_revoked: { status: 401, challenge: 'invalid_token', sentence: 'The token has been revoked' },
+
+  scope_insufficient: {
+    status: 403,
+    challenge: 'insufficient_scope',
+    sentence: 'The token lacks a scope that this path requires',
+  },
+  claim_mismatch: {
+    status: 403,
+    challenge: 'insufficient_scope',
+    sentence: 'The token lacks a claim value that this path requires',
+  },
+
+  upstream_unreachable: { status: 502, sentence: 'The application cannot be reached' },
+  upstream_failed: { status: 502, sentence: 'The application broke off or answered with something that is not HTTP' },
+  keys_unavailable: { status: 503, sentence: 'The keys that verify this token are not available at the moment' },
+  revocation_stale: { status: 503, sentence: 'The revocation list is not up to date at the moment' },
+  overloaded: { status: 503, sentence: 'The server has more to do than it can' },
+  draining: { status: 503, sentence: 'The server is shutting down' },
+  upstream_timeout: { status: 504, sentence: 'The application did not answer in time' },
+
+  internal: { status: 500, sentence: 'Something went wrong in the gate; nothing was forwarded' },
+} as const satisfies Record<string, RefusalSpec>
+
+/** Every reason for which a request can be refused. */
+export type Reason = keyof typeof refusals
+
+export const reasons = Object.keys(refusals) as readonly Reason[]
+
+/** The row of the table, with the optional members that `as const` hides. */
+export function refusalSpec(reason: Reason): RefusalSpec {
+  return refusals[reason]
+}
+
+/**
+ * A "no", as a value: never thrown.
+ *
+ * `detail` is for the operator only (the log, `explain`); it never holds a token, a signature or a secret and never
+ * reaches the client. `status` narrows the table's status where HTTP has a more exact one for the same reason
+ * (405, 408, 413 and 417 are all `message_invalid`).
+ */
+export interface Refusal {
+  readonly decision: 'refuse'
+  readonly reason: Reason
+  readonly detail?: string
+  /** The configured issuer, once it is known: a closed set, safe as a metric label. */
+  readonly issuer?: string
+  /** What a `token` rule would name, once the token is verified: for the log, never for a metric. */
+  readonly tokenId?: string
+  readonly status?: 405 | 408 | 413 | 417
+}
+
+/** Makes a refusal. Answers the same shape whatever is given, so that call sites stay monomorphic. */
+export function refuse(reason: Reason, more: Omit<Refusal, 'decision' | 'reason'> = {}): Refusal {
+  return { decision: 'refuse', reason, ...more }
+}
+
+/** The HTTP status that a refusal answers with. */
+export function statusOf(refusal: Refusal): number {
+  return refusal.status ?? refusals[refusal.reason].status
+}
+
+/**
+ * Tells a refusal from the answer that it stands in for. For values of our own making only: never for parsed claims,
+ * whose members an attacker names.
+ */
+export function isRefusal<T extends object>(value: T | Refusal): value is Refusal {
+  return 'decision' in value && value.decision === 'refuse'
+}

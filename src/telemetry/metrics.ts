@@ -1,0 +1,94 @@
+// Every metric, once: name, type, labels, help. The only door to prom-client. Labels come from closed sets, so that no
+// client can grow the number of series: never a subject, jti, path, key id or raw issuer.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+const OVERHEAD_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25]
+const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const VERIFY_SECONDS = [0.000005, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.1]
+const REMAINING_SECONDS = [1, 5, 15, 30, 60, 120, 300, 900, 3600, 14_400, 86_400]
+const PROPAGATION_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Makes the metrics in a registry of their own: the global one would mix two gates in one process. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter({ name: `sidegate_${name}`, help, labelNames, registers })
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge({ name: `sidegate_${name}`, help, labelNames, registers })
+  const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: readonly L[] = []) =>
+    new Histogram({ name: `sidegate_${name}`, help, buckets, labelNames, registers })
+
+  collectDefaultMetrics({ register: registry })
+
+  return {
+    registry,
+
+    requests: counter('requests_total', 'Requests answered', ['method', 'code', 'decision']),
+    requestsInFlight: gauge('requests_in_flight', 'Requests being served'),
+    requestDuration: histogram('request_duration_seconds', 'What the client waited', REQUEST_SECONDS, ['decision']),
+    overhead: histogram('overhead_seconds', 'What Sidegate itself added', OVERHEAD_SECONDS, ['phase']),
+    upstreamResponse: histogram('upstream_response_seconds', 'Time to the first byte of the app', REQUEST_SECONDS, [
+      'code_class',
+    ]),
+    upstreamErrors: counter('upstream_errors_total', 'Failures on the side of the app', ['reason']),
+    clientAborts: counter('client_aborts_total', 'Clients that left first'),
+
+    decisions: counter('decisions_total', 'Decisions, one per request', ['decision', 'reason', 'issuer']),
+    shadowRefusals: counter('shadow_refusals_total', 'What shadow mode let through', ['reason', 'issuer']),
+    degradedDecisions: counter('degraded_decisions_total', 'Decisions without a fresh list or fresh keys', [
+      'dependency',
+      'policy',
+    ]),
+    verifyDuration: histogram('verify_duration_seconds', 'Signature and claims', VERIFY_SECONDS, [
+      'algorithm',
+      'remembered',
+    ]),
+    tokenMemoryEntries: gauge('token_memory_entries', 'Remembered verifications'),
+    tokenMemoryEvictions: counter('token_memory_evictions_total', 'Remembered verifications that had to leave'),
+    tokenRemaining: histogram('token_remaining_seconds', 'Life left at the decision', REMAINING_SECONDS, ['issuer']),
+
+    revocationLastHeard: gauge(
+      'revocation_last_heard_timestamp_seconds',
+      'When the local copy of the list was last known to be current',
+    ),
+    revocationSynced: gauge('revocation_synced', '1 when the list is read in full and followed'),
+    revocationRules: gauge('revocation_rules', 'Rules that the local copy holds', ['kind']),
+    revocationMemory: gauge('revocation_memory_bytes', 'Memory of the local copy'),
+    revocationPropagation: histogram(
+      'revocation_propagation_seconds',
+      'From the time of a rule in Redis to its enforcement here',
+      PROPAGATION_SECONDS,
+    ),
+    revocationReads: counter('revocation_reads_total', 'Runs of the feed', ['type', 'result']),
+    revocationHealed: counter('revocation_healed_rules_total', 'Rules written back to a log that had lost them'),
+
+    redisUp: gauge('redis_up', '1 while Redis answers'),
+    redisReconnects: counter('redis_reconnects_total', 'New connections after the first'),
+    redisErrors: counter('redis_errors_total', 'Errors of Redis and of the connection to it', ['kind']),
+    redisEvictionUnsafe: gauge('redis_eviction_unsafe', '1 when Redis may evict rules'),
+
+    guardedConnections: gauge('guarded_connections', 'Open streams and tunnels that end with their token', ['type']),
+    guardedConnectionsEnded: counter('guarded_connections_ended_total', 'Streams and tunnels that were ended', [
+      'reason',
+    ]),
+
+    jwksLastSuccess: gauge('jwks_last_success_timestamp_seconds', 'When the keys were last fetched', ['issuer']),
+    jwksKeys: gauge('jwks_keys', 'Keys that can be used', ['issuer']),
+    jwksFetches: counter('jwks_fetches_total', 'Fetches of key sets', ['issuer', 'result']),
+    jwksUnknownKeyIds: counter('jwks_unknown_kid_total', 'Tokens with a key id that no key has', ['issuer', 'action']),
+
+    refresh: counter('refresh_total', 'Successors', ['issuer', 'result']),
+
+    configLastReloadSuccessful: gauge('config_last_reload_successful', '1 when the last reload was taken over'),
+    configLastReloadSuccess: gauge(
+      'config_last_reload_success_timestamp_seconds',
+      'When settings were last taken over',
+    ),
+    configReloads: counter('config_reloads_total', 'Reloads of settings and key files', ['result']),
+    enforcementInfo: gauge('enforcement_info', 'How decisions are enforced', ['mode', 'when_stale']),
+    buildInfo: gauge('build_info', 'What is running', ['version', 'node_version']),
+  }
+}

@@ -1,0 +1,91 @@
+// From what happened to what is counted: the series that exist from the start, and one update per request.
+import type { Clock } from '../model/clock.ts'
+import type { Outcome, UpstreamErrorReason } from '../model/outcome.ts'
+import { isRefusal, type Reason, reasons } from '../model/refusal.ts'
+import type { Metrics } from './metrics.ts'
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+const UPSTREAM_ERRORS: readonly UpstreamErrorReason[] = [
+  'refused',
+  'connect_timeout',
+  'response_timeout',
+  'reset',
+  'protocol',
+]
+/** Exact status codes are worth a series each; a fleet of odd ones is not. */
+const MAXIMUM_REQUEST_SERIES = 120
+/** The label of what is not known, such as the issuer of a request without a token. */
+const NONE = 'none'
+
+/** Reasons that are found before the issuer is known, or that no token has a part in. */
+const WITHOUT_ISSUER: ReadonlySet<Reason> = new Set<Reason>([
+  ...(['message_invalid', 'path_ambiguous', 'token_multiple', 'token_too_large', 'headers_too_large'] as const),
+  ...(['token_missing', 'issuer_unknown', 'overloaded', 'draining', 'internal'] as const),
+  ...(['upstream_unreachable', 'upstream_failed', 'upstream_timeout'] as const),
+])
+
+/** Makes every series that can be known beforehand, with 0: a rate over a series that appears later is wrong. */
+export function declareSeries(metrics: Metrics, issuers: readonly string[]): void {
+  for (const reason of reasons) {
+    const decision = isFault(reason) ? 'error' : 'refuse'
+    metrics.decisions.inc({ decision, reason, issuer: NONE }, 0)
+    for (const issuer of WITHOUT_ISSUER.has(reason) ? [] : issuers)
+      metrics.decisions.inc({ decision, reason, issuer }, 0)
+  }
+  metrics.decisions.inc({ decision: 'public', reason: NONE, issuer: NONE }, 0)
+  for (const issuer of issuers) metrics.decisions.inc({ decision: 'permit', reason: NONE, issuer }, 0)
+  for (const reason of UPSTREAM_ERRORS) metrics.upstreamErrors.inc({ reason }, 0)
+  for (const policy of ['allow', 'deny']) metrics.degradedDecisions.inc({ dependency: 'revocation', policy }, 0)
+}
+
+/** Makes the function that counts one answered request. */
+export function createRequestObserver(metrics: Metrics, clock: Clock): (outcome: Outcome) => void {
+  const seen = new Set<string>()
+
+  function requestLabels(outcome: Outcome, decision: string): { method: string; code: string; decision: string } {
+    const method = METHODS.has(outcome.method) ? outcome.method : 'other'
+    const code = String(outcome.status)
+    const series = `${method} ${code} ${decision}`
+    if (seen.has(series)) return { method, code, decision }
+    if (seen.size >= MAXIMUM_REQUEST_SERIES) return { method: 'other', code: `${code[0]}xx`, decision }
+    seen.add(series)
+    return { method, code, decision }
+  }
+
+  function countUpstream(outcome: Outcome): void {
+    if (outcome.forwardMs !== undefined) metrics.overhead.observe(forwardPhase, outcome.forwardMs / 1000)
+    if (outcome.upstreamError !== undefined) metrics.upstreamErrors.inc({ reason: outcome.upstreamError })
+    if (outcome.upstreamMs === undefined || outcome.upstreamStatus === undefined) return
+    const codeClass = `${Math.floor(outcome.upstreamStatus / 100)}xx`
+    metrics.upstreamResponse.observe({ code_class: codeClass }, outcome.upstreamMs / 1000)
+  }
+
+  return (outcome) => {
+    const { decision: made, fault } = outcome
+    const refusal = isRefusal(made) ? made : made.wouldRefuse
+    const token = isRefusal(made) ? undefined : made.token
+    const decision = fault !== undefined ? 'error' : isRefusal(made) ? 'refuse' : made.decision
+    const issuer = refusal?.issuer ?? token?.issuer ?? NONE
+    const reason = fault ?? refusal?.reason ?? NONE
+
+    metrics.requests.inc(requestLabels(outcome, decision))
+    // A fault of ours or of the app has no issuer label: its series stay few.
+    metrics.decisions.inc({ decision, reason, issuer: fault === undefined ? issuer : NONE })
+    metrics.requestDuration.observe({ decision }, outcome.durationMs / 1000)
+    metrics.overhead.observe(decidePhase, outcome.decideMs / 1000)
+    if (outcome.clientAborted) metrics.clientAborts.inc()
+    if (decision === 'shadow') metrics.shadowRefusals.inc({ reason, issuer })
+    if (token !== undefined) {
+      const startedSeconds = (clock() - outcome.durationMs) / 1000
+      metrics.tokenRemaining.observe({ issuer: token.issuer }, token.claims.exp - startedSeconds)
+    }
+    countUpstream(outcome)
+  }
+}
+
+const decidePhase = { phase: 'decide' }
+const forwardPhase = { phase: 'forward' }
+
+function isFault(reason: Reason): boolean {
+  return reason === 'internal' || reason.startsWith('upstream_')
+}

@@ -1,0 +1,76 @@
+// How a key set comes over the network: https or loopback, one bounded answer, no redirects. A redirect could point
+// the gate at anything inside the cluster, and an endless body would fill its memory.
+
+const MAXIMUM_BYTES = 1024 * 1024
+const TIMEOUT_MS = 5_000
+
+export type Fetch = typeof globalThis.fetch
+
+/** Answers a function that fetches the key set at this address. It throws with the reason, for the operator. */
+export function fetchFrom(url: string, fetch: Fetch): () => Promise<string> {
+  return () => fetchText(url, fetch)
+}
+
+/**
+ * Answers a function that finds the key set by OpenID Connect Discovery 1.0 section 4: the document below the issuer
+ * must name that very issuer, and an https issuer may not send us to an http key set.
+ */
+export function fetchByDiscovery(issuer: string, fetch: Fetch): () => Promise<string> {
+  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+  return async () => {
+    const document = parseDocument(await fetchText(url, fetch), url)
+    if (document.issuer !== issuer)
+      throw new Error(`Cannot use ${JSON.stringify(url)}: its "issuer" is not ${JSON.stringify(issuer)}`)
+    const keySetUrl = document.jwks_uri
+    if (typeof keySetUrl !== 'string' || !URL.canParse(keySetUrl))
+      throw new Error(`Cannot use ${JSON.stringify(url)}: its "jwks_uri" is not a URL`)
+    if (new URL(url).protocol === 'https:' && new URL(keySetUrl).protocol !== 'https:')
+      throw new Error(`Cannot use ${JSON.stringify(url)}: its "jwks_uri" is not https`)
+    return fetchText(keySetUrl, fetch)
+  }
+}
+
+async function fetchText(url: string, fetch: Fetch): Promise<string> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  let response: Response
+  try {
+    response = await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } })
+  } catch (error) {
+    throw new Error(`Cannot load keys from ${JSON.stringify(url)}: ${causeOf(error)}`)
+  }
+  if (response.status !== 200) {
+    await response.body?.cancel()
+    throw new Error(`Cannot load keys from ${JSON.stringify(url)}: status is ${response.status}`)
+  }
+  try {
+    return await readBounded(response)
+  } catch (error) {
+    throw new Error(`Cannot load keys from ${JSON.stringify(url)}: ${causeOf(error)}`)
+  }
+}
+
+async function readBounded(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > MAXIMUM_BYTES) throw new Error(`the answer is larger than ${MAXIMUM_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseDocument(text: string, url: string): Record<string, unknown> {
+  try {
+    const document: unknown = JSON.parse(text)
+    if (typeof document === 'object' && document !== null) return document as Record<string, unknown>
+  } catch {}
+  throw new Error(`Cannot use ${JSON.stringify(url)}: it is not a JSON object`)
+}
+
+/** What really went wrong: fetch hides it behind "fetch failed". */
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
+  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message
+}

@@ -1,0 +1,186 @@
+// Which keys may verify a signature, and with which algorithms? A key that is too weak, meant for something else or
+// not understood is left out and named, so that one bad key does not take the good ones with it. The algorithm comes
+// from the kind of the key, never from the token's header alone (RFC 8725 section 3.1).
+import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
+import { hasRocaFingerprint } from './roca.ts'
+
+const MINIMUM_RSA_BITS = 2048
+const MAXIMUM_RSA_BITS = 8192
+const MINIMUM_RSA_EXPONENT = 65_537n
+const MAXIMUM_KEYS = 100
+
+const CURVE_ALGORITHM: Readonly<Record<string, string>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+}
+const RSA_ALGORITHMS: readonly string[] = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
+const SECRET_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 }
+
+/** A key that may verify signatures made with one of its algorithms. */
+export interface VerificationKey {
+  readonly keyId: string | undefined
+  readonly algorithms: readonly string[]
+  readonly key: KeyObject
+  /** True for a key that came without a key id by its nature (PEM, secret): it serves tokens with any `kid`. */
+  readonly servesAnyKeyId: boolean
+}
+
+export interface RejectedKey {
+  readonly keyId: string | undefined
+  readonly why: string
+}
+
+export interface KeySet {
+  readonly keys: readonly VerificationKey[]
+  readonly rejected: readonly RejectedKey[]
+}
+
+/** Says what is wrong with key material, for the operator. Holds no key material. */
+export class KeyError extends Error {
+  override name = 'KeyError' as const
+}
+
+/**
+ * Reads a JWK Set (RFC 7517 section 5). Unusable keys are listed as rejected (RFC 7517 section 5 asks to ignore them);
+ * a document that is no JWK Set at all throws `KeyError`. An empty set is answered as such: the caller decides.
+ */
+export function readKeySet(text: string): KeySet {
+  const documents = jwksOf(text)
+  const keys: VerificationKey[] = []
+  const rejected: RejectedKey[] = []
+  for (const jwk of documents) {
+    const keyId = typeof jwk.kid === 'string' ? jwk.kid : undefined
+    const key = readJwk(jwk, keyId)
+    if (typeof key === 'string') rejected.push({ keyId, why: key })
+    else keys.push(key)
+  }
+  const isAmbiguous = (key: VerificationKey) => keys.some((other) => other !== key && couldBeMistaken(key, other))
+  for (const key of keys.filter(isAmbiguous)) rejected.push({ keyId: key.keyId, why: 'another key has the same "kid"' })
+  return { keys: keys.filter((key) => !isAmbiguous(key)), rejected }
+}
+
+/** Reads a public key or certificate in PEM. Throws `KeyError` for a private key: a verifier has no need of one. */
+export function readPublicKeyPem(text: string): KeySet {
+  if (text.includes('PRIVATE KEY')) throw new KeyError('it holds a private key; give the public key alone')
+  let key: KeyObject
+  try {
+    key = createPublicKey(text)
+  } catch {
+    throw new KeyError('it is not a public key or certificate in PEM')
+  }
+  const algorithms = algorithmsOf(key)
+  if (typeof algorithms === 'string') throw new KeyError(algorithms)
+  return { keys: [{ keyId: undefined, algorithms, key, servesAnyKeyId: true }], rejected: [] }
+}
+
+/**
+ * Reads a shared secret for the given HS* algorithms. One line end at its end is not part of it. Throws `KeyError`
+ * where it is shorter than the hash (RFC 7518 section 3.2), or is really a public key: then anybody could sign.
+ */
+export function readSecret(bytes: Buffer, algorithms: readonly string[]): KeySet {
+  const secret = withoutLineEnd(bytes)
+  for (const algorithm of algorithms) {
+    const minimum = SECRET_BYTES[algorithm]
+    if (minimum !== undefined && secret.length < minimum)
+      throw new KeyError(`it has ${secret.length} bytes; ${algorithm} needs at least ${minimum}`)
+  }
+  if (isPublicKey(secret.toString('latin1'))) throw new KeyError('it is a public key, which anybody may know')
+  return { keys: [{ keyId: undefined, algorithms, key: createSecretKey(secret), servesAnyKeyId: true }], rejected: [] }
+}
+
+/** The keys of a set that may verify a signature of this algorithm and `kid`; at most four are worth a try. */
+export function candidates(set: KeySet, algorithm: string, keyId: string | undefined): readonly VerificationKey[] {
+  const fitting = set.keys.filter(
+    (key) => key.algorithms.includes(algorithm) && (key.servesAnyKeyId || keyId === undefined || key.keyId === keyId),
+  )
+  return fitting.length > 4 ? fitting.slice(0, 4) : fitting
+}
+
+/** The JWS algorithms that a public key can verify, or what is wrong with it. */
+export function algorithmsOf(key: KeyObject): readonly string[] | string {
+  const details = key.asymmetricKeyDetails
+  switch (key.asymmetricKeyType) {
+    case 'rsa': {
+      const bits = details?.modulusLength ?? 0
+      if (bits < MINIMUM_RSA_BITS) return `its RSA modulus has ${bits} bits, less than ${MINIMUM_RSA_BITS}`
+      if (bits > MAXIMUM_RSA_BITS) return `its RSA modulus has ${bits} bits, more than ${MAXIMUM_RSA_BITS}`
+      const exponent = details?.publicExponent ?? 0n
+      if (exponent < MINIMUM_RSA_EXPONENT || exponent % 2n === 0n) return 'its RSA exponent is unsafe'
+      if (hasRocaFingerprint(key)) return 'its RSA modulus is of a kind that can be factored (CVE-2017-15361)'
+      return RSA_ALGORITHMS
+    }
+    case 'ec': {
+      const algorithm = CURVE_ALGORITHM[details?.namedCurve ?? '']
+      return algorithm === undefined ? `its curve ${details?.namedCurve} is not supported` : [algorithm]
+    }
+    case 'ed25519':
+      return ['EdDSA']
+    default:
+      return `a key of type ${key.asymmetricKeyType} cannot verify signatures here`
+  }
+}
+
+/** The bytes of a secret file without the one line end that editors and `kubectl create secret` leave there. */
+export function withoutLineEnd(bytes: Buffer): Buffer {
+  let end = bytes.length
+  if (bytes[end - 1] === 0x0a) end--
+  if (bytes[end - 1] === 0x0d) end--
+  return bytes.subarray(0, end)
+}
+
+function jwksOf(text: string): readonly Readonly<Record<string, unknown>>[] {
+  let document: unknown
+  try {
+    document = JSON.parse(text)
+  } catch {
+    throw new KeyError('it is not JSON')
+  }
+  const keys = isRecord(document) ? document.keys : undefined
+  if (!Array.isArray(keys)) throw new KeyError('it is not a JWK Set: it has no list "keys"')
+  if (keys.length > MAXIMUM_KEYS) throw new KeyError(`it holds ${keys.length} keys, more than ${MAXIMUM_KEYS}`)
+  return keys.map((key) => (isRecord(key) ? key : {}))
+}
+
+function readJwk(jwk: Readonly<Record<string, unknown>>, keyId: string | undefined): VerificationKey | string {
+  if (jwk.kty === 'oct') return 'a symmetric key does not belong into a published key set'
+  if (jwk.use !== undefined && jwk.use !== 'sig') return 'its "use" is not "sig"'
+  const operations = jwk.key_ops
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
+    return 'its "key_ops" has no "verify"'
+  const { kty, n, e, crv, x, y } = jwk
+  let key: KeyObject
+  try {
+    // The public members alone: a set that leaks private ones must not make us hold them.
+    const members = Object.fromEntries(
+      Object.entries({ kty, n, e, crv, x, y }).filter(([, given]) => given !== undefined),
+    )
+    key = createPublicKey({ key: members, format: 'jwk' })
+  } catch {
+    return 'it is not a valid public key'
+  }
+  const possible = algorithmsOf(key)
+  if (typeof possible === 'string') return possible
+  const named = jwk.alg
+  if (named === undefined) return { keyId, algorithms: possible, key, servesAnyKeyId: false }
+  if (typeof named !== 'string' || !possible.includes(named)) return 'its "alg" does not fit its type'
+  return { keyId, algorithms: [named], key, servesAnyKeyId: false }
+}
+
+function couldBeMistaken(one: VerificationKey, other: VerificationKey): boolean {
+  if (one.keyId === undefined || one.keyId !== other.keyId) return false
+  return one.algorithms.some((algorithm) => other.algorithms.includes(algorithm))
+}
+
+function isPublicKey(text: string): boolean {
+  try {
+    createPublicKey(text.trim())
+    return true
+  } catch {
+    return /"kty"\s*:\s*"(RSA|EC|OKP)"/.test(text)
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,64 @@
+// Where do an issuer's keys come from? One interface for keys that are at hand (files) and keys that are fetched.
+import { type Refusal, refuse } from '../model/refusal.ts'
+import { candidates, type KeySet, type VerificationKey } from './key-set.ts'
+
+export type FoundKeys = readonly VerificationKey[] | Refusal
+
+/** An issuer's keys. `find` answers at once where it can. */
+export interface KeySource {
+  /**
+   * The keys to try for this algorithm and `kid`: never an empty list. Answers `key_unknown` where the set has none,
+   * and `keys_unavailable` where the set cannot be had: an outage is not the client's fault.
+   */
+  find(algorithm: string, keyId: string | undefined): FoundKeys | Promise<FoundKeys>
+  /** Grows whenever a key was taken away or changed: what was verified before no longer counts. */
+  generation(): number
+  /** Nothing where keys are at hand, else what is missing. */
+  missing(): string | undefined
+  /** How many keys can be used. */
+  size(): number
+  start(): void
+  stop(): void
+}
+
+/** Keys that do not change while they are in use: from files, read by the caller. */
+export function createFixedKeys(set: KeySet): KeySource {
+  return {
+    find: (algorithm, keyId) => choose(set, algorithm, keyId),
+    generation: () => 0,
+    missing: () => (set.keys.length === 0 ? 'the key set holds no usable key' : undefined),
+    size: () => set.keys.length,
+    start: () => {},
+    stop: () => {},
+  }
+}
+
+/**
+ * An issuer's keys with keys of the gate's own before them: what the gate signs as a successor must be admitted by
+ * every gate, though the issuer never published that key.
+ */
+export function withOwnKeys(own: KeySet, source: KeySource): KeySource {
+  return {
+    ...source,
+    find: (algorithm, keyId) => {
+      const fitting = keyId === undefined ? [] : own.keys.filter((key) => isOwn(key, algorithm, keyId))
+      return fitting.length > 0 ? fitting : source.find(algorithm, keyId)
+    },
+    size: () => source.size() + own.keys.length,
+  }
+}
+
+/** Answers the fitting keys of a set, or `key_unknown`. */
+export function choose(set: KeySet, algorithm: string, keyId: string | undefined): FoundKeys {
+  const found = candidates(set, algorithm, keyId)
+  return found.length > 0 ? found : refuse('key_unknown', { detail: describeKey(algorithm, keyId) })
+}
+
+function isOwn(key: VerificationKey, algorithm: string, keyId: string): boolean {
+  return key.keyId === keyId && key.algorithms.includes(algorithm)
+}
+
+function describeKey(algorithm: string, keyId: string | undefined): string {
+  const name = keyId === undefined ? 'without "kid"' : `with "kid" ${JSON.stringify(keyId.slice(0, 64))}`
+  return `there is no key ${name} for ${algorithm}`
+}

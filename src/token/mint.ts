@@ -1,0 +1,94 @@
+// Signs tokens: successors for the refresh, and development tokens for `sidegate token mint`.
+import { createHash, createHmac, createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
+import { CompactSign, calculateJwkThumbprint, exportJWK, exportPKCS8, generateKeyPair } from 'jose'
+import { algorithmsOf, KeyError, type KeySet, readSecret, withoutLineEnd } from './key-set.ts'
+
+/** A key that signs, and the public half that verifies what it signed. */
+export interface Signer {
+  readonly algorithm: string
+  readonly keyId: string
+  readonly verification: KeySet
+  /** Answers the compact token. With EdDSA, RS* and HS* the same claims give the same bytes. */
+  sign(claims: Readonly<Record<string, unknown>>, type: string | undefined): Promise<string>
+}
+
+/** Makes a signer from a private key in PEM or JWK. Throws `KeyError` where key and algorithm do not fit. */
+export function createPrivateKeySigner(text: string, algorithm: string, givenKeyId?: string): Signer {
+  const { key, jwkKeyId } = readPrivateKey(text)
+  const publicKey = createPublicKey(key)
+  const possible = algorithmsOf(publicKey)
+  if (typeof possible === 'string') throw new KeyError(possible)
+  if (!possible.includes(algorithm))
+    throw new KeyError(`it cannot sign with ${algorithm}; it can with ${possible.join(', ')}`)
+  const keyId = givenKeyId ?? jwkKeyId ?? publicKeyId(publicKey)
+  const verification = { keyId, algorithms: [algorithm], key: publicKey, servesAnyKeyId: false }
+  return createSigner(key, algorithm, keyId, { keys: [verification], rejected: [] })
+}
+
+/** Makes a signer from a shared secret. Throws `KeyError` where the secret is shorter than the hash. */
+export function createSecretSigner(bytes: Buffer, algorithm: string, givenKeyId?: string): Signer {
+  const [verification] = readSecret(bytes, [algorithm]).keys
+  if (verification === undefined) throw new KeyError('it holds no key')
+  const keyId = givenKeyId ?? secretKeyId(bytes)
+  const keys = [{ ...verification, keyId, servesAnyKeyId: false }]
+  return createSigner(createSecretKey(withoutLineEnd(bytes)), algorithm, keyId, { keys, rejected: [] })
+}
+
+/** A new key pair: the private half as PKCS#8 PEM and as JWK, the public half as a JWK Set. */
+export interface GeneratedKey {
+  readonly keyId: string
+  readonly privatePem: string
+  readonly privateJwk: string
+  readonly publicJwks: string
+}
+
+/** Makes a key pair for a signature algorithm; its key id is the RFC 7638 thumbprint unless one is given. */
+export async function generateKey(algorithm: string, givenKeyId?: string): Promise<GeneratedKey> {
+  const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
+  const publicJwk = await exportJWK(publicKey)
+  const keyId = givenKeyId ?? (await calculateJwkThumbprint(publicJwk))
+  const common = { kid: keyId, alg: algorithm, use: 'sig' }
+  return {
+    keyId,
+    privatePem: await exportPKCS8(privateKey),
+    privateJwk: `${JSON.stringify({ ...(await exportJWK(privateKey)), ...common }, null, 2)}\n`,
+    publicJwks: `${JSON.stringify({ keys: [{ ...publicJwk, ...common }] }, null, 2)}\n`,
+  }
+}
+
+function createSigner(key: KeyObject, algorithm: string, keyId: string, verification: KeySet): Signer {
+  const encoder = new TextEncoder()
+  return {
+    algorithm,
+    keyId,
+    verification,
+    sign: (claims, type) =>
+      new CompactSign(encoder.encode(JSON.stringify(claims)))
+        .setProtectedHeader({ alg: algorithm, kid: keyId, ...(type === undefined ? {} : { typ: type }) })
+        .sign(key),
+  }
+}
+
+function readPrivateKey(text: string): { readonly key: KeyObject; readonly jwkKeyId: string | undefined } {
+  try {
+    if (!text.trimStart().startsWith('{')) return { key: createPrivateKey(text), jwkKeyId: undefined }
+    const jwk = JSON.parse(text) as { kid?: unknown }
+    const key = createPrivateKey({ key: jwk as import('node:crypto').JsonWebKey, format: 'jwk' })
+    return { key, jwkKeyId: typeof jwk.kid === 'string' ? jwk.kid : undefined }
+  } catch {
+    throw new KeyError('it is not a private key in PEM or JWK')
+  }
+}
+
+/** A short name for a key that was given none: a digest of its public half. */
+function publicKeyId(key: KeyObject): string {
+  return createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('base64url')
+    .slice(0, 16)
+}
+
+/** The same for a secret, by way of HMAC: a plain digest would help to guess a weak secret. */
+function secretKeyId(bytes: Buffer): string {
+  return createHmac('sha256', withoutLineEnd(bytes)).update('sidegate key id').digest('base64url').slice(0, 16)
+}

@@ -1,0 +1,139 @@
+// Keys that an identity provider publishes: fetched ahead of need, once for all who wait, never more often than the
+// cooldown allows, and kept when the provider fails. A flood of unknown key ids costs one fetch per cooldown.
+import type { Clock } from '../model/clock.ts'
+import { isRefusal, refuse } from '../model/refusal.ts'
+import { type KeySet, readKeySet } from './key-set.ts'
+import { choose, type FoundKeys, type KeySource } from './keys.ts'
+
+/** Answers the text of a key set, or throws an error whose message is for the operator. */
+export type FetchKeySet = () => Promise<string>
+
+export interface RemoteKeysParts {
+  readonly fetchKeySet: FetchKeySet
+  readonly clock: Clock
+  readonly timing?: Partial<RemoteKeysTiming>
+  readonly observe: RemoteKeysObserver
+}
+
+export interface RemoteKeysTiming {
+  /** Between two fetches for unknown key ids, whatever their result. Default 30 s. */
+  readonly cooldownMs: number
+  /** Between two fetches ahead of need, give or take a tenth. Default 10 min. */
+  readonly refreshMs: number
+  /** After a failure, doubled up to `refreshMs`. Default 1 s. */
+  readonly retryMs: number
+  /** How long the last good set serves while the provider fails. Default 24 h. */
+  readonly keepMs: number
+}
+
+export interface RemoteKeysObserver {
+  fetched(result: 'ok' | 'error', detail: { readonly keys: number; readonly problem?: string }): void
+  rejected(keyId: string | undefined, why: string): void
+  unknownKeyId(action: 'fetched' | 'cooldown'): void
+}
+
+const defaults: RemoteKeysTiming = {
+  cooldownMs: 30_000,
+  refreshMs: 600_000,
+  retryMs: 1_000,
+  keepMs: 24 * 3_600_000,
+}
+
+/** Makes a source of keys that are fetched. Nothing is fetched before `start`. */
+export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
+  const { clock, observe } = parts
+  const timing = { ...defaults, ...parts.timing }
+  let set: KeySet | undefined
+  let problem = 'the keys have not been fetched yet'
+  let generation = 0
+  let lastSuccessMs = 0
+  let lastUnknownFetchMs = Number.NEGATIVE_INFINITY
+  let failures = 0
+  let underWay: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+  let stopped = true
+
+  function fetchOnce(): Promise<void> {
+    underWay ??= load().finally(() => {
+      underWay = undefined
+    })
+    return underWay
+  }
+
+  async function load(): Promise<void> {
+    try {
+      const fetched = readKeySet(await parts.fetchKeySet())
+      for (const key of fetched.rejected) observe.rejected(key.keyId, key.why)
+      if (fetched.keys.length === 0) throw new Error('the key set holds no usable key')
+      if (set !== undefined && hasLostKeys(set, fetched)) generation++
+      set = fetched
+      failures = 0
+      lastSuccessMs = clock()
+      observe.fetched('ok', { keys: fetched.keys.length })
+    } catch (error) {
+      failures++
+      problem = error instanceof Error ? error.message : String(error)
+      observe.fetched('error', { keys: set?.keys.length ?? 0, problem })
+    }
+    scheduleNext()
+  }
+
+  function scheduleNext(): void {
+    if (stopped) return
+    clearTimeout(timer)
+    const delayMs = failures === 0 ? timing.refreshMs : Math.min(timing.retryMs * 2 ** (failures - 1), timing.refreshMs)
+    // Jitter: a fleet that started together must not ask the provider together.
+    timer = setTimeout(fetchOnce, delayMs * (0.9 + Math.random() * 0.2))
+    timer.unref()
+  }
+
+  function usable(): KeySet | undefined {
+    return set !== undefined && clock() - lastSuccessMs <= timing.keepMs ? set : undefined
+  }
+
+  function unavailable(): FoundKeys {
+    return refuse('keys_unavailable', { detail: problem })
+  }
+
+  async function findAfterFetch(algorithm: string, keyId: string | undefined): Promise<FoundKeys> {
+    await fetchOnce()
+    const current = usable()
+    return current === undefined ? unavailable() : choose(current, algorithm, keyId)
+  }
+
+  function find(algorithm: string, keyId: string | undefined): FoundKeys | Promise<FoundKeys> {
+    const current = usable()
+    if (current === undefined) return underWay === undefined ? unavailable() : findAfterFetch(algorithm, keyId)
+    const found = choose(current, algorithm, keyId)
+    if (!isRefusal(found)) return found
+    // A key that was added since the last fetch. The cooldown counts from the attempt, so that a failing provider
+    // is not asked more often than a healthy one.
+    if (clock() - lastUnknownFetchMs < timing.cooldownMs) {
+      observe.unknownKeyId('cooldown')
+      return found
+    }
+    lastUnknownFetchMs = clock()
+    observe.unknownKeyId('fetched')
+    return findAfterFetch(algorithm, keyId)
+  }
+
+  return {
+    find,
+    generation: () => generation,
+    missing: () => (usable() === undefined ? problem : undefined),
+    size: () => set?.keys.length ?? 0,
+    start: () => {
+      stopped = false
+      void fetchOnce()
+    },
+    stop: () => {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** True where a key of the old set is not in the new one as it was: tokens verified with it must be verified again. */
+function hasLostKeys(before: KeySet, after: KeySet): boolean {
+  return before.keys.some((old) => !after.keys.some((key) => key.keyId === old.keyId && key.key.equals(old.key)))
+}

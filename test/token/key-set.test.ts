@@ -1,0 +1,66 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { candidates, readKeySet, readPublicKeyPem, readSecret } from '../../src/token/key-set.ts'
+import { jwksOf, makeKey, privatePem, publicJwk, publicPem } from '../support/tokens.ts'
+
+const es256 = makeKey('ES256')
+const rs256 = makeKey('RS256')
+const weak = { ...rs256, publicKey: generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey }
+const x25519 = { ...es256, publicKey: generateKeyPairSync('x25519').publicKey }
+const secp256k1 = { ...es256, publicKey: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey }
+
+describe('reading a key set', () => {
+  const rejected: Record<string, [jwk: Record<string, unknown>, why: string]> = {
+    'a symmetric key': [
+      { kty: 'oct', k: 'AAAA', kid: 'x' },
+      'a symmetric key does not belong into a published key set',
+    ],
+    'a key for encryption': [publicJwk(es256, { use: 'enc' }), 'its "use" is not "sig"'],
+    'a key that may not verify': [publicJwk(es256, { key_ops: ['sign'] }), 'its "key_ops" has no "verify"'],
+    'an RSA key of 1024 bits': [publicJwk(weak), 'its RSA modulus has 1024 bits, less than 2048'],
+    'an RSA key with exponent 1': [publicJwk(rs256, { e: 'AQ' }), 'its RSA exponent is unsafe'],
+    'a key of another curve': [publicJwk(secp256k1), 'its curve secp256k1 is not supported'],
+    'a key that agrees instead of signing': [publicJwk(x25519), 'a key of type x25519 cannot verify signatures here'],
+    'an alg that does not fit': [publicJwk(es256, { alg: 'ES384' }), 'its "alg" does not fit its type'],
+    'a point that is not on the curve': [publicJwk(es256, { x: 'AAAA' }), 'it is not a valid public key'],
+    'an unknown type': [{ kty: 'LATTICE', kid: 'x' }, 'it is not a valid public key'],
+  }
+  for (const [name, [jwk, why]] of Object.entries(rejected)) {
+    it(`leaves out ${name}, and keeps the others`, () => {
+      const set = readKeySet(JSON.stringify({ keys: [{ ...jwk, kid: 'bad' }, publicJwk(makeKey('EdDSA', 'good'))] }))
+      expect(set.rejected).toEqual([{ keyId: 'bad', why }])
+      expect(set.keys.map((key) => key.keyId)).toEqual(['good'])
+    })
+  }
+
+  it('leaves out both of two keys that one kid and algorithm would name', () => {
+    const set = readKeySet(jwksOf(makeKey('ES256', 'same'), makeKey('ES256', 'same'), makeKey('ES384', 'same')))
+    expect(set.keys.map((key) => key.algorithms)).toEqual([['ES384']])
+  })
+
+  for (const [name, text] of Object.entries({ HTML: '<html>', 'a list': '[]', 'no keys': '{}', null: 'null' })) {
+    it(`throws for ${name}`, () => expect(() => readKeySet(text)).toThrow(/^it is not/))
+  }
+
+  it('never takes more than four keys into account for a token that names none', () => {
+    const many = Array.from({ length: 6 }, (_, i) => makeKey('EdDSA', `k${i}`))
+    expect(candidates(readKeySet(jwksOf(...many)), 'EdDSA', undefined)).toHaveLength(4)
+  })
+})
+
+describe('reading key files', () => {
+  it('takes a public key', () => expect(readPublicKeyPem(publicPem(es256)).keys[0]?.algorithms).toEqual(['ES256']))
+  it('takes no private key', () => expect(() => readPublicKeyPem(privatePem(es256))).toThrow('holds a private key'))
+  it('takes nothing else', () => expect(() => readPublicKeyPem('hello')).toThrow('it is not a public key'))
+  it('takes a secret as long as the hash, without its line end', () => {
+    expect(readSecret(Buffer.from(`${'s'.repeat(32)}\n`), ['HS256']).keys).toHaveLength(1)
+    expect(() => readSecret(Buffer.from(`${'s'.repeat(31)}\n`), ['HS256'])).toThrow(
+      'it has 31 bytes; HS256 needs at least 32',
+    )
+  })
+  for (const [name, text] of Object.entries({ PEM: publicPem(rs256), JWK: JSON.stringify(publicJwk(rs256)) })) {
+    it(`takes no public key in ${name} for a secret`, () => {
+      expect(() => readSecret(Buffer.from(`\n ${text}`), ['HS256'])).toThrow('it is a public key')
+    })
+  }
+})

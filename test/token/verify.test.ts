@@ -1,0 +1,237 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { isRefusal } from '../../src/model/refusal.ts'
+import type { IssuerPolicy } from '../../src/token/claims.ts'
+import { readKeySet, readPublicKeyPem, readSecret } from '../../src/token/key-set.ts'
+import { createFixedKeys, type KeySource } from '../../src/token/keys.ts'
+import { createTokenMemory } from '../../src/token/memory.ts'
+import { createVerifier, type Verified } from '../../src/token/verify.ts'
+import {
+  goodClaims,
+  hmacToken,
+  jwksOf,
+  makeKey,
+  NOW_SECONDS,
+  part,
+  publicJwk,
+  publicPem,
+  signToken,
+} from '../support/tokens.ts'
+
+const es256 = makeKey('ES256')
+const other = makeKey('ES256', 'other')
+const rs256 = makeKey('RS256')
+const ps256 = makeKey('PS256')
+const es384 = makeKey('ES384')
+const es512 = makeKey('ES512')
+const eddsa = makeKey('EdDSA')
+
+const policy: IssuerPolicy = {
+  issuer: 'https://id.example.com',
+  audiences: ['orders', 'billing'],
+  algorithms: ['ES256', 'ES384', 'EdDSA', 'RS256', 'PS256'],
+  clockToleranceSeconds: 5,
+  tokenTypes: undefined,
+  requiredClaims: [],
+  maxLifetimeSeconds: 3600,
+}
+const keys = createFixedKeys(readKeySet(jwksOf(es256, rs256, ps256, es384, es512, eddsa)))
+
+interface World {
+  readonly policy?: Partial<IssuerPolicy>
+  readonly keys?: KeySource
+  readonly clock?: { nowMs: number }
+}
+
+function createWorld(world: World = {}) {
+  const observed: string[] = []
+  const clock = world.clock ?? { nowMs: NOW_SECONDS * 1000 }
+  const verify = createVerifier({
+    issuers: [{ policy: { ...policy, ...world.policy }, keys: world.keys ?? keys }],
+    memory: createTokenMemory({ maxEntries: 100, maxBytes: 1_000_000, onEvict: () => {} }),
+    clock: () => clock.nowMs,
+    monotonic: () => 0,
+    observe: (algorithm, remembered) => observed.push(`${algorithm} ${remembered ? 'remembered' : 'verified'}`),
+  })
+  return { verify, observed, clock }
+}
+
+const verify = (token: string, world: World = {}): Verified | Promise<Verified> => createWorld(world).verify(token)
+
+describe('verifying a token', () => {
+  for (const key of [es256, rs256, ps256, es384, eddsa]) {
+    it(`admits one signed with ${key.algorithm}`, async () => {
+      const token = await verify(signToken(key, goodClaims()))
+      expect(token).toMatchObject({ algorithm: key.algorithm, keyId: key.keyId, id: 'token-1', issuer: policy.issuer })
+    })
+  }
+
+  it('admits one signed with HS256 and the shared secret, where that is configured', async () => {
+    const secret = Buffer.alloc(32, 7)
+    const world = { policy: { algorithms: ['HS256'] }, keys: createFixedKeys(readSecret(secret, ['HS256'])) }
+    expect(await verify(hmacToken(secret, goodClaims()), world)).toMatchObject({ algorithm: 'HS256' })
+  })
+
+  const spelled = (alg: unknown) => `${part({ alg, kid: es256.keyId })}.${part(goodClaims())}.`
+  const good = signToken(es256, goodClaims())
+  const refused: Record<string, [token: string, reason: string, world?: World]> = {
+    'alg none': [spelled('none'), 'algorithm_not_allowed'],
+    'alg None': [spelled('None'), 'algorithm_not_allowed'],
+    'alg NONE': [spelled('NONE'), 'algorithm_not_allowed'],
+    'alg nOnE': [spelled('nOnE'), 'algorithm_not_allowed'],
+    'alg in lower case': [spelled('es256'), 'algorithm_not_allowed'],
+    'an algorithm that the issuer does not use': [signToken(es512, goodClaims()), 'algorithm_not_allowed'],
+    'HMAC with the public key in PEM as the secret': [
+      hmacToken(publicPem(rs256), goodClaims(), { kid: rs256.keyId }),
+      'algorithm_not_allowed',
+    ],
+    'HMAC with the public JWK as the secret, even where HS256 is allowed': [
+      hmacToken(JSON.stringify(publicJwk(rs256)), goodClaims(), { kid: rs256.keyId }),
+      'key_unknown',
+      { policy: { algorithms: ['HS256', 'RS256'] } },
+    ],
+    'an algorithm that does not fit the key': [signToken(es256, goodClaims(), { alg: 'ES384' }), 'key_unknown'],
+    'an empty signature': [good.slice(0, good.lastIndexOf('.') + 1), 'signature_invalid'],
+    'the signature of another key': [signToken(other, goodClaims(), { kid: es256.keyId }), 'signature_invalid'],
+    'a signature of zeros (CVE-2022-21449)': [
+      `${good.slice(0, good.lastIndexOf('.'))}.${Buffer.alloc(64).toString('base64url')}`,
+      'signature_invalid',
+    ],
+    'a changed payload': [good.replace(/\.[^.]+\./, `.${part(goodClaims({ sub: 'mallory' }))}.`), 'signature_invalid'],
+    'an unknown key': [signToken(other, goodClaims()), 'key_unknown'],
+    'a key id that is a path': [signToken(es256, goodClaims(), { kid: '../../../../dev/null' }), 'key_unknown'],
+    'a key id that is SQL': [signToken(es256, goodClaims(), { kid: "' OR 1=1 --" }), 'key_unknown'],
+    'a key id named __proto__': [signToken(es256, goodClaims(), { kid: '__proto__' }), 'key_unknown'],
+    'a key that the token brings along': [
+      signToken(other, goodClaims(), { jwk: publicJwk(other), jku: 'http://127.0.0.1:1/', x5u: 'http://127.0.0.1:1/' }),
+      'key_unknown',
+    ],
+    'another issuer': [signToken(es256, goodClaims({ iss: 'https://id.example.com/' })), 'issuer_unknown'],
+    'no issuer': [signToken(es256, goodClaims({ iss: undefined })), 'issuer_unknown'],
+    'an issuer that is a list': [signToken(es256, goodClaims({ iss: [policy.issuer] })), 'token_malformed'],
+    'another audience': [signToken(es256, goodClaims({ aud: 'shipping' })), 'audience_mismatch'],
+    'an audience that only begins like ours': [signToken(es256, goodClaims({ aud: 'orders2' })), 'audience_mismatch'],
+    'no audience': [signToken(es256, goodClaims({ aud: undefined })), 'audience_mismatch'],
+    'an empty list of audiences': [signToken(es256, goodClaims({ aud: [] })), 'audience_mismatch'],
+    'an audience that is a number': [signToken(es256, goodClaims({ aud: 1 })), 'token_malformed'],
+    'no expiry': [signToken(es256, goodClaims({ exp: undefined })), 'claim_missing'],
+    'an expiry that is a text': [signToken(es256, goodClaims({ exp: `${NOW_SECONDS + 60}` })), 'token_malformed'],
+    'a negative expiry': [signToken(es256, goodClaims({ exp: -1 })), 'token_malformed'],
+    'an expiry beyond 2^53': [signToken(es256, goodClaims({ exp: 2 ** 53 })), 'token_malformed'],
+    'an issue time that is a text': [signToken(es256, goodClaims({ iat: 'now' })), 'token_malformed'],
+    'a subject that is a number': [signToken(es256, goodClaims({ sub: 1 })), 'token_malformed'],
+    'a jti with a line end': [signToken(es256, goodClaims({ jti: 'a\nb' })), 'token_malformed'],
+    'a jti that no rule can name': [signToken(es256, goodClaims({ jti: 'j'.repeat(1025) })), 'token_malformed'],
+    'too long a lifetime': [signToken(es256, goodClaims({ exp: NOW_SECONDS + 3600 })), 'lifetime_too_long'],
+    'too long a lifetime without an issue time': [
+      signToken(es256, goodClaims({ iat: undefined, exp: NOW_SECONDS + 3601 })),
+      'lifetime_too_long',
+    ],
+    'too long a lifetime by an issue time in the future': [
+      signToken(es256, goodClaims({ iat: NOW_SECONDS + 9000, exp: NOW_SECONDS + 9300 })),
+      'lifetime_too_long',
+    ],
+    'another type': [
+      signToken(es256, goodClaims(), { typ: 'JWT' }),
+      'type_mismatch',
+      { policy: { tokenTypes: ['at+jwt'] } },
+    ],
+    'no type, where one is asked for': [good, 'type_mismatch', { policy: { tokenTypes: ['at+jwt'] } }],
+    'a required claim missing': [good, 'claim_missing', { policy: { requiredClaims: ['tenant'] } }],
+    'a required claim that is null': [
+      signToken(es256, goodClaims({ tenant: null })),
+      'claim_missing',
+      { policy: { requiredClaims: ['tenant'] } },
+    ],
+    'a claim that poses as a refusal': [
+      signToken(other, goodClaims({ reason: 'x', decision: 'permit' }), { kid: es256.keyId }),
+      'signature_invalid',
+    ],
+  }
+  for (const [name, [token, reason, world]] of Object.entries(refused)) {
+    it(`refuses ${name} as ${reason}`, async () => {
+      expect(await verify(token, world)).toMatchObject({ decision: 'refuse', reason })
+    })
+  }
+
+  it('takes a claim named like a member of a refusal for what it is', async () => {
+    const claims = goodClaims({ reason: 'token_expired', decision: 'refuse', issuer: 'x' })
+    expect(await verify(signToken(es256, claims))).toMatchObject({ id: 'token-1', claims: { decision: 'refuse' } })
+  })
+
+  it('compares the type as a media type, without case', async () => {
+    const world = { policy: { tokenTypes: ['at+jwt'] } }
+    expect(isRefusal(await verify(signToken(es256, goodClaims(), { typ: 'application/AT+JWT' }), world))).toBe(false)
+  })
+
+  it('reads scopes from "scope" and "scp"', async () => {
+    const token = await verify(signToken(es256, goodClaims({ scope: 'read write', scp: ['admin'] })))
+    expect(isRefusal(token) ? undefined : [...token.scopes]).toEqual(['read', 'write', 'admin'])
+  })
+
+  it('names a token without jti by the digest of its signed part, whatever the signature', async () => {
+    const claims = goodClaims({ jti: undefined })
+    const first = signToken(es256, claims)
+    const second = signToken(es256, claims)
+    const id = `sha256:${createHash('sha256')
+      .update(first.slice(0, first.lastIndexOf('.')))
+      .digest('base64url')}`
+    expect(first).not.toBe(second)
+    expect(await verify(first)).toMatchObject({ id })
+    expect(await verify(second)).toMatchObject({ id })
+    expect(await verify(signToken(es256, { ...claims, jti: '' }))).toMatchObject({
+      id: expect.stringMatching(/^sha256:/),
+    })
+  })
+
+  it('verifies with a public key in PEM, whatever the key id', async () => {
+    const world = { keys: createFixedKeys(readPublicKeyPem(publicPem(es256))) }
+    expect(isRefusal(await verify(good, world))).toBe(false)
+  })
+})
+
+describe('remembering a token', () => {
+  const good = signToken(es256, goodClaims())
+
+  it('answers a token seen before without a promise and without its signature', async () => {
+    const { verify, observed } = createWorld()
+    await verify(good)
+    expect(verify(good)).not.toBeInstanceOf(Promise)
+    expect(observed).toEqual(['ES256 verified', 'ES256 remembered'])
+  })
+
+  it('knows only that exact token: another signature over the same claims is verified', async () => {
+    const { verify } = createWorld()
+    await verify(good)
+    expect(verify(signToken(es256, goodClaims()))).toBeInstanceOf(Promise)
+  })
+
+  it('never remembers a token that was refused', async () => {
+    const { verify, observed } = createWorld()
+    const forged = signToken(other, goodClaims(), { kid: es256.keyId })
+    for (let i = 0; i < 3; i++) expect(await verify(forged)).toMatchObject({ reason: 'signature_invalid' })
+    expect(observed).toEqual(Array(3).fill('ES256 verified'))
+  })
+
+  it('does not outlive the expiry of the token, its tolerance included', async () => {
+    const clock = { nowMs: NOW_SECONDS * 1000 }
+    const { verify } = createWorld({ clock })
+    await verify(good)
+    clock.nowMs = (NOW_SECONDS + 304) * 1000
+    expect(isRefusal(await verify(good))).toBe(false)
+    clock.nowMs = (NOW_SECONDS + 305) * 1000
+    expect(verify(good)).toMatchObject({ reason: 'token_expired' })
+    expect(await verify(good)).toMatchObject({ reason: 'token_expired' })
+  })
+
+  it('ends when a key was taken away', async () => {
+    let generation = 0
+    let source = keys
+    const changing: KeySource = { ...keys, generation: () => generation, find: (...asked) => source.find(...asked) }
+    const { verify } = createWorld({ keys: changing })
+    await verify(good)
+    source = createFixedKeys(readKeySet(jwksOf(other)))
+    generation++
+    expect(await verify(good)).toMatchObject({ reason: 'key_unknown' })
+  })
+})
