@@ -60,9 +60,19 @@ export function readKeySet(text: string): KeySet {
   return { keys: keys.filter((key) => !isAmbiguous(key)), rejected }
 }
 
-/** Reads a public key or certificate in PEM. Throws `KeyError` for a private key: a verifier has no need of one. */
-export function readPublicKeyPem(text: string): KeySet {
+/**
+ * Reads one public key, as PEM (a certificate too) or as a JWK. Throws `KeyError` for anything else, a private key
+ * among it: a verifier has no need of one.
+ */
+export function readPublicKey(text: string): KeySet {
   if (text.includes('PRIVATE KEY')) throw new KeyError('it holds a private key; give the public key alone')
+  const key = text.trimStart().startsWith('{') ? readSingleJwk(text) : readPem(text)
+  return { keys: [{ ...key, keyId: undefined, servesAnyKeyId: true }], rejected: [] }
+}
+
+type BareKey = Pick<VerificationKey, 'algorithms' | 'key'>
+
+function readPem(text: string): BareKey {
   let key: KeyObject
   try {
     key = createPublicKey(text)
@@ -71,7 +81,16 @@ export function readPublicKeyPem(text: string): KeySet {
   }
   const algorithms = algorithmsOf(key)
   if (typeof algorithms === 'string') throw new KeyError(algorithms)
-  return { keys: [{ keyId: undefined, algorithms, key, servesAnyKeyId: true }], rejected: [] }
+  return { key, algorithms }
+}
+
+function readSingleJwk(text: string): BareKey {
+  const jwk: unknown = parseJson(text)
+  if (!isRecord(jwk)) throw new KeyError('it is not JSON')
+  if (jwk.d !== undefined) throw new KeyError('it holds a private key; give the public key alone')
+  const key = readJwk(jwk, undefined)
+  if (typeof key === 'string') throw new KeyError(key)
+  return key
 }
 
 /**
@@ -130,12 +149,8 @@ export function withoutLineEnd(bytes: Buffer): Buffer {
 }
 
 function jwksOf(text: string): readonly Readonly<Record<string, unknown>>[] {
-  let document: unknown
-  try {
-    document = JSON.parse(text)
-  } catch {
-    throw new KeyError('it is not JSON')
-  }
+  const document = parseJson(text)
+  if (document === undefined) throw new KeyError('it is not JSON')
   const keys = isRecord(document) ? document.keys : undefined
   if (!Array.isArray(keys)) throw new KeyError('it is not a JWK Set: it has no list "keys"')
   if (keys.length > MAXIMUM_KEYS) throw new KeyError(`it holds ${keys.length} keys, more than ${MAXIMUM_KEYS}`)
@@ -178,6 +193,14 @@ function isPublicKey(text: string): boolean {
     return true
   } catch {
     return /"kty"\s*:\s*"(RSA|EC|OKP)"/.test(text)
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { candidates, readKeySet, readPublicKeyPem, readSecret } from '../../src/token/key-set.ts'
+import { candidates, readKeySet, readPublicKey, readSecret } from '../../src/token/key-set.ts'
 import { jwksOf, makeKey, privatePem, publicJwk, publicPem } from '../support/tokens.ts'
 
 const es256 = makeKey('ES256')
@@ -49,9 +49,13 @@ describe('reading a key set', () => {
 })
 
 describe('reading key files', () => {
-  it('takes a public key', () => expect(readPublicKeyPem(publicPem(es256)).keys[0]?.algorithms).toEqual(['ES256']))
-  it('takes no private key', () => expect(() => readPublicKeyPem(privatePem(es256))).toThrow('holds a private key'))
-  it('takes nothing else', () => expect(() => readPublicKeyPem('hello')).toThrow('it is not a public key'))
+  it('takes a public key', () => expect(readPublicKey(publicPem(es256)).keys[0]?.algorithms).toEqual(['ES256']))
+  it('takes a public key as a JWK, whatever its key id', () =>
+    expect(readPublicKey(JSON.stringify(publicJwk(es256))).keys[0]).toMatchObject({ servesAnyKeyId: true }))
+  it('takes no private key as a JWK', () =>
+    expect(() => readPublicKey(JSON.stringify(es256.privateKey.export({ format: 'jwk' })))).toThrow('private key'))
+  it('takes no private key', () => expect(() => readPublicKey(privatePem(es256))).toThrow('holds a private key'))
+  it('takes nothing else', () => expect(() => readPublicKey('hello')).toThrow('it is not a public key'))
   it('takes a secret as long as the hash, without its line end', () => {
     expect(readSecret(Buffer.from(`${'s'.repeat(32)}\n`), ['HS256']).keys).toHaveLength(1)
     expect(() => readSecret(Buffer.from(`${'s'.repeat(31)}\n`), ['HS256'])).toThrow(

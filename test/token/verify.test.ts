@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { isRefusal } from '../../src/model/refusal.ts'
 import type { IssuerPolicy } from '../../src/token/claims.ts'
-import { readKeySet, readPublicKeyPem, readSecret } from '../../src/token/key-set.ts'
+import { readKeySet, readPublicKey, readSecret } from '../../src/token/key-set.ts'
 import { createFixedKeys, type KeySource } from '../../src/token/keys.ts'
 import { createTokenMemory } from '../../src/token/memory.ts'
 import { createVerifier, type Verified } from '../../src/token/verify.ts'
@@ -185,7 +185,7 @@ describe('verifying a token', () => {
   })
 
   it('verifies with a public key in PEM, whatever the key id', async () => {
-    const world = { keys: createFixedKeys(readPublicKeyPem(publicPem(es256))) }
+    const world = { keys: createFixedKeys(readPublicKey(publicPem(es256))) }
     expect(isRefusal(await verify(good, world))).toBe(false)
   })
 })

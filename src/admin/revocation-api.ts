@@ -1,0 +1,164 @@
+// The revocation API of the admin port, and RFC 7009. It says yes only when the rule is written for the whole fleet, and
+// refuses a rule that can never match instead of a silent yes. Only with the admin token; without one configured, the
+// API does not exist.
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../model/clock.ts'
+import { prepareRevocation, sentenceOf } from '../revocation/request.ts'
+import type { Revocations } from '../revocation/revocations.ts'
+import { isProblem, isRuleKind, type Rule, ruleKinds } from '../revocation/rule.ts'
+import { parseRule, type RuleSettings, ruleToJson } from '../revocation/rule-json.ts'
+import { type Answer, json, problem } from './answer.ts'
+import type { AdminAnswer } from './authenticate.ts'
+import { readBody } from './body.ts'
+
+const MAXIMUM_RULES = 1000
+
+export interface RevocationApiParts {
+  readonly revocations: Pick<Revocations, 'write' | 'list' | 'lift'>
+  /** Judges the `Authorization` header; absent where no admin token is configured. */
+  readonly authenticate: ((authorization: string | undefined) => AdminAnswer) | undefined
+  readonly clock: Clock
+  readonly maxLifetimeSeconds: () => number
+  /** The audit: who did what, when, why. */
+  readonly audit: (action: 'revoke' | 'lift', rule: Rule) => void
+}
+
+/** Makes the function that answers requests for the API, or nothing where the path is not one of its own. */
+export function createRevocationApi(
+  parts: RevocationApiParts,
+): (request: IncomingMessage, url: URL) => Promise<Answer | undefined> {
+  return async (request, url) => {
+    const handle = handlerFor(request, url, parts)
+    if (handle === undefined || parts.authenticate === undefined) return undefined
+    const granted = parts.authenticate(request.headers.authorization)
+    if (granted === 'too_many_failures')
+      return problem(429, 'Too many failures', 'Wait a minute before the next try', { 'retry-after': '60' })
+    if (granted !== 'granted')
+      return problem(401, 'Unauthorized', 'Send "Authorization: Bearer" and the admin token', {
+        'www-authenticate': 'Bearer',
+      })
+    return handle()
+  }
+}
+
+function handlerFor(
+  request: IncomingMessage,
+  url: URL,
+  parts: RevocationApiParts,
+): (() => Promise<Answer> | Answer) | undefined {
+  const { method } = request
+  if (url.pathname === '/oauth/revoke')
+    return method === 'POST' ? () => revokeToken(request, parts) : () => notAllowed('POST')
+  if (url.pathname === '/revocations') {
+    if (method === 'GET') return () => listRules(parts)
+    return method === 'POST' ? () => writeRules(request, parts) : () => notAllowed('GET, POST')
+  }
+  if (!url.pathname.startsWith('/revocations/')) return undefined
+  return method === 'DELETE' ? () => liftRule(url, request, parts) : () => notAllowed('DELETE')
+}
+
+async function listRules(parts: RevocationApiParts): Promise<Answer> {
+  return json(200, { revocations: (await parts.revocations.list()).map(ruleToJson) })
+}
+
+async function writeRules(request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
+  const body = await readBody(request)
+  if (body === undefined) return tooLarge()
+  const parsed = parseJson(body)
+  if (parsed === undefined) return badRequest('The body is not JSON; send one rule or a list of rules')
+  const inputs: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed]
+  if (inputs.length > MAXIMUM_RULES) return badRequest(`At most ${MAXIMUM_RULES} rules can be written at once`)
+  const settings = settingsFor(request, parts)
+  const rules: Rule[] = []
+  for (const [index, input] of inputs.entries()) {
+    const rule = parseRule(input, settings)
+    if (isProblem(rule)) return badRequest(Array.isArray(parsed) ? `Rule ${index}: ${rule.problem}` : rule.problem)
+    rules.push(rule)
+  }
+  const written = await write(rules, parts)
+  if ('status' in written) return written
+  return json(201, { revocations: written.map(ruleToJson), effects: written.map(sentenceOf) })
+}
+
+/** RFC 7009 section 2.2: a token that is unknown, invalid or expired is answered 200, as there is nothing left to do. */
+async function revokeToken(request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
+  const body = await readBody(request)
+  if (body === undefined) return tooLarge()
+  const tokens = new URLSearchParams(body).getAll('token')
+  const [token] = tokens
+  if (tokens.length !== 1 || token === undefined || token === '') return json(400, { error: 'invalid_request' })
+  const prepared = prepareRevocation({ token }, settingsFor(request, parts))
+  if (isProblem(prepared)) return json(200, {})
+  const written = await write([prepared.rule], parts)
+  return 'status' in written ? written : json(200, {})
+}
+
+async function liftRule(url: URL, request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
+  const [, , kind, encoded, ...more] = url.pathname.split('/')
+  const value = decode(encoded ?? '')
+  if (!isRuleKind(kind) || value === undefined || value === '' || more.length > 0)
+    return badRequest(`The path is /revocations/<kind>/<value>, the kind one of: ${ruleKinds.join(', ')}`)
+  try {
+    const lifted = await parts.revocations.lift(kind, value, url.searchParams.get('issuer') ?? undefined)
+    if (lifted === undefined) return problem(404, 'Not found', 'No rule of this kind and value is in force')
+    parts.audit('lift', { ...lifted, actor: actorOf(request) })
+    return { status: 204, contentType: 'application/json', body: '' }
+  } catch (error) {
+    return notWritten(error)
+  }
+}
+
+async function write(rules: readonly Rule[], parts: RevocationApiParts): Promise<readonly Rule[] | Answer> {
+  try {
+    const written = await parts.revocations.write(rules)
+    for (const rule of written) parts.audit('revoke', rule)
+    return written
+  } catch (error) {
+    return notWritten(error)
+  }
+}
+
+function settingsFor(request: IncomingMessage, parts: RevocationApiParts): RuleSettings {
+  return {
+    nowSeconds: parts.clock() / 1000,
+    maxLifetimeSeconds: parts.maxLifetimeSeconds(),
+    actor: actorOf(request),
+  }
+}
+
+function actorOf(request: IncomingMessage): string {
+  return `admin API, ${request.socket.remoteAddress ?? 'unknown'}`
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
+function badRequest(detail: string): Answer {
+  return problem(400, 'Bad request', detail)
+}
+
+function tooLarge(): Answer {
+  return problem(413, 'Content too large', 'The body may have at most 1 MiB')
+}
+
+function notAllowed(methods: string): Answer {
+  return problem(405, 'Method not allowed', `Use ${methods}`, { allow: methods })
+}
+
+function notWritten(error: unknown): Answer {
+  const why = error instanceof Error ? error.message : 'unknown'
+  return problem(503, 'Not written', `The revocation is not certain: ${why}`, { 'retry-after': '1' })
+}

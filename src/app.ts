@@ -1,0 +1,172 @@
+// The composition root: reads top to bottom as the object graph, then the order in which it starts, changes and stops.
+// What lives as long as the process is made once; what depends on reloadable settings is one object that a reload replaces.
+import type { AddressInfo } from 'node:net'
+import { createAuthenticator } from './admin/authenticate.ts'
+import type { Check } from './admin/probes.ts'
+import { createRevocationApi } from './admin/revocation-api.ts'
+import { createAdminServer } from './admin/server.ts'
+import { type BuiltGate, buildGate } from './assembly/gate.ts'
+import { createIssuers } from './assembly/issuers.ts'
+import { closeServer, listenOn } from './assembly/listening.ts'
+import type { Materials } from './assembly/materials.ts'
+import { createLifetimeObserver, createRevocationObserver, readHoldings } from './assembly/observers.ts'
+import { restartSettings } from './assembly/restart-settings.ts'
+import { buildRevocations, longestLifetimeSeconds } from './assembly/revocations.ts'
+import type { Config } from './config/options.ts'
+import { judgeTime } from './gate.ts'
+import type { Clock } from './model/clock.ts'
+import type { Reason } from './model/refusal.ts'
+import { createLifetime } from './proxy/lifetime.ts'
+import { createProxyServer } from './proxy/server.ts'
+import { createAccessLog } from './telemetry/access-log.ts'
+import { expose } from './telemetry/exposition.ts'
+import type { Log } from './telemetry/log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { createRequestObserver, declareSeries } from './telemetry/observe.ts'
+import type { Fetch } from './token/fetch-keys.ts'
+import type { Issuer } from './token/verify.ts'
+
+export interface AppParts {
+  readonly config: Config
+  readonly materials: Materials
+  readonly log: Log
+  readonly clock: Clock
+  /** Milliseconds that only move forward, with fractions. */
+  readonly monotonic: Clock
+  readonly fetch: Fetch
+  readonly version: string
+}
+
+export interface App {
+  /** Listens on both ports and connects to what is outside. Rejects where a port cannot be had; waits for nothing else. */
+  start(): Promise<{ readonly proxy: AddressInfo; readonly admin: AddressInfo }>
+  /** Takes over new settings for all requests that begin from now on. */
+  reload(config: Config, materials: Materials): void
+  /** Counts and logs settings that could not be taken over; those before stay in force. */
+  reloadFailed(problems: readonly string[]): void
+  /** Not ready, no new connections, open requests finish within `drainTimeout`, then everything is closed. */
+  stop(): Promise<void>
+}
+
+export function createApp(parts: AppParts): App {
+  const { log, clock, monotonic } = parts
+  let { config, materials } = parts
+  let isDraining = false
+
+  const metrics = createMetrics()
+  const issuers = createIssuers({ fetch: parts.fetch, clock, metrics, log })
+  const revocations = buildRevocations({ config, materials, clock, observe: createRevocationObserver(metrics), log })
+
+  let trusted: readonly Issuer[] = []
+  let gate = build()
+
+  function build(): BuiltGate {
+    trusted = issuers.build(config, materials)
+    declareSeries(
+      metrics,
+      config.issuers.map(({ issuer }) => issuer),
+    )
+    metrics.enforcementInfo.reset()
+    metrics.enforcementInfo.set({ mode: config.mode, when_stale: config.revocation.whenStale }, 1)
+    return buildGate({ config, materials, issuers: trusted, revocations, metrics, clock, monotonic })
+  }
+
+  const lifetime = createLifetime({
+    clock,
+    stillAdmitted: (token): Reason | undefined => {
+      const verdict = revocations.check(token)
+      const isRevoked = !(verdict instanceof Promise) && verdict.state === 'revoked'
+      return isRevoked ? 'token_revoked' : judgeTime(token, clock() / 1000)?.reason
+    },
+    ...createLifetimeObserver(metrics),
+  })
+  revocations.onChange(() => lifetime.sweepNow())
+
+  const count = createRequestObserver(metrics, clock)
+  const writeAccessLine = createAccessLog(log, config.log.access)
+  const proxy = createProxyServer({
+    current: () => gate.policy,
+    lifetime,
+    observe: (outcome) => {
+      count(outcome)
+      writeAccessLine(outcome)
+    },
+    log,
+    monotonicMs: monotonic,
+    maxConnections: config.limits.maxConnections,
+  })
+
+  const checks = (): readonly Check[] => {
+    const missingKeys = trusted.flatMap(({ policy, keys }) => {
+      const missing = keys.missing()
+      return missing === undefined ? [] : [`${policy.issuer}: ${missing}`]
+    })
+    const list = revocations.readiness()
+    return [
+      { name: 'keys', missing: missingKeys.length > 0 ? missingKeys.join('; ') : undefined },
+      { name: 'revocations', missing: list.ready ? undefined : list.detail },
+      { name: 'draining', missing: isDraining ? 'the gate is shutting down' : undefined },
+    ]
+  }
+  const admin = createAdminServer({
+    checks,
+    metrics: (accept) => {
+      readHoldings(metrics, revocations)
+      metrics.requestsInFlight.set(proxy.inFlight())
+      metrics.tokenMemoryEntries.set(gate.memory.size())
+      return expose(metrics.registry, accept)
+    },
+    api: createRevocationApi({
+      revocations,
+      authenticate:
+        materials.adminToken === undefined ? undefined : createAuthenticator(() => materials.adminToken ?? '', clock),
+      clock,
+      maxLifetimeSeconds: () => longestLifetimeSeconds(config),
+      audit: (action, rule) => log.info({ audit: action, ...rule }, action === 'revoke' ? 'Revoked' : 'Lifted'),
+    }),
+    onError: (error) => log.error({ err: error }, 'Cannot answer on the admin port'),
+  })
+
+  return {
+    start: async () => {
+      metrics.buildInfo.set({ version: parts.version, node_version: process.version }, 1)
+      metrics.configLastReloadSuccessful.set(1)
+      metrics.configLastReloadSuccess.set(clock() / 1000)
+      for (const result of ['ok', 'error']) metrics.configReloads.inc({ result }, 0)
+      revocations.start()
+      const addresses = { admin: await listenOn(admin, config.admin.listen), proxy: await proxy.listen(config.listen) }
+      log.info({ listen: addresses.proxy, admin: addresses.admin, upstream: config.upstream }, 'Sidegate is running')
+      return addresses
+    },
+
+    reload: (nextConfig, nextMaterials) => {
+      const waiting = restartSettings(config, nextConfig)
+      if (waiting.length > 0) log.warn({ settings: waiting }, 'These settings take effect with the next start')
+      config = nextConfig
+      materials = nextMaterials
+      gate = build()
+      lifetime.sweepNow()
+      metrics.configReloads.inc({ result: 'ok' })
+      metrics.configLastReloadSuccessful.set(1)
+      metrics.configLastReloadSuccess.set(clock() / 1000)
+      log.info('Settings and keys reloaded')
+    },
+
+    reloadFailed: (problems) => {
+      metrics.configReloads.inc({ result: 'error' })
+      metrics.configLastReloadSuccessful.set(0)
+      log.error({ problems }, 'Cannot take over the new settings; those before stay in force')
+    },
+
+    stop: async () => {
+      isDraining = true
+      log.info({ open: proxy.inFlight() }, 'Draining')
+      await proxy.drain(config.limits.drainTimeout)
+      lifetime.close()
+      issuers.stop()
+      await revocations.stop()
+      await closeServer(admin)
+      log.info('Stopped')
+    },
+  }
+}

@@ -1,0 +1,131 @@
+// One version of the settings in force: the gate with its questions answered by real parts, and what the proxy needs to
+// know. A reload builds a new one and leaves the old one to the requests that began with it.
+import { BlockList, isIPv4 } from 'node:net'
+import type { Config, RefreshConfig } from '../config/options.ts'
+import { createGate, inShadow, type Questions, type RevocationAnswer } from '../gate.ts'
+import type { Clock } from '../model/clock.ts'
+import type { ProxyPolicy } from '../proxy/policy.ts'
+import { createRefresher, type Refresher } from '../refresh/refresher.ts'
+import type { Revocations, Verdict } from '../revocation/revocations.ts'
+import { createRoutes } from '../route/routes.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { createExtractor } from '../token/extract.ts'
+import { createTokenMemory, type TokenMemory } from '../token/memory.ts'
+import { createVerifier, type Issuer } from '../token/verify.ts'
+import type { Materials } from './materials.ts'
+
+const REMEMBERED_TOKENS = 20_000
+const REMEMBERED_BYTES = 32 * 1024 * 1024
+
+export interface GateParts {
+  readonly config: Config
+  readonly materials: Materials
+  readonly issuers: readonly Issuer[]
+  readonly revocations: Pick<Revocations, 'check'>
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly monotonic: Clock
+}
+
+export interface BuiltGate {
+  readonly policy: ProxyPolicy
+  readonly questions: Questions
+  readonly memory: TokenMemory
+}
+
+/** Builds the gate of these settings. Touches nothing outside. */
+export function buildGate(parts: GateParts): BuiltGate {
+  const { config, issuers, metrics, clock, monotonic } = parts
+  const memory = createTokenMemory({
+    maxEntries: REMEMBERED_TOKENS,
+    maxBytes: REMEMBERED_BYTES,
+    onEvict: () => metrics.tokenMemoryEvictions.inc(),
+  })
+  const observe = (algorithm: string, remembered: boolean, durationMs: number) =>
+    metrics.verifyDuration.observe({ algorithm, remembered: remembered ? 'yes' : 'no' }, durationMs / 1000)
+  const questions: Questions = {
+    route: createRoutes(config.routes),
+    extract: createExtractor({ sources: config.tokens.sources, maxBytes: config.tokens.maxBytes }),
+    verify: createVerifier({ issuers, memory, clock, monotonic, observe }),
+    clock,
+    revocation: askRevocations(parts.revocations, metrics),
+  }
+  const gate = createGate(questions)
+  return { policy: buildPolicy(parts, config.mode === 'shadow' ? inShadow(gate) : gate), questions, memory }
+}
+
+/** Translates what is known of revocations into the gate's question, and counts what was decided without a fresh list. */
+function askRevocations(revocations: Pick<Revocations, 'check'>, metrics: Metrics): Questions['revocation'] {
+  const answer = (verdict: Verdict): RevocationAnswer => {
+    if (verdict.state === 'stale') metrics.degradedDecisions.inc({ dependency: 'revocation', policy: 'deny' })
+    else if (verdict.state === 'clear' && verdict.degraded)
+      metrics.degradedDecisions.inc({ dependency: 'revocation', policy: 'allow' })
+    return verdict.state
+  }
+  return (token) => {
+    const verdict = revocations.check(token)
+    return verdict instanceof Promise ? verdict.then(answer) : answer(verdict)
+  }
+}
+
+function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide']): ProxyPolicy {
+  const { config } = parts
+  const { limits } = config
+  return {
+    decide,
+    upstream: new URL(config.upstream),
+    identity: Object.entries(config.forward.identity),
+    stripToken: config.forward.stripToken,
+    isTrustedProxy: createRangeTest(config.forward.trustedProxies),
+    refreshHeader: config.refresh?.header,
+    refresh: buildRefresher(parts),
+    limits: {
+      headerBytes: limits.headerBytes,
+      headers: limits.headers,
+      bodyBytes: limits.bodyBytes,
+      requestTimeoutMs: limits.requestTimeout,
+      headersTimeoutMs: limits.headersTimeout,
+      idleTimeoutMs: limits.idleTimeout,
+      upstreamConnectTimeoutMs: limits.upstreamConnectTimeout,
+      upstreamResponseTimeoutMs: limits.upstreamResponseTimeout,
+      upstreamConnections: limits.upstreamConnections,
+    },
+  }
+}
+
+function buildRefresher({ config, materials, metrics, clock }: GateParts): Refresher | undefined {
+  const { refresh } = config
+  const { signer } = materials
+  if (refresh === undefined || signer === undefined) return undefined
+  return createRefresher({
+    policy: {
+      windowSeconds: refresh.window / 1000,
+      lifetimeSeconds: refresh.lifetime / 1000,
+      maxSessionSeconds: refresh.maxSession / 1000,
+      header: refresh.header,
+      cookie: cookiePolicy(refresh),
+      maxBytes: config.tokens.maxBytes,
+    },
+    sign: signer.sign,
+    clock,
+    observe: (issuer, result) => metrics.refresh.inc({ issuer, result }),
+  })
+}
+
+function cookiePolicy({ cookie }: RefreshConfig) {
+  const sameSite = ({ strict: 'Strict', lax: 'Lax', none: 'None' } as const)[cookie.sameSite]
+  const { path, secure, httpOnly, domain } = cookie
+  return { path, sameSite, secure, httpOnly, domain }
+}
+
+/** Makes the test whether an address is in one of the CIDR ranges. */
+function createRangeTest(ranges: readonly string[]): (address: string) => boolean {
+  if (ranges.length === 0) return () => false
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [address = '', prefix] = range.split('/')
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6'
+    list.addSubnet(address, Number(prefix ?? (family === 'ipv4' ? 32 : 128)), family)
+  }
+  return (address) => list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
+}

@@ -1,0 +1,87 @@
+// From the settings of an issuer to an issuer that is trusted. Keys that are fetched live longer than one version of the
+// settings: a reload must not make the gate forget them and ask again.
+import type { Config, IssuerConfig } from '../config/options.ts'
+import type { Clock } from '../model/clock.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { type Fetch, fetchByDiscovery, fetchFrom } from '../token/fetch-keys.ts'
+import { createFixedKeys, type KeySource, withOwnKeys } from '../token/keys.ts'
+import { createRemoteKeys } from '../token/remote-keys.ts'
+import type { Issuer } from '../token/verify.ts'
+import type { Materials } from './materials.ts'
+
+export interface IssuerParts {
+  readonly fetch: Fetch
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+export interface Issuers {
+  /** The issuers of these settings; sources that they share with the settings before go on as they are. */
+  build(config: Config, materials: Materials): readonly Issuer[]
+  /** Stops fetching. */
+  stop(): void
+}
+
+/** Makes the builder, which keeps the fetched key sets between reloads. */
+export function createIssuers(parts: IssuerParts): Issuers {
+  let sources = new Map<string, KeySource>()
+
+  return {
+    build: (config, materials) => {
+      const next = new Map<string, KeySource>()
+      const issuers = config.issuers.map((issuer) => {
+        const fixed = materials.issuerKeys.get(issuer.issuer)
+        const id = JSON.stringify([issuer.issuer, issuer.keys])
+        const keys = fixed === undefined ? (sources.get(id) ?? startFetching(issuer, parts)) : createFixedKeys(fixed)
+        if (fixed === undefined) next.set(id, keys)
+        return toIssuer(issuer, keys, materials)
+      })
+      for (const [id, source] of sources) if (!next.has(id)) source.stop()
+      sources = next
+      return issuers
+    },
+    stop: () => {
+      for (const source of sources.values()) source.stop()
+    },
+  }
+}
+
+function toIssuer(issuer: IssuerConfig, keys: KeySource, { signer }: Materials): Issuer {
+  return {
+    policy: {
+      issuer: issuer.issuer,
+      audiences: issuer.audiences,
+      algorithms: issuer.algorithms,
+      clockToleranceSeconds: issuer.clockTolerance / 1000,
+      tokenTypes: issuer.tokenTypes,
+      requiredClaims: issuer.requiredClaims,
+      maxLifetimeSeconds: issuer.maxLifetime / 1000,
+    },
+    keys: signer === undefined ? keys : withOwnKeys(signer.verification, keys),
+    ownAlgorithm: signer?.algorithm,
+  }
+}
+
+function startFetching({ issuer, keys }: IssuerConfig, parts: IssuerParts): KeySource {
+  const { metrics, log, clock } = parts
+  const fetchKeySet = 'jwksUri' in keys ? fetchFrom(keys.jwksUri, parts.fetch) : fetchByDiscovery(issuer, parts.fetch)
+  const source = createRemoteKeys({
+    fetchKeySet,
+    clock,
+    observe: {
+      fetched: (result, { keys: count, problem }) => {
+        metrics.jwksFetches.inc({ issuer, result })
+        metrics.jwksKeys.set({ issuer }, count)
+        if (result === 'ok') metrics.jwksLastSuccess.set({ issuer }, clock() / 1000)
+        if (result === 'ok') log.debug({ issuer, keys: count }, 'Keys fetched')
+        else log.warn({ issuer, problem }, 'Cannot fetch keys')
+      },
+      rejected: (keyId, why) => log.warn({ issuer, keyId, why }, 'Ignored a key of the issuer'),
+      unknownKeyId: (action) => metrics.jwksUnknownKeyIds.inc({ issuer, action }),
+    },
+  })
+  source.start()
+  return source
+}

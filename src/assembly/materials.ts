@@ -1,0 +1,98 @@
+// What do the files that the settings name really hold? Read before anything starts, and again on each reload: a key that
+// cannot be used is a problem of the settings, found together with all others.
+import { filesOf, readSettingFile, readSettingText, type SettingFile } from '../config/files.ts'
+import type { Config, IssuerConfig } from '../config/options.ts'
+import type { Problem } from '../config/problems.ts'
+import { KeyError, type KeySet, readKeySet, readPublicKey, readSecret } from '../token/key-set.ts'
+import { createPrivateKeySigner, createSecretSigner, type Signer } from '../token/mint.ts'
+
+/** Keys and secrets, ready for use. */
+export interface Materials {
+  readonly adminToken: string | undefined
+  readonly redisPassword: string | undefined
+  /** Keys that came from files, by issuer; issuers whose keys are fetched are not in it. */
+  readonly issuerKeys: ReadonlyMap<string, KeySet>
+  readonly signer: Signer | undefined
+  readonly clientSecret: string | undefined
+}
+
+export type MaterialsResult =
+  | { readonly materials: Materials; readonly warnings: readonly Problem[] }
+  | { readonly problems: readonly Problem[] }
+
+/** Reads every file that the settings name. Answers all problems at once; no message holds a byte of a file. */
+export async function readMaterials(config: Config): Promise<MaterialsResult> {
+  const problems: Problem[] = []
+  const warnings: Problem[] = []
+  const read = async <T>(
+    file: SettingFile | undefined,
+    use: (file: SettingFile) => Promise<T>,
+  ): Promise<T | undefined> => {
+    if (file === undefined) return undefined
+    try {
+      return await use(file)
+    } catch (error) {
+      problems.push({ where: file.setting, message: messageFor(error, file) })
+      return undefined
+    }
+  }
+  const files = new Map(filesOf(config).map((file) => [file.setting, file]))
+  const textOf = (setting: string) => read(files.get(setting), (file) => readSettingText(file.path))
+
+  const issuerKeys = new Map<string, KeySet>()
+  for (const [index, issuer] of config.issuers.entries()) {
+    const at = `issuers[${index}].keys`
+    const file = files.get(`${at}.jwksFile`) ?? files.get(`${at}.publicKeyFile`) ?? files.get(`${at}.secretFile`)
+    const keys = await read(file, async ({ path }) => readIssuerKeys(issuer, await readSettingFile(path)))
+    if (keys === undefined || file === undefined) continue
+    issuerKeys.set(issuer.issuer, keys)
+    for (const { keyId, why } of keys.rejected)
+      warnings.push({
+        where: file.setting,
+        message: `Ignored a key${keyId === undefined ? '' : ` "${keyId}"`}: ${why}`,
+      })
+  }
+  const materials = {
+    adminToken: await textOf('admin.tokenFile'),
+    redisPassword: await textOf('revocation.passwordFile'),
+    issuerKeys,
+    signer: await read(files.get('refresh.key.privateKeyFile') ?? files.get('refresh.key.secretFile'), ({ path }) =>
+      readSigner(config, path),
+    ),
+    clientSecret: await textOf('refresh.exchange.clientSecretFile'),
+  }
+  return problems.length > 0 ? { problems } : { materials, warnings }
+}
+
+function readIssuerKeys(issuer: IssuerConfig, bytes: Buffer): KeySet {
+  if ('secretFile' in issuer.keys) return readSecret(bytes, issuer.algorithms)
+  const text = bytes.toString('utf8')
+  const set = 'jwksFile' in issuer.keys ? readKeySet(text) : readPublicKey(text)
+  if (set.keys.length === 0) throw new KeyError(`it holds no usable key${rejectionsOf(set)}`)
+  if (!set.keys.some((key) => key.algorithms.some((algorithm) => isAllowed(issuer, algorithm))))
+    throw new KeyError(`none of its keys fits the allowed algorithms ${issuer.algorithms.join(', ')}`)
+  return set
+}
+
+function isAllowed(issuer: IssuerConfig, algorithm: string): boolean {
+  return (issuer.algorithms as readonly string[]).includes(algorithm)
+}
+
+function rejectionsOf(set: KeySet): string {
+  const whys = set.rejected.map(({ keyId, why }) => (keyId === undefined ? why : `"${keyId}": ${why}`))
+  return whys.length === 0 ? '' : ` (${whys.slice(0, 5).join('; ')})`
+}
+
+async function readSigner(config: Config, path: string): Promise<Signer> {
+  const key = config.refresh?.key
+  if (key === undefined) throw new KeyError('refresh has no key')
+  const bytes = await readSettingFile(path)
+  return key.secretFile === undefined
+    ? createPrivateKeySigner(bytes.toString('utf8'), key.algorithm, key.keyId)
+    : createSecretSigner(bytes, key.algorithm, key.keyId)
+}
+
+function messageFor(error: unknown, file: SettingFile): string {
+  if (error instanceof KeyError) return `Cannot use ${JSON.stringify(file.path)} as ${file.purpose}: ${error.message}`
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,42 @@
+// What the parts tell, as it is counted. Every label comes from a closed set.
+import type { LifetimeParts } from '../proxy/lifetime.ts'
+import { type RevocationObserver, redisErrorKinds } from '../revocation/report.ts'
+import type { Revocations } from '../revocation/revocations.ts'
+import { ruleKinds } from '../revocation/rule.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+
+/** Counts what happens in the feed and on the connections to Redis; all series exist from the start. */
+export function createRevocationObserver(metrics: Metrics): RevocationObserver {
+  for (const kind of redisErrorKinds) metrics.redisErrors.inc({ kind }, 0)
+  for (const type of ['full', 'follow', 'heal'])
+    for (const result of ['ok', 'error']) metrics.revocationReads.inc({ type, result }, 0)
+  return {
+    read: (type, result) => metrics.revocationReads.inc({ type, result }),
+    propagated: (seconds) => metrics.revocationPropagation.observe(seconds),
+    healed: (rules) => metrics.revocationHealed.inc(rules),
+    skipped: () => metrics.redisErrors.inc({ kind: 'reply' }),
+    heard: (atMs) => metrics.revocationLastHeard.set(atMs / 1000),
+    synced: (isSynced) => metrics.revocationSynced.set(isSynced ? 1 : 0),
+    redisUp: (isUp) => metrics.redisUp.set(isUp ? 1 : 0),
+    redisReconnecting: () => metrics.redisReconnects.inc(),
+    redisFailed: (kind) => metrics.redisErrors.inc({ kind }),
+    evictionUnsafe: (isUnsafe) => metrics.redisEvictionUnsafe.set(isUnsafe === true ? 1 : 0),
+  }
+}
+
+/** Counts the connections that end with their token. */
+export function createLifetimeObserver(metrics: Metrics): Pick<LifetimeParts, 'onCount' | 'onEnded'> {
+  for (const type of ['websocket', 'stream']) metrics.guardedConnections.set({ type }, 0)
+  for (const reason of ['token_expired', 'token_revoked']) metrics.guardedConnectionsEnded.inc({ reason }, 0)
+  return {
+    onCount: (type, count) => metrics.guardedConnections.set({ type }, count),
+    onEnded: (_type, reason) => metrics.guardedConnectionsEnded.inc({ reason }),
+  }
+}
+
+/** Brings the gauges up to date that are asked for rather than told. */
+export function readHoldings(metrics: Metrics, revocations: Revocations): void {
+  const { rules, memoryBytes } = revocations.holdings()
+  for (const kind of ruleKinds) metrics.revocationRules.set({ kind }, rules(kind))
+  metrics.revocationMemory.set(memoryBytes)
+}

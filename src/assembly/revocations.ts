@@ -1,0 +1,72 @@
+// Which way to know what is revoked do the settings ask for? In memory, by a local copy of the log, or by a look-up.
+import type { Config } from '../config/options.ts'
+import type { Clock } from '../model/clock.ts'
+import { createFeed } from '../revocation/feed.ts'
+import { createList } from '../revocation/list.ts'
+import { parsePlainKey } from '../revocation/plain-keys.ts'
+import { createRedisLookup } from '../revocation/redis-lookup.ts'
+import type { RevocationLog, RevocationObserver } from '../revocation/report.ts'
+import { createLocalRevocations, createMemoryRevocations, type Revocations } from '../revocation/revocations.ts'
+import { createRedisStore } from '../revocation/store.ts'
+import type { Materials } from './materials.ts'
+
+export interface RevocationParts {
+  readonly config: Config
+  readonly materials: Pick<Materials, 'redisPassword'>
+  readonly clock: Clock
+  readonly observe: RevocationObserver
+  readonly log: RevocationLog
+}
+
+/** The longest time for which a token of any issuer can live: the default end of a rule. */
+export function longestLifetimeSeconds(config: Config): number {
+  const longestMs = Math.max(...config.issuers.map((issuer) => issuer.maxLifetime + issuer.clockTolerance))
+  return Math.ceil(longestMs / 1000)
+}
+
+/** Makes what the settings ask for; nothing is connected before `start`. */
+export function buildRevocations(parts: RevocationParts): Revocations {
+  const { config, clock, observe, log } = parts
+  const { revocation } = config
+  const maxLifetimeSeconds = longestLifetimeSeconds(config)
+  const toleranceSeconds = Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000
+  const list = createList({ toleranceSeconds })
+  if (revocation.redis === undefined) return createMemoryRevocations({ list, clock })
+
+  const store = createRedisStore({
+    url: revocation.redis,
+    list: revocation.list,
+    password: parts.materials.redisPassword,
+    minReplicas: revocation.minReplicas,
+    plainKeys: (revocation.keys ?? []).map(parsePlainKey),
+    maxLifetimeSeconds,
+    toleranceSeconds,
+    observe,
+    log,
+  })
+  const { whenStale, maxStaleness: maxStalenessMs } = revocation
+  const feed = createFeed({ store, list, clock, maxLifetimeSeconds, toleranceSeconds, maxStalenessMs, observe, log })
+  if (revocation.check === 'local')
+    return createLocalRevocations({
+      store,
+      list,
+      feed,
+      clock,
+      maxStalenessMs,
+      whenStale,
+      observe,
+      log,
+    })
+  const timeoutMs = revocation.timeout
+  return createRedisLookup({
+    store,
+    feed,
+    clock,
+    whenStale,
+    maxLifetimeSeconds,
+    toleranceSeconds,
+    timeoutMs,
+    observe,
+    log,
+  })
+}

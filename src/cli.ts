@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+// From argv to a command: the only reader of process.argv, the only caller of process.exit. The runtime is judged before
+// anything else is loaded: the libraries of the gate do not even load on some of the versions that are refused.
+import process from 'node:process'
+import type { Shell } from './commands/shell.ts'
+import { isPatchedRuntime, unpatchedMessage } from './runtime.ts'
+
+const OVERRIDE = '--allow-unpatched-runtime'
+
+async function main(): Promise<number> {
+  const given = process.argv.slice(2)
+  if (!isPatchedRuntime(process.versions.node) && !given.includes(OVERRIDE)) {
+    process.stderr.write(`${unpatchedMessage(process.versions.node)}\n`)
+    return 2
+  }
+  const { runCommandLine } = await import('./commands/command-line.ts')
+  return runCommandLine(
+    given.filter((argument) => argument !== OVERRIDE),
+    createShell(),
+  )
+}
+
+function createShell(): Shell {
+  return {
+    environment: process.env,
+    clock: Date.now,
+    print: (line) => process.stdout.write(`${line}\n`),
+    complain: (line) => process.stderr.write(`${line}\n`),
+    readInput: readStandardInput,
+    untilStopped,
+    isTerminal: process.stdout.isTTY === true,
+  }
+}
+
+async function readStandardInput(): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function untilStopped(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        resolve(signal)
+        process.once(signal, () => process.exit(1))
+      })
+    }
+  })
+}
+
+// Output to a pipe is written later: leaving at once would cut it off.
+process.exitCode = await main()
+if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.once('drain', resolve))
+process.exit()

@@ -1,0 +1,82 @@
+// Which list does a revocation command speak to? The one of the settings, or the one at a Redis URL.
+import type { Argv } from 'yargs'
+import { longestLifetimeSeconds } from '../assembly/revocations.ts'
+import { createRedisLookup } from '../revocation/redis-lookup.ts'
+import { silentLog, silentObserver } from '../revocation/report.ts'
+import type { Revocations } from '../revocation/revocations.ts'
+import { createRedisStore } from '../revocation/store.ts'
+import { readSettingsAloud, type SettingsArguments, withConfigFlag } from './settings.ts'
+import { ANSWER_IS_NO, type Shell, UsageError } from './shell.ts'
+
+/** Without settings nobody knows the issuers: as long as the default of `maxLifetime`. */
+const DEFAULT_LIFETIME_SECONDS = 24 * 3600
+
+export interface TargetArguments extends SettingsArguments {
+  readonly redis?: string | undefined
+  readonly list?: string | undefined
+}
+
+export interface RevocationTarget {
+  readonly revocations: Revocations
+  readonly maxLifetimeSeconds: number
+  /** Where the list is, without credentials. */
+  readonly place: string
+}
+
+export function withTargetFlags<T>(argv: Argv<T>) {
+  return withConfigFlag(argv)
+    .option('redis', { type: 'string', requiresArg: true, description: 'The Redis that holds the list, as a URL' })
+    .option('list', { type: 'string', requiresArg: true, description: 'The name of the list; default: default' })
+    .conflicts('config', ['redis'])
+}
+
+/** Connects, does the work and closes; a failure is told in one line. Answers the exit code of the work. */
+export async function withRevocations(
+  given: TargetArguments,
+  shell: Shell,
+  work: (target: RevocationTarget) => Promise<number>,
+): Promise<number> {
+  const place = await findTarget(given, shell)
+  if (place === undefined) return ANSWER_IS_NO
+  const { url, list, password, maxLifetimeSeconds, toleranceSeconds, minReplicas } = place
+  try {
+    const shared = { maxLifetimeSeconds, toleranceSeconds, observe: silentObserver, log: silentLog }
+    const store = createRedisStore({ url, list, password, minReplicas, ...shared })
+    const revocations = createRedisLookup({ store, clock: shell.clock, whenStale: 'deny', ...shared })
+    try {
+      await store.open()
+      return await work({ revocations, maxLifetimeSeconds, place: `${store.description}, list "${list}"` })
+    } finally {
+      await revocations.stop()
+    }
+  } catch (error) {
+    shell.complain(error instanceof Error ? error.message : String(error))
+    return ANSWER_IS_NO
+  }
+}
+
+async function findTarget(given: TargetArguments, shell: Shell) {
+  if (given.redis !== undefined) {
+    const list = given.list ?? 'default'
+    const maxLifetimeSeconds = DEFAULT_LIFETIME_SECONDS
+    return { url: given.redis, list, password: undefined, maxLifetimeSeconds, toleranceSeconds: 60, minReplicas: 0 }
+  }
+  if (given.config === undefined) throw new UsageError('Give --config, or --redis with the URL of the list')
+  const settings = await readSettingsAloud(given, shell)
+  if (settings === undefined) return undefined
+  const { config, materials } = settings
+  const { redis, list, minReplicas } = config.revocation
+  if (redis === undefined) {
+    shell.complain('Cannot reach the list: "revocation.redis" is not set, so each gate keeps its own in memory;')
+    shell.complain('set it, or write to one gate by POST /revocations on its admin port')
+    return undefined
+  }
+  return {
+    url: redis,
+    list: given.list ?? list,
+    password: materials.redisPassword,
+    maxLifetimeSeconds: longestLifetimeSeconds(config),
+    toleranceSeconds: Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000,
+    minReplicas,
+  }
+}

@@ -1,0 +1,100 @@
+// `sidegate revocations list` and `sidegate revocations import`: the whole list out, and many rules in.
+import { readFile } from 'node:fs/promises'
+import type { Argv } from 'yargs'
+import { isProblem, type Rule } from '../revocation/rule.ts'
+import { parseRule, type RuleSettings, ruleToJson } from '../revocation/rule-json.ts'
+import { type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
+import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
+
+const RULES_PER_WRITE = 1000
+const PROBLEMS_SHOWN = 20
+
+export interface ListArguments extends TargetArguments {
+  readonly json: boolean
+}
+
+export function listOptions<T>(argv: Argv<T>) {
+  return withTargetFlags(argv).option('json', {
+    type: 'boolean',
+    default: false,
+    description: 'One JSON rule a line, as "import" reads them',
+  })
+}
+
+/** Prints every rule in force, the oldest first. */
+export async function listRevocations(given: ListArguments, shell: Shell): Promise<number> {
+  return withRevocations(given, shell, async ({ revocations, place }) => {
+    const rules = [...(await revocations.list())].sort((one, other) => one.atMs - other.atMs).map(ruleToJson)
+    if (given.json) for (const rule of rules) shell.print(JSON.stringify(rule))
+    else {
+      for (const rule of rules) {
+        const notes = [
+          rule.issuer && `issuer ${rule.issuer}`,
+          rule.issuedBefore && `issued before ${rule.issuedBefore}`,
+        ]
+        const end = `until ${rule.expiresAt}`
+        shell.print(
+          [rule.at, rule.kind.padEnd(8), rule.value, ...notes.filter(Boolean), end, rule.reason].join('  ').trimEnd(),
+        )
+      }
+      shell.print(`${rules.length} ${rules.length === 1 ? 'rule' : 'rules'} in ${place}`)
+    }
+    return DONE
+  })
+}
+
+export interface ImportArguments extends TargetArguments {
+  readonly file: string
+}
+
+export function importOptions<T>(argv: Argv<T>) {
+  return withTargetFlags(argv).positional('file', {
+    type: 'string',
+    demandOption: true,
+    description: 'A file with one JSON rule a line, or - to read them',
+  })
+}
+
+/** Writes many rules. Every line is read before the first one is written: a problem anywhere writes nothing. */
+export async function importRevocations(given: ImportArguments, shell: Shell): Promise<number> {
+  let text: string
+  try {
+    text = given.file === '-' ? await shell.readInput() : await readFile(given.file, 'utf8')
+  } catch {
+    shell.complain(`Cannot read "${given.file}"`)
+    return ANSWER_IS_NO
+  }
+  return withRevocations(given, shell, async ({ revocations, maxLifetimeSeconds, place }) => {
+    const settings = { nowSeconds: shell.clock() / 1000, maxLifetimeSeconds, actor: 'sidegate CLI, import' }
+    const { rules, problems } = readRules(text, settings)
+    if (problems.length > 0) {
+      shell.complain(`Nothing was written: ${problems.length} ${problems.length === 1 ? 'line is' : 'lines are'} wrong`)
+      for (const problem of problems.slice(0, PROBLEMS_SHOWN)) shell.complain(`  ${problem}`)
+      return ANSWER_IS_NO
+    }
+    for (let start = 0; start < rules.length; start += RULES_PER_WRITE)
+      await revocations.write(rules.slice(start, start + RULES_PER_WRITE))
+    shell.print(`Wrote ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'} to ${place}`)
+    return DONE
+  })
+}
+
+function readRules(text: string, settings: RuleSettings): { rules: readonly Rule[]; problems: readonly string[] } {
+  const rules: Rule[] = []
+  const problems: string[] = []
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue
+    const rule = parseRule(parseLine(line), settings)
+    if (isProblem(rule)) problems.push(`line ${index + 1}: ${rule.problem}`)
+    else rules.push(rule)
+  }
+  return { rules, problems }
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,79 @@
+// How a command gets its settings: from the file, the variables and the flags, with every problem told at once.
+import type { Argv } from 'yargs'
+import { type Materials, readMaterials } from '../assembly/materials.ts'
+import { readSettingFile, SettingFileError } from '../config/files.ts'
+import { namedRows } from '../config/flags.ts'
+import { loadConfig } from '../config/load.ts'
+import type { Config } from '../config/options.ts'
+import { formatProblem, formatProblems, type Problem } from '../config/problems.ts'
+import type { Shell } from './shell.ts'
+
+export interface Settings {
+  readonly config: Config
+  readonly materials: Materials
+  readonly warnings: readonly Problem[]
+}
+
+export type SettingsResult = Settings | { readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }
+
+/** The arguments that say where settings come from. */
+export type SettingsArguments = Readonly<Record<string, unknown>> & { readonly config?: string | undefined }
+
+/** Adds `--config` and one flag for each setting. */
+export function withSettingFlags<T>(argv: Argv<T>) {
+  for (const row of namedRows)
+    argv.option(row.flag, {
+      type: 'string',
+      requiresArg: true,
+      description: row.description,
+      group: `Settings (each also as a variable: --revocation-list is SIDEGATE_REVOCATION_LIST):`,
+    })
+  return withConfigFlag(argv)
+}
+
+/** Adds `--config` alone, for commands that only look something up in the settings. */
+export function withConfigFlag<T>(argv: Argv<T>) {
+  return argv.option('config', {
+    alias: 'c',
+    type: 'string',
+    requiresArg: true,
+    description: 'The settings file (YAML)',
+  })
+}
+
+/** Reads the settings and the files that they name. Throws for nothing that a person could write. */
+export async function readSettings(given: SettingsArguments, shell: Shell): Promise<SettingsResult> {
+  const file = await readFile(given.config)
+  if (file !== undefined && 'problem' in file) return { problems: [file.problem], warnings: [] }
+  const flags = Object.fromEntries(namedRows.map((row) => [row.flag, given[row.flag]]))
+  const loaded = loadConfig({ file, environment: shell.environment, flags })
+  if ('problems' in loaded) return loaded
+  const read = await readMaterials(loaded.config)
+  if ('problems' in read) return { problems: read.problems, warnings: loaded.warnings }
+  return {
+    config: loaded.config,
+    materials: read.materials,
+    warnings: [...loaded.warnings, ...read.warnings],
+  }
+}
+
+/** The same, with problems and warnings written for the person at the terminal; nothing where there are problems. */
+export async function readSettingsAloud(given: SettingsArguments, shell: Shell): Promise<Settings | undefined> {
+  const result = await readSettings(given, shell)
+  for (const warning of result.warnings) shell.complain(`warning: ${formatProblem(warning)}`)
+  if (!('problems' in result)) return result
+  for (const line of formatProblems(result.problems)) shell.complain(line)
+  return undefined
+}
+
+type FileResult = { readonly path: string; readonly text: string } | { readonly problem: Problem } | undefined
+
+async function readFile(path: string | undefined): Promise<FileResult> {
+  if (path === undefined) return undefined
+  try {
+    return { path, text: (await readSettingFile(path)).toString('utf8') }
+  } catch (error) {
+    if (!(error instanceof SettingFileError)) throw error
+    return { problem: { where: '--config', message: error.message } }
+  }
+}
