@@ -23,6 +23,8 @@ export interface Questions {
 }
 
 interface RouteAnswer {
+  /** The rule, in the words of the settings. */
+  readonly path: string
   readonly isPublic: boolean
   /** 6. What does the route ask of the token? */
   readonly lacks: (token: VerifiedToken) => Refusal | undefined

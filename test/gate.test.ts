@@ -17,7 +17,10 @@ function createWorld(answers: Partial<Questions> = {}) {
     }
   }
   const questions: Questions = {
-    route: note('route', answers.route ?? (() => ({ isPublic: false, lacks: note('requirements', () => undefined) }))),
+    route: note(
+      'route',
+      answers.route ?? (() => ({ path: '/*', isPublic: false, lacks: note('requirements', () => undefined) })),
+    ),
     extract: note('extract', answers.extract ?? (() => ({ token: 'a.b.c', source }))),
     verify: note('verify', answers.verify ?? (() => verifiedToken({}))),
     clock: note('clock', answers.clock ?? (() => NOW_SECONDS * 1000)),
@@ -34,7 +37,7 @@ describe('the gate', () => {
   })
 
   it('asks for no token on a public path', () => {
-    const { decide, asked } = createWorld({ route: () => ({ isPublic: true, lacks: () => undefined }) })
+    const { decide, asked } = createWorld({ route: () => ({ path: '/*', isPublic: true, lacks: () => undefined }) })
     expect(decide(view)).toMatchObject({ decision: 'public', token: undefined })
     expect(asked).toEqual(['route'])
   })
@@ -52,7 +55,7 @@ describe('the gate', () => {
     'a revoked token': [{ revocation: () => 'revoked' }, 'token_revoked', 5],
     'a list that is too old': [{ revocation: () => 'stale' }, 'revocation_stale', 5],
     'a missing scope': [
-      { route: () => ({ isPublic: false, lacks: () => refuse('scope_insufficient') }) },
+      { route: () => ({ path: '/*', isPublic: false, lacks: () => refuse('scope_insufficient') }) },
       'scope_insufficient',
       5,
     ],

@@ -1,11 +1,10 @@
 // One version of the settings in force: the gate with its questions answered by real parts, and what the proxy needs to
 // know. A reload builds a new one and leaves the old one to the requests that began with it.
 import { BlockList, isIPv4 } from 'node:net'
-import type { Config, RefreshConfig } from '../config/options.ts'
+import type { Config } from '../config/options.ts'
 import { createGate, inShadow, type Questions, type RevocationAnswer } from '../gate.ts'
 import type { Clock } from '../model/clock.ts'
 import type { ProxyPolicy } from '../proxy/policy.ts'
-import { createRefresher, type Refresher } from '../refresh/refresher.ts'
 import type { Revocations, Verdict } from '../revocation/revocations.ts'
 import { createRoutes } from '../route/routes.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -13,6 +12,7 @@ import { createExtractor } from '../token/extract.ts'
 import { createTokenMemory, type TokenMemory } from '../token/memory.ts'
 import { createVerifier, type Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
+import { buildRefresher } from './refresh.ts'
 
 const REMEMBERED_TOKENS = 20_000
 const REMEMBERED_BYTES = 32 * 1024 * 1024
@@ -91,31 +91,6 @@ function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide']): ProxyPoli
       upstreamConnections: limits.upstreamConnections,
     },
   }
-}
-
-function buildRefresher({ config, materials, metrics, clock }: GateParts): Refresher | undefined {
-  const { refresh } = config
-  const { signer } = materials
-  if (refresh === undefined || signer === undefined) return undefined
-  return createRefresher({
-    policy: {
-      windowSeconds: refresh.window / 1000,
-      lifetimeSeconds: refresh.lifetime / 1000,
-      maxSessionSeconds: refresh.maxSession / 1000,
-      header: refresh.header,
-      cookie: cookiePolicy(refresh),
-      maxBytes: config.tokens.maxBytes,
-    },
-    sign: signer.sign,
-    clock,
-    observe: (issuer, result) => metrics.refresh.inc({ issuer, result }),
-  })
-}
-
-function cookiePolicy({ cookie }: RefreshConfig) {
-  const sameSite = ({ strict: 'Strict', lax: 'Lax', none: 'None' } as const)[cookie.sameSite]
-  const { path, secure, httpOnly, domain } = cookie
-  return { path, sameSite, secure, httpOnly, domain }
 }
 
 /** Makes the test whether an address is in one of the CIDR ranges. */

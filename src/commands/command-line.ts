@@ -1,5 +1,6 @@
 // Which command was typed, and with what? Reads arguments only, never the environment: a prefix there would collide with
 // what Kubernetes sets for Services. Wrong usage answers 2 and one clear line.
+import { closestMatch } from 'leven'
 import yargs from 'yargs'
 import { version } from '../version.ts'
 import { check, checkOptions } from './check.ts'
@@ -66,7 +67,6 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
     })
     .parserConfiguration({ 'duplicate-arguments-array': false, 'parse-numbers': false, 'dot-notation': false })
     .strict()
-    .recommendCommands()
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message: string | null, error?: Error) => {
@@ -75,6 +75,7 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
     .wrap(Math.min(110, yargs().terminalWidth()))
 
   try {
+    refuseUnknownCommand(given[0])
     await parser.parseAsync()
     return exitCode
   } catch (error) {
@@ -83,6 +84,16 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
     shell.complain('Use --help to see what can be given')
     return WRONG_USAGE
   }
+}
+
+const COMMANDS = ['run', 'demo', 'check', 'explain', 'revoke', 'revocations', 'token', 'keys', 'schema', 'completion']
+
+/** yargs calls a mistyped command an unknown argument of the default command, and names no near one. */
+function refuseUnknownCommand(first: string | undefined): void {
+  if (first === undefined || first.startsWith('-') || COMMANDS.includes(first)) return
+  const near = closestMatch(first, COMMANDS, { maxDistance: 3 })
+  const hint = near === undefined ? `known are: ${COMMANDS.join(', ')}` : `did you mean "${near}"`
+  throw new UsageError(`Unknown command ${JSON.stringify(first.slice(0, 64))}, ${hint}`)
 }
 
 /** yargs throws errors of its own kind, named YError. */

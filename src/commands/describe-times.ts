@@ -23,7 +23,7 @@ export function isoTime(seconds: number): string {
 
 /** `in 4 min 59 s`, `12 s ago`, `now`. */
 export function distance(seconds: number): string {
-  const whole = Math.trunc(seconds)
+  const whole = Math.round(seconds)
   if (whole === 0) return 'now'
   const parts = [
     [86_400, 'd'],

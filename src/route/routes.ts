@@ -25,7 +25,7 @@ export interface Route {
 }
 
 const ambiguous = refuse('path_ambiguous')
-const needsToken: Route = { path: '(no rule)', isPublic: false, lacks: () => undefined }
+const needsToken: Route = { path: 'no rule, so it needs a token', isPublic: false, lacks: () => undefined }
 
 /** Makes the function that answers the rule for a request, or `path_ambiguous`. */
 export function createRoutes(policies: readonly RoutePolicy[]): (view: RequestView) => Route | Refusal {

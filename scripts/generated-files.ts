@@ -1,0 +1,13 @@
+// Which files of the repository are written by a program? Each with its path from the root and the function that makes it.
+import { jsonSchema } from '../src/config/schema.ts'
+import { configurationPage } from './configuration-page.ts'
+
+export interface GeneratedFile {
+  readonly path: string
+  readonly content: () => string
+}
+
+export const generatedFiles: readonly GeneratedFile[] = [
+  { path: 'docs/configuration.md', content: configurationPage },
+  { path: 'docs/sidegate.schema.json', content: () => `${JSON.stringify(jsonSchema(), null, 2)}\n` },
+]

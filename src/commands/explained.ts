@@ -1,0 +1,192 @@
+// Why is a request decided as it is? Asks the gate itself, with questions that write down what they answered, so that it
+// can never tell another story than the proxy does. It holds no secret and no signature.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { buildGate } from '../assembly/gate.ts'
+import { createIssuers } from '../assembly/issuers.ts'
+import { buildRevocations } from '../assembly/revocations.ts'
+import type { Config } from '../config/options.ts'
+import { createGate, judgeTime, type Questions } from '../gate.ts'
+import type { Clock } from '../model/clock.ts'
+import type { VerifiedToken } from '../model/decision.ts'
+import { isRefusal, type Reason, type Refusal, refuse, statusOf } from '../model/refusal.ts'
+import { silentLog, silentObserver } from '../revocation/report.ts'
+import { sentenceOf } from '../revocation/request.ts'
+import type { Revocations } from '../revocation/revocations.ts'
+import { createLog } from '../telemetry/log.ts'
+import { createMetrics } from '../telemetry/metrics.ts'
+import { createTokenMemory } from '../token/memory.ts'
+import { readToken } from '../token/read.ts'
+import { createVerifier, type Issuer } from '../token/verify.ts'
+import { describeRefresh } from './describe-refresh.ts'
+import { describeTimes, distance, isoTime } from './describe-times.ts'
+import type { Settings } from './settings.ts'
+
+const LIST_WAIT_MS = 3_000
+
+/** A question of the gate and its answer, for people. */
+export interface Step {
+  readonly question: string
+  readonly result: 'yes' | 'no' | 'not asked'
+  readonly answer: string
+}
+
+export interface Explained {
+  readonly decision: string
+  readonly reason?: Reason
+  readonly status?: number
+  readonly steps: readonly Step[]
+  /** What the token says of itself. */
+  readonly token: readonly string[]
+  /** Whether and when it would get a successor. */
+  readonly refresh: string
+}
+
+export interface ExplainedRequest {
+  readonly method: string
+  /** The request target: path and query. */
+  readonly path: string
+  readonly token: string
+}
+
+/** Answers each step of the decision on this request. The token is taken as found, wherever the settings look for it. */
+export async function explainRequest(settings: Settings, request: ExplainedRequest, clock: Clock): Promise<Explained> {
+  const { config, materials } = settings
+  const metrics = createMetrics()
+  const log = createLog({ level: 'silent', format: 'json' }, { isTerminal: false, to: 2 })
+  const issuers = createIssuers({ fetch: globalThis.fetch, clock, metrics, log })
+  const revocations = buildRevocations({ config, materials, clock, observe: silentObserver, log: silentLog })
+  try {
+    revocations.start()
+    await untilReady(revocations)
+    const trusted = issuers.build(config, materials)
+    const monotonic = () => performance.now()
+    const { questions } = buildGate({ config, materials, issuers: trusted, revocations, metrics, clock, monotonic })
+    const recording = record(questions, config, revocations)
+    const queryAt = request.path.indexOf('?')
+    const decision = await createGate({
+      ...recording.questions,
+      extract: () => ({ token: request.token, source: { header: 'authorization' } }),
+    })({
+      method: request.method,
+      path: queryAt === -1 ? request.path : request.path.slice(0, queryAt),
+      query: queryAt === -1 ? '' : request.path.slice(queryAt + 1),
+      headers: [],
+    })
+    const { steps } = recording
+    if (isRefusal(decision) && decision.reason === 'token_expired') steps.push(await judgeOnce(request.token, trusted))
+    return {
+      decision: decision.decision,
+      ...(isRefusal(decision) ? { reason: decision.reason, status: statusOf(decision) } : {}),
+      steps: [...steps, ...unasked(steps)],
+      token: describeToken(request.token, clock() / 1000),
+      refresh: describeRefresh(config.refresh, recording.verified(), clock() / 1000),
+    }
+  } finally {
+    issuers.stop()
+    await revocations.stop()
+  }
+}
+
+const ROUTE = 'Which rule covers the path?'
+const OURS = 'Is the token one of ours?'
+const TIME = 'Is it in its time?'
+const REVOKED = 'Is it still standing, not revoked?'
+const REQUIREMENTS = 'Has it what the rule asks for?'
+
+interface Recording {
+  readonly questions: Questions
+  readonly steps: Step[]
+  readonly verified: () => VerifiedToken | undefined
+}
+
+/** The same questions; each writes a step when it is asked. */
+function record(questions: Questions, config: Config, revocations: Revocations): Recording {
+  const steps: Step[] = []
+  let verified: VerifiedToken | undefined
+  const note = (question: string, answer: string | Refusal) => {
+    if (typeof answer === 'string') steps.push({ question, result: 'yes', answer })
+    else steps.push({ question, result: 'no', answer: describeRefusal(answer) })
+  }
+
+  const route: Questions['route'] = (view) => {
+    const found = questions.route(view)
+    if (isRefusal(found)) {
+      note(ROUTE, found)
+      return found
+    }
+    note(ROUTE, found.isPublic ? `${found.path}, which is public` : found.path)
+    const lacks = (token: VerifiedToken) => {
+      const lacking = found.lacks(token)
+      note(REQUIREMENTS, lacking ?? 'yes')
+      return lacking
+    }
+    return { ...found, lacks }
+  }
+
+  const verify: Questions['verify'] = async (text) => {
+    const token = await questions.verify(text)
+    if (isRefusal(token)) {
+      note(OURS, token)
+      return token
+    }
+    verified = token
+    note(OURS, `${token.algorithm}, key ${JSON.stringify(token.keyId ?? 'without kid')}, issuer ${token.issuer}`)
+    const nowSeconds = questions.clock() / 1000
+    const until = `it expires ${distance(token.claims.exp - nowSeconds)} (${isoTime(token.claims.exp)})`
+    note(TIME, judgeTime(token, nowSeconds) ?? until)
+    return token
+  }
+
+  const revocation: Questions['revocation'] = async (token) => {
+    const answer = await questions.revocation(token)
+    const verdict = await revocations.check(token)
+    if (verdict.state === 'revoked') note(REVOKED, refuse('token_revoked', { detail: sentenceOf(verdict.rule) }))
+    else if (answer === 'stale') note(REVOKED, refuse('revocation_stale', { detail: revocations.readiness().detail }))
+    else if (config.revocation.redis === undefined) note(REVOKED, 'not known here, each running gate has its own list')
+    else note(REVOKED, `no rule matches it, ${revocations.readiness().detail}`)
+    return answer
+  }
+
+  return { questions: { ...questions, route, verify, revocation }, steps, verified: () => verified }
+}
+
+function unasked(steps: readonly Step[]): readonly Step[] {
+  return [ROUTE, OURS, TIME, REVOKED, REQUIREMENTS]
+    .filter((question) => !steps.some((step) => step.question === question))
+    .map((question) => ({ question, result: 'not asked', answer: '' }))
+}
+
+function describeRefusal(refusal: Refusal): string {
+  return refusal.detail === undefined ? refusal.reason : `${refusal.reason}: ${refusal.detail}`
+}
+
+/** An expired token is refused before its signature is verified; for a person it matters whether it ever was ours. */
+async function judgeOnce(text: string, issuers: readonly Issuer[]): Promise<Step> {
+  const question = 'Was it ours while it lasted?'
+  const token = readToken(text)
+  const exp = isRefusal(token) ? 0 : Number(token.payload.exp)
+  const verify = createVerifier({
+    issuers,
+    memory: createTokenMemory({ maxEntries: 1, maxBytes: 1_000_000, onEvict: () => {} }),
+    clock: () => (exp - 1) * 1000,
+    monotonic: () => 0,
+    observe: () => {},
+  })
+  const verified = await verify(text)
+  if (isRefusal(verified)) return { question, result: 'no', answer: describeRefusal(verified) }
+  return { question, result: 'yes', answer: `its signature is right (${verified.algorithm})` }
+}
+
+function describeToken(text: string, nowSeconds: number): readonly string[] {
+  const token = readToken(text)
+  if (isRefusal(token)) return []
+  const { iss, sub, aud, jti, sid, scope } = token.payload
+  const known = Object.entries({ iss, sub, aud, jti, sid, scope }).filter(([, value]) => value !== undefined)
+  const claims = known.map(([name, value]) => `${name.padEnd(14)}${JSON.stringify(value)}`)
+  return [...claims, ...describeTimes(token.payload, nowSeconds)]
+}
+
+/** Waits a moment for the list, so that a healthy Redis is not called stale. */
+async function untilReady(revocations: Revocations): Promise<void> {
+  for (let waitedMs = 0; waitedMs < LIST_WAIT_MS && !revocations.readiness().ready; waitedMs += 20) await sleep(20)
+}

@@ -1,0 +1,178 @@
+// What may a name in the settings look like? Headers, cookies, claims, scopes and route paths, each by its specification.
+// A name that two parsers could read differently is refused here, before any request is judged by it.
+import * as z from 'zod'
+import { isGroup, noted, textKind, unexpected } from './kinds.ts'
+import { quote } from './quote.ts'
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/
+
+const headerExpects = 'a header name such as "x-auth-subject"'
+
+/** A header name (RFC 9110 section 5.1); the value is in lower case. */
+export function headerName() {
+  return textKind<string>({
+    kind: 'header name',
+    expects: headerExpects,
+    pattern: token.source,
+    parse: (text, reject) => (token.test(text) ? text.toLowerCase() : reject(unexpected(headerExpects, text))),
+  })
+}
+
+/** A cookie name (RFC 6265 section 4.1.1); upper and lower case differ. */
+export function cookieName() {
+  return matching('cookie name', 'a cookie name such as "session"', token)
+}
+
+/** A parameter of the query. */
+export function queryName() {
+  return matching('parameter name', 'a parameter name such as "access_token"', /^[A-Za-z0-9_.~-]{1,64}$/)
+}
+
+/** The name of a list, which becomes part of the names of Redis keys. */
+export function listName() {
+  return matching('name', 'a name of at most 64 letters, digits, ".", "_" or "-"', /^[A-Za-z0-9_.-]{1,64}$/)
+}
+
+/** A scope (RFC 6749 section 3.3). */
+export function scope() {
+  const expects = 'a scope such as "orders:read"'
+  return textKind<string>({
+    kind: 'scope',
+    expects,
+    parse(text, reject) {
+      if (/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/.test(text)) return text
+      const isSeveral = /^\S+( \S+)+$/.test(text)
+      return reject(unexpected(expects, text), isSeveral ? `did you mean [${text.split(' ').join(', ')}]` : undefined)
+    },
+  })
+}
+
+/** A request method; RFC 9110 section 9.1 tells upper and lower case apart. */
+export function method() {
+  const expects = 'a method such as "GET"'
+  return textKind<string>({
+    kind: 'method',
+    expects,
+    parse(text, reject) {
+      if (/^[A-Z][A-Z_-]{0,31}$/.test(text)) return text
+      return reject(
+        unexpected(expects, text),
+        /^[A-Za-z]+$/.test(text) ? `did you mean "${text.toUpperCase()}"` : undefined,
+      )
+    },
+  })
+}
+
+/** The name of a Redis key with the claims of the token in braces, as in `revoked:{jti}`. */
+export function keyTemplate() {
+  const expects = 'a key with at least one claim in braces, such as "{jti}"'
+  return matching('key template', expects, /^(?=.{1,256}$)[^{}\s]*(\{[^{}\s]+\}[^{}\s]*)+$/)
+}
+
+function matching(kind: string, expects: string, pattern: RegExp) {
+  return textKind<string>({
+    kind,
+    expects,
+    pattern: pattern.source,
+    parse: (text, reject) => (pattern.test(text) ? text : reject(unexpected(expects, text))),
+  })
+}
+
+const pathExpects = 'a path such as "/healthz" or "/admin/*"'
+
+/** An exact path, or a prefix that ends in `/*`. The value is decoded, as the path of a request is when it is judged. */
+export function routePath() {
+  return textKind<string>({
+    kind: 'path',
+    expects: pathExpects,
+    parse(text, reject) {
+      const trouble = pathTrouble(text)
+      return trouble === undefined
+        ? decodeURIComponent(text)
+        : reject(`${unexpected(pathExpects, text)}: ${trouble[0]}`, trouble[1])
+    },
+  })
+}
+
+/** Why a path could be read in two ways or can never match, and what was probably meant. */
+function pathTrouble(text: string): readonly [string, (string | undefined)?] | undefined {
+  if (!text.startsWith('/'))
+    return [
+      'it does not begin with "/"',
+      /^[\w*-]/.test(text) && !text.includes(':') ? `did you mean ${quote(`/${text}`)}` : undefined,
+    ]
+  if (/[?#]/.test(text))
+    return ['a route sees no query and no fragment', `did you mean ${quote(text.replace(/[?#].*$/, ''))}`]
+  if (text.includes('//')) return ['it has an empty segment', `did you mean ${quote(text.replace(/\/{2,}/g, '/'))}`]
+  return encodingTrouble(text) ?? starTrouble(text)
+}
+
+/** A request whose path has one of these is refused, so a route with it would never match. */
+function encodingTrouble(text: string): readonly [string] | undefined {
+  if (text.split('/').some((segment) => /^(\.|%2e){1,2}$/i.test(segment))) return ['it has a dot segment']
+  if (/[;\\]|%3b|%5c/i.test(text)) return ['servers differ in what ";" and "\\" mean']
+  if (/%(2f|25|2a|7f|[01][0-9a-f])/i.test(text))
+    return ['it has an encoded character that servers read in different ways']
+  if (/%(?![0-9a-f]{2})/i.test(text)) return ['it has a "%" that encodes nothing']
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\u0000-\u0020\u007f-\u009f]/.test(text)) return ['it has a blank or a control character']
+  try {
+    decodeURIComponent(text)
+    return undefined
+  } catch {
+    return ['what it encodes is not UTF-8']
+  }
+}
+
+function starTrouble(text: string): readonly [string, (string | undefined)?] | undefined {
+  const star = text.indexOf('*')
+  if (star === -1 || (star === text.length - 1 && text.endsWith('/*'))) return undefined
+  if (star !== text.length - 1) return ['"*" stands only at the end']
+  return ['"*" stands for whole segments', `did you mean ${quote(`${text.slice(0, -1)}/*`)}`]
+}
+
+/** A map whose keys are header names: lower case in the value, two spellings of one name refused. */
+export function byHeader<S extends z.ZodType>(item: S) {
+  const expects = 'a map from header names to claim names'
+  const checked = z
+    .record(z.string(), item)
+    .superRefine(refuseWrongHeaders, { when: (payload) => isGroup(payload.value) })
+  const schema = checked.transform(
+    (given) =>
+      Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value])) as Record<
+        string,
+        z.output<S>
+      >,
+  )
+  return noted(schema, { kind: 'map', expects })
+}
+
+function refuseWrongHeaders(given: Record<string, unknown>, context: z.core.$RefinementCtx): void {
+  const seen = new Set<string>()
+  for (const key of Object.keys(given)) {
+    const name = key.toLowerCase()
+    if (!token.test(key)) {
+      context.addIssue({ code: 'custom', path: [key], message: unexpected(headerExpects, key) })
+    } else if (seen.has(name)) {
+      const message = `Repeated header ${quote(name)}`
+      context.addIssue({ code: 'custom', path: [key], message, params: { hint: 'remove one of the two' } })
+    }
+    seen.add(name)
+  }
+}
+
+/** A claim's demanded value, or the values of which one must be there; the value is always a list. */
+export function claimValues() {
+  const schema = z.union([z.string(), z.array(z.string()).min(1).max(1000)])
+  const expects = 'a text or a list of texts'
+  const asList = schema.transform((value): readonly string[] => (typeof value === 'string' ? [value] : value))
+  return noted(asList, { kind: 'text or list', expects, suggest: suggestTexts })
+}
+
+function suggestTexts(input: unknown): string | undefined {
+  if (Array.isArray(input))
+    return input.length === 0 || input.some(isGroup)
+      ? undefined
+      : `[${input.map((item) => JSON.stringify(String(item))).join(', ')}]`
+  return typeof input === 'number' || typeof input === 'boolean' ? JSON.stringify(String(input)) : undefined
+}

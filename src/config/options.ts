@@ -1,0 +1,318 @@
+// THE table: every setting once, with its kind, its default and the sentence that explains it. The type, the variables,
+// the flags, the messages, the JSON Schema and docs/configuration.md are all derived from it. Rules that concern more
+// than one setting stand in rules.ts.
+import * as z from 'zod'
+import { address, addressRange, origin, redisUrl, secureUrl } from './addresses.ts'
+import { duration } from './durations.ts'
+import { choice, filePath, flag, group, integer, list, oneOf, only, text } from './kinds.ts'
+import {
+  byHeader,
+  claimValues,
+  cookieName,
+  headerName,
+  keyTemplate,
+  listName,
+  method,
+  queryName,
+  routePath,
+  scope,
+} from './names.ts'
+
+const asymmetric = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'RS256'] as const
+const algorithm = choice([...asymmetric, 'ES512', 'RS384', 'RS512', 'HS256', 'HS384', 'HS512'])
+
+/** Gives a setting the sentence that the documentation and the JSON Schema print. */
+function setting<S extends z.ZodType>(schema: S, sentence: string): S {
+  return schema.meta({ description: sentence })
+}
+
+const issuer = group({
+  issuer: setting(text('the issuer as the claim "iss" spells it', 1024), 'The claim `iss` must equal this exactly.'),
+  audiences: setting(
+    list(text('an audience'), { min: 1, expects: 'a list of at least one audience' }),
+    'At least one of these must be in the claim `aud`.',
+  ),
+  algorithms: setting(
+    list(algorithm, { min: 1, expects: 'a list of at least one algorithm' }).prefault([...asymmetric]),
+    'The signature algorithms that are allowed. HS256, HS384 and HS512 need a secretFile, and no other algorithm may stand beside them. ES512 is not in the default because one verification costs milliseconds.',
+  ),
+  keys: setting(
+    oneOf({
+      discovery: setting(only(true), 'Finds the keys by OpenID discovery below the issuer.'),
+      jwksUri: setting(secureUrl(), 'The URL of the key set. It is https, or http to this machine or cluster.'),
+      jwksFile: setting(filePath(), 'A file with the key set (RFC 7517).'),
+      publicKeyFile: setting(filePath(), 'A file with one public key, as PEM or JWK.'),
+      secretFile: setting(
+        filePath(),
+        'A file with the shared secret of HS256, HS384 or HS512: at least 32, 48 or 64 bytes.',
+      ),
+    }),
+    'Where the keys come from: exactly one of these.',
+  ),
+  clockTolerance: setting(
+    duration({ max: '10m' }).prefault('5s'),
+    'By how much the clocks of the issuer and of this machine may differ.',
+  ),
+  tokenTypes: setting(
+    list(text('a token type such as "at+jwt"'), {
+      min: 1,
+      expects: 'a list of at least one token type',
+    }).exactOptional(),
+    'When set, the header `typ` must be one of these.',
+  ),
+  requiredClaims: setting(
+    list(text('a claim name'), { expects: 'a list of claim names' }).prefault([]),
+    'Claims that every token must have. `exp` is always required.',
+  ),
+  maxLifetime: setting(
+    duration({ min: '1s', max: '87600h' }).prefault('24h'),
+    'The longest time from `iat` to `exp` that is accepted.',
+  ),
+})
+
+const source = oneOf({
+  header: setting(headerName(), 'A header that carries `Bearer` and the token.'),
+  cookie: setting(cookieName(), 'A cookie that carries the token.'),
+  query: setting(
+    queryName(),
+    'A parameter of the query that carries the token. URLs end up in logs: prefer the others.',
+  ),
+})
+
+const route = group({
+  path: setting(routePath(), 'An exact path, or all below a prefix that ends in `/*`.'),
+  methods: setting(
+    list(method(), { min: 1, expects: 'a list of at least one method' }).exactOptional(),
+    'The methods that this route covers; absent: all.',
+  ),
+  access: setting(choice(['public', 'token']).prefault('token'), 'Whether a request needs a token.'),
+  scopes: setting(
+    list(scope(), { expects: 'a list of scopes' }).exactOptional(),
+    'Scopes that the token must all have.',
+  ),
+  claims: setting(
+    z.record(z.string(), claimValues()).exactOptional(),
+    'Claims that the token must have with this value, or with one of these values.',
+  ),
+})
+
+const key = group({
+  privateKeyFile: setting(filePath().exactOptional(), 'A file with the private key, as PEM or JWK.'),
+  secretFile: setting(
+    filePath().exactOptional(),
+    'A file with the shared secret, where the algorithm is HS256, HS384 or HS512.',
+  ),
+  algorithm: setting(algorithm, 'The algorithm that signs the next token.'),
+  keyId: setting(text('a key id').exactOptional(), 'The `kid` of the next token; required with privateKeyFile.'),
+})
+
+const refresh = group({
+  window: setting(
+    duration({ min: '1s', max: '87600h', wholeSeconds: true }).prefault('60s'),
+    'A token with less time left than this gets a successor.',
+  ),
+  lifetime: setting(
+    duration({ min: '1s', max: '87600h', wholeSeconds: true }).prefault('5m'),
+    'How long a successor is valid.',
+  ),
+  maxSession: setting(
+    duration({ min: '1s', max: '87600h', wholeSeconds: true }).prefault('12h'),
+    'The longest session, counted from `auth_time`, else from the `iat` of the first token. No successor goes past it.',
+  ),
+  key: setting(key.exactOptional(), 'The key that signs successors here: this or exchange.'),
+  exchange: setting(
+    group({
+      tokenEndpoint: setting(secureUrl(), 'The token endpoint of the identity provider (RFC 8693).'),
+      clientId: setting(text('a client id'), 'The client that Sidegate is there.'),
+      clientSecretFile: setting(filePath(), 'A file with the secret of this client.'),
+      timeout: setting(
+        duration({ min: '1ms', max: '1m' }).prefault('300ms'),
+        'How long an answer may take. A refresh that fails never fails the request.',
+      ),
+    }).exactOptional(),
+    'Asks the identity provider for successors: this or key.',
+  ),
+  header: setting(headerName().prefault('x-refreshed-token'), 'The response header that carries the successor.'),
+  cookie: setting(
+    group({
+      path: setting(text('a cookie path such as "/"').prefault('/'), 'The attribute Path.'),
+      sameSite: setting(
+        choice(['strict', 'lax', 'none']).prefault('lax'),
+        'The attribute SameSite; none needs secure.',
+      ),
+      secure: setting(flag().prefault(true), 'The attribute Secure.'),
+      httpOnly: setting(flag().prefault(true), 'The attribute HttpOnly.'),
+      domain: setting(
+        text('a domain such as "example.com"').exactOptional(),
+        'The attribute Domain; absent: this host only.',
+      ),
+    }).prefault({}),
+    'The attributes of the cookie that carries the successor of a token from a cookie.',
+  ),
+})
+
+const table = {
+  listen: setting(address().prefault('0.0.0.0:8080'), 'Where requests arrive.'),
+  upstream: setting(origin().prefault('http://127.0.0.1:3000'), 'The app that stands behind.'),
+  admin: setting(
+    group({
+      listen: setting(
+        address().prefault('0.0.0.0:9090'),
+        'Where /livez, /readyz, /metrics and the revocation API are.',
+      ),
+      tokenFile: setting(
+        filePath().exactOptional(),
+        'A file with the bearer token of the revocation API; without it that API answers 404.',
+      ),
+    }).prefault({}),
+    'The port for probes, metrics and operators.',
+  ),
+  issuers: setting(
+    list(issuer, { min: 1, max: 32, expects: 'a list of at least one issuer' }),
+    'Whose tokens are accepted.',
+  ),
+  tokens: setting(
+    group({
+      sources: setting(
+        list(source, {
+          min: 1,
+          max: 16,
+          expects: 'a list of at least one source, such as { header: authorization }',
+        }).prefault([{ header: 'authorization' }, { cookie: 'session' }]),
+        'Where a request may carry its token. Two tokens in one request are refused.',
+      ),
+      maxBytes: setting(integer(256, 16_384).prefault(8192), 'The longest token that is read, in bytes.'),
+    }).prefault({}),
+    'How a token comes with a request.',
+  ),
+  routes: setting(
+    list(route, { expects: 'a list of routes' }).prefault([]),
+    'What each path asks for. The first match wins; a path that no route covers needs a token.',
+  ),
+  revocation: setting(
+    group({
+      redis: setting(
+        redisUrl().exactOptional(),
+        'Where the revocation list is kept; absent: in the memory of this process only.',
+      ),
+      passwordFile: setting(filePath().exactOptional(), 'A file with the Redis password, instead of one in the URL.'),
+      list: setting(listName().prefault('default'), 'The name of the list. Several products can share one Redis.'),
+      check: setting(
+        choice(['local', 'redis']).prefault('local'),
+        '`local` asks the local copy; `redis` asks Redis on every request.',
+      ),
+      maxStaleness: setting(duration({ min: '1ms' }).prefault('30s'), 'How old the local copy may be.'),
+      whenStale: setting(
+        choice(['deny', 'allow']).prefault('deny'),
+        'What happens when the list is too old or cannot be asked: `deny` answers 503; `allow` goes by what is known, counted and logged.',
+      ),
+      keys: setting(
+        list(keyTemplate(), { min: 1, max: 16, expects: 'a list of key templates such as "{jti}"' }).exactOptional(),
+        'Plain Redis keys whose existence revokes a token, with claims in braces; only with `check: redis`.',
+      ),
+      minReplicas: setting(
+        integer(0, 64).prefault(0),
+        'On how many replicas a revocation must be before it is confirmed.',
+      ),
+      follow: setting(
+        choice(['stream', 'poll']).prefault('stream'),
+        '`stream` waits in Redis for news (XREAD BLOCK); `poll` asks again and again, for a Redis without it.',
+      ),
+      timeout: setting(
+        duration({ min: '1ms', max: '1m' }).prefault('50ms'),
+        'How long an answer of Redis may take with `check: redis`.',
+      ),
+    }).prefault({}),
+    'Which tokens were taken back.',
+  ),
+  refresh: setting(refresh.exactOptional(), 'Hands out the next token before the old one expires; absent: off.'),
+  forward: setting(
+    group({
+      identity: setting(
+        byHeader(text('a claim name')).prefault({
+          'x-auth-subject': 'sub',
+          'x-auth-scope': 'scope',
+          'x-auth-issuer': 'iss',
+        }),
+        'The headers that tell the app who is calling, each with the claim that it carries. Nobody outside can set them.',
+      ),
+      stripToken: setting(flag().prefault(false), 'Removes the token before the app sees the request.'),
+      trustedProxies: setting(
+        list(addressRange(), { expects: 'a list of address ranges' }).prefault([]),
+        'Ranges of addresses whose X-Forwarded-* headers are believed.',
+      ),
+    }).prefault({}),
+    'What the app sees.',
+  ),
+  limits: setting(
+    group({
+      headerBytes: setting(integer(1024, 65_536).prefault(16_384), 'The largest request head, in bytes.'),
+      headers: setting(integer(8, 900).prefault(100), 'The largest number of request headers.'),
+      bodyBytes: setting(
+        integer(0, Number.MAX_SAFE_INTEGER).prefault(0),
+        'The largest request body, in bytes; 0: no limit.',
+      ),
+      requestTimeout: setting(
+        duration().prefault('0s'),
+        'How long a client may take to send a whole request; 0s: no limit.',
+      ),
+      headersTimeout: setting(
+        duration({ min: '1ms' }).prefault('10s'),
+        'How long a client may take to send the head of a request.',
+      ),
+      idleTimeout: setting(
+        duration({ min: '1ms' }).prefault('75s'),
+        'How long a connection stays open between two requests.',
+      ),
+      upstreamConnectTimeout: setting(
+        duration({ min: '1ms' }).prefault('2s'),
+        'How long connecting to the app may take.',
+      ),
+      upstreamResponseTimeout: setting(
+        duration({ min: '1ms' }).prefault('60s'),
+        'How long the app may take to begin its answer.',
+      ),
+      upstreamConnections: setting(integer(1, 65_535).prefault(256), 'The largest number of connections to the app.'),
+      maxConnections: setting(
+        integer(1, 1_000_000).prefault(10_000),
+        'The largest number of connections from clients.',
+      ),
+      drainTimeout: setting(duration().prefault('25s'), 'How long open requests may go on after the signal to stop.'),
+    }).prefault({}),
+    'Sizes, counts and times.',
+  ),
+  mode: setting(
+    choice(['enforce', 'shadow']).prefault('enforce'),
+    '`shadow` forwards everything, and counts and logs what would have been refused.',
+  ),
+  log: setting(
+    group({
+      level: setting(
+        choice(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info'),
+        'The least severe lines that are written.',
+      ),
+      access: setting(choice(['all', 'refused', 'none']).prefault('refused'), 'Which requests get a line.'),
+      format: setting(
+        choice(['auto', 'json', 'pretty']).prefault('auto'),
+        '`auto` is pretty on a terminal, else JSON lines.',
+      ),
+    }).prefault({}),
+    'What is logged.',
+  ),
+}
+
+/** The schema of all settings, without the rules between them. */
+export const settingsSchema = group(table)
+
+/** The settings as read: defaults filled in, every duration in milliseconds, addresses split, names in lower case. */
+export type Config = DeepReadonly<z.output<typeof settingsSchema>>
+
+export type IssuerConfig = Config['issuers'][number]
+export type RouteConfig = Config['routes'][number]
+export type RefreshConfig = NonNullable<Config['refresh']>
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Name in keyof T]: DeepReadonly<T[Name]> }
+    : T

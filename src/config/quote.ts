@@ -1,0 +1,21 @@
+// How does a message show a value that someone wrote? Quoted, short, on one line; never more of it than helps to find it.
+
+const longest = 80
+
+/** The value as it could stand in the file: texts in quotes, lists and groups only by their kind. */
+export function quote(value: unknown): string {
+  if (typeof value === 'string') return oneLine(value.length > longest ? `${value.slice(0, longest)}…` : value)
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (typeof value === 'object' && value !== null) return 'a group'
+  if (value === undefined) return 'nothing'
+  return String(value)
+}
+
+/** JSON's escapes, and those of the characters that a terminal or a log viewer could act on. */
+function oneLine(value: string): string {
+  return JSON.stringify(value).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeCharacter)
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}

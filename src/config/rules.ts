@@ -1,0 +1,222 @@
+// Which settings contradict each other? Everything that one setting alone cannot show, checked on whatever part of the
+// settings could be read, so that these problems appear in the same run as all others. Changes nothing.
+import { readSecureUrl } from './addresses.ts'
+import type { Draft } from './draft.ts'
+import { formatDuration } from './durations.ts'
+import type { Config } from './options.ts'
+import type { Finding } from './problems.ts'
+import { quote } from './quote.ts'
+import { refreshRules } from './refresh-rules.ts'
+import { routeRules } from './route-rules.ts'
+
+/** Every contradiction in what could be read of the settings. */
+export function findContradictions(draft: Draft<Config>): Finding[] {
+  return [
+    ...listenRules(draft),
+    ...issuerRules(draft),
+    ...sourceRules(draft),
+    ...routeRules(draft.routes ?? []),
+    ...revocationRules(draft),
+    ...refreshRules(draft),
+    ...identityRules(draft),
+    ...limitRules(draft),
+  ]
+}
+
+function* listenRules({ listen, admin, upstream }: Draft<Config>): Generator<Finding> {
+  const own = admin?.listen
+  if (listen?.port && listen.port === own?.port && overlap(listen.host, own.host)) {
+    yield {
+      path: ['admin', 'listen'],
+      message: `Expected another port than "listen" has, got ${own.port}`,
+      hint: 'as requests from outside must not reach the admin port',
+    }
+  }
+  if (upstream === undefined) return
+  const { hostname, port, protocol } = new URL(upstream)
+  const upstreamPort = Number(port || (protocol === 'https:' ? 443 : 80))
+  for (const [name, place] of [
+    ['listen', listen],
+    ['admin.listen', own],
+  ] as const) {
+    if (
+      place?.port === upstreamPort &&
+      isThisMachine(hostname) &&
+      overlap(place.host ?? '', hostname.replace(/^\[|\]$/g, ''))
+    ) {
+      yield {
+        path: ['upstream'],
+        message: `Expected the address of the app, got ${quote(upstream)}, which is "${name}" itself`,
+      }
+    }
+  }
+}
+
+function isThisMachine(hostname: string): boolean {
+  return /^(localhost|127\..*|\[::1\]|0\.0\.0\.0|\[::\])$/.test(hostname)
+}
+
+/** True where two listeners, or a listener and a client, could mean the same socket. */
+function overlap(a: string | undefined, b: string | undefined): boolean {
+  const wildcards = ['0.0.0.0', '::']
+  const plain = (host: string | undefined) => (host === 'localhost' ? '127.0.0.1' : host)
+  return plain(a) === plain(b) || wildcards.includes(a ?? '') || wildcards.includes(b ?? '')
+}
+
+function* issuerRules({ issuers = [] }: Draft<Config>): Generator<Finding> {
+  const first = new Map<string, number>()
+  for (const [index, issuer] of issuers.entries()) {
+    const path = ['issuers', index]
+    const name = issuer?.issuer
+    if (name !== undefined) {
+      const earlier = first.get(name)
+      if (earlier !== undefined)
+        yield {
+          path: [...path, 'issuer'],
+          message: `Repeated issuer ${quote(name)}`,
+          hint: `it is issuers[${earlier}] already`,
+        }
+      else first.set(name, index)
+    }
+    const { keys, algorithms } = issuer ?? {}
+    if (keys === undefined) continue
+    if (algorithms !== undefined) yield* algorithmRules(path, 'secretFile' in keys, algorithms)
+    if ('discovery' in keys && name !== undefined) yield* discoveryRules(path, name)
+  }
+}
+
+/** A public key must never be taken for a shared secret, so the two kinds of algorithms never stand together. */
+function* algorithmRules(
+  path: readonly PropertyKey[],
+  isSecret: boolean,
+  algorithms: readonly (string | undefined)[],
+): Generator<Finding> {
+  const wrong = algorithms.find((algorithm) => algorithm !== undefined && algorithm.startsWith('HS') !== isSecret)
+  if (wrong === undefined) return
+  yield isSecret
+    ? {
+        path: [...path, 'algorithms'],
+        message: `Expected only HS256, HS384 or HS512 with "secretFile", got ${quote(wrong)}`,
+        hint: 'name the one that the issuer uses: algorithms: [HS256]',
+      }
+    : {
+        path: [...path, 'algorithms'],
+        message: `Expected no ${quote(wrong)} without "secretFile"`,
+        hint: 'as a public key would then pass for a secret that everybody knows',
+      }
+}
+
+function* discoveryRules(path: readonly PropertyKey[], issuer: string): Generator<Finding> {
+  let finding: Finding | undefined
+  readSecureUrl(issuer, (message, hint) => {
+    finding = {
+      path: [...path, 'issuer'],
+      message: `Cannot use discovery: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
+      hint,
+    }
+    return undefined
+  })
+  if (finding !== undefined) yield finding
+}
+
+/** Headers that carry the message or its framing, or that proxies own: nobody's identity and nobody's token. */
+const reserved = new Set(
+  `accept-encoding age cache-control connection content-encoding content-length content-type cookie date expect forwarded host
+  http2-settings keep-alive location proxy-authenticate proxy-authorization proxy-connection set-cookie te trailer
+  transfer-encoding upgrade vary via www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto`.split(/\s+/),
+)
+
+function* sourceRules({ tokens }: Draft<Config>): Generator<Finding> {
+  const seen = new Set<string>()
+  for (const [index, source] of (tokens?.sources ?? []).entries()) {
+    if (source === undefined) continue
+    const path = ['tokens', 'sources', index]
+    const [kind, name] = Object.entries(source)[0] ?? ['', '']
+    if (seen.has(`${kind} ${name}`))
+      yield { path, message: `Repeated source: ${kind} ${quote(name)}`, hint: 'remove it' }
+    seen.add(`${kind} ${name}`)
+    if (kind !== 'header' || !reserved.has(String(name))) continue
+    const hint = name === 'cookie' ? 'did you mean { cookie: session }' : undefined
+    yield { path: [...path, 'header'], message: `Expected a header that can carry a token, got ${quote(name)}`, hint }
+  }
+}
+
+function* revocationRules({ revocation }: Draft<Config>): Generator<Finding> {
+  if (revocation === undefined) return
+  const { redis, check, keys, minReplicas, passwordFile } = revocation
+  const at = (name: string) => ['revocation', name]
+  if (!('redis' in revocation)) {
+    const hint = 'give "revocation.redis" as well'
+    if (check === 'redis') yield { path: at('check'), message: 'Cannot check in Redis: no Redis is given', hint }
+    if (passwordFile !== undefined)
+      yield { path: at('passwordFile'), message: 'Cannot use a password: no Redis is given', hint }
+    if (minReplicas) yield { path: at('minReplicas'), message: 'Cannot wait for replicas: no Redis is given', hint }
+  }
+  if (keys !== undefined && check === 'local') {
+    yield {
+      path: at('keys'),
+      message: 'Cannot use "keys" with "check: local": the local copy follows the log and sees no plain keys',
+      hint: 'set "check: redis"',
+    }
+  }
+  if (passwordFile !== undefined && redis !== undefined && /\/\/[^@/]*:[^@/]+@/.test(redis)) {
+    yield {
+      path: at('passwordFile'),
+      message: 'Expected one password, got one in the file and one in "revocation.redis"',
+      hint: 'remove the one in the URL',
+    }
+  }
+}
+
+function* identityRules({ forward, tokens, refresh }: Draft<Config>): Generator<Finding> {
+  const sources = new Set(
+    (tokens?.sources ?? []).map((source) => (source !== undefined && 'header' in source ? source.header : undefined)),
+  )
+  for (const key of Object.keys(forward?.identity ?? {})) {
+    const path = ['forward', 'identity', key]
+    // Where another part of the map is wrong, its names are still as they were written.
+    const name = key.toLowerCase()
+    if (reserved.has(name) || name === 'authorization')
+      yield {
+        path,
+        message: `Expected a header of its own for the identity, got ${quote(name)}`,
+        hint: 'choose a name such as "x-auth-subject"',
+      }
+    else if (sources.has(name))
+      yield {
+        path,
+        message: `Cannot use ${quote(name)} for the identity: tokens come in it`,
+        hint: 'choose another name',
+      }
+    if (refresh?.header === name)
+      yield {
+        path: ['refresh', 'header'],
+        message: `Cannot use ${quote(name)} for successors: "forward.identity" has it`,
+        hint: 'choose another name',
+      }
+  }
+  const header = refresh?.header
+  if (header !== undefined && reserved.has(header))
+    yield {
+      path: ['refresh', 'header'],
+      message: `Expected a header of its own for successors, got ${quote(header)}`,
+      hint: 'choose a name such as "x-refreshed-token"',
+    }
+}
+
+function* limitRules({ limits, tokens }: Draft<Config>): Generator<Finding> {
+  const { requestTimeout, headersTimeout, headerBytes } = limits ?? {}
+  if (requestTimeout && headersTimeout !== undefined && requestTimeout < headersTimeout) {
+    yield {
+      path: ['limits', 'requestTimeout'],
+      message: `Expected at least as much as "limits.headersTimeout", "${formatDuration(headersTimeout)}", got "${formatDuration(requestTimeout)}"`,
+      hint: 'or "0s" for no limit',
+    }
+  }
+  if (headerBytes !== undefined && tokens?.maxBytes !== undefined && tokens.maxBytes > headerBytes) {
+    yield {
+      path: ['tokens', 'maxBytes'],
+      message: `Expected at most "limits.headerBytes", ${headerBytes}, got ${tokens.maxBytes}`,
+    }
+  }
+}

@@ -1,0 +1,163 @@
+// What does a person mean who asks to revoke something? Turns the answer into one rule and into sentences that say what it
+// will match, or says why it cannot match anything. A token is read here without verifying it: revoking is harmless.
+import { createHash } from 'node:crypto'
+import type { Problem, Rule, RuleKind } from './rule.ts'
+import { isProblem } from './rule.ts'
+import { buildRule, quote, type RuleSettings } from './rule-json.ts'
+import { parseTime, timeText } from './time.ts'
+
+/** What was asked for: the options of `sidegate revoke`, or the parameters of RFC 7009. */
+export interface RevocationRequest {
+  /** A raw JWT, not verified. */
+  readonly token?: string | undefined
+  readonly jti?: string | undefined
+  readonly subject?: string | undefined
+  readonly session?: string | undefined
+  readonly client?: string | undefined
+  readonly keyId?: string | undefined
+  /** Beside another one: narrows it. Alone: every token of this issuer. */
+  readonly issuer?: string | undefined
+  readonly issuedBefore?: string | number | undefined
+  readonly expires?: string | number | undefined
+  readonly reason?: string | undefined
+}
+
+/** What will be written, and what to tell the person who asked. */
+export interface PreparedRevocation {
+  readonly rule: Rule
+  readonly sentences: readonly string[]
+}
+
+const maxTokenBytes = 65_536
+// A verifier may accept a token a little past its `exp`: the rule stays as long.
+const graceSeconds = 60
+
+const kindOfOption = {
+  token: 'token',
+  jti: 'token',
+  subject: 'subject',
+  session: 'session',
+  client: 'client',
+  keyId: 'key',
+} as const satisfies Partial<Record<keyof RevocationRequest, RuleKind>>
+
+const nouns: Readonly<Record<RuleKind, string>> = {
+  token: 'the token',
+  subject: 'every token of subject',
+  session: 'every token of session',
+  client: 'every token of client',
+  key: 'every token signed with key',
+  issuer: 'every token of issuer',
+}
+
+/** Prepares a revocation, or answers what is wrong with the request. */
+export function prepareRevocation(request: RevocationRequest, settings: RuleSettings): PreparedRevocation | Problem {
+  const options = Object.keys(kindOfOption) as (keyof typeof kindOfOption)[]
+  const given = options.filter((option) => request[option] !== undefined)
+  if (given.length > 1) return problem(`only one of ${given.join(', ')} can be given`)
+  const [option] = given
+  if (option === undefined && request.issuer === undefined) {
+    return problem('nothing says what; give a token, a jti, a subject, a session, a client, a key id or an issuer')
+  }
+  const issuedBeforeSeconds = parseTime(request.issuedBefore, settings.nowSeconds)
+  if (request.issuedBefore !== undefined && issuedBeforeSeconds === undefined) return timeProblem('issued-before')
+  const expiresAtSeconds = parseTime(request.expires, settings.nowSeconds)
+  if (request.expires !== undefined && expiresAtSeconds === undefined) return timeProblem('expires')
+  const times = { issuedBeforeSeconds, expiresAtSeconds, reason: request.reason }
+  if (option === 'token') return fromToken(request.token ?? '', request.issuer, times, settings)
+  const draft =
+    option === undefined
+      ? { kind: 'issuer' as const, value: request.issuer }
+      : { kind: kindOfOption[option], value: request[option], issuer: request.issuer }
+  const rule = buildRule({ ...draft, ...times }, settings)
+  return isProblem(rule) ? rule : { rule, sentences: [sentenceOf(rule)] }
+}
+
+/** Says what a rule matches, as one sentence. */
+export function sentenceOf(rule: Rule): string {
+  const issuer = rule.issuer === undefined ? '' : ` of issuer ${quote(rule.issuer)}`
+  const before =
+    rule.issuedBeforeSeconds === undefined ? '' : ` issued at or before ${timeText(rule.issuedBeforeSeconds)}`
+  return `Revokes ${nouns[rule.kind]} ${quote(rule.value)}${issuer}${before}, until ${timeText(rule.expiresAtSeconds)}`
+}
+
+interface Times {
+  readonly issuedBeforeSeconds: number | undefined
+  readonly expiresAtSeconds: number | undefined
+  readonly reason: string | undefined
+}
+
+function fromToken(
+  token: string,
+  issuer: string | undefined,
+  times: Times,
+  settings: RuleSettings,
+): PreparedRevocation | Problem {
+  const read = readToken(token.trim())
+  if (isProblem(read)) return read
+  const { claims, signedPart } = read
+  const exp = claims.get('exp')
+  if (typeof exp !== 'number') return problem('token has no "exp", so it is refused without a revocation')
+  if (exp + graceSeconds <= settings.nowSeconds) return problem(`token has expired at ${timeText(exp)} already`)
+  const iss = textOf(claims.get('iss'))
+  if (issuer !== undefined && issuer !== iss) {
+    return problem('rule can never match: the token names another issuer than the one given')
+  }
+  const iat = claims.get('iat')
+  if (times.issuedBeforeSeconds !== undefined && typeof iat === 'number' && iat > times.issuedBeforeSeconds) {
+    return problem(`rule can never match: the token was issued at ${timeText(iat)}, which is later than asked for`)
+  }
+  const jti = textOf(claims.get('jti'))
+  const value = jti ?? `sha256:${createHash('sha256').update(signedPart, 'ascii').digest('base64url')}`
+  const expiresAtSeconds = times.expiresAtSeconds ?? exp + graceSeconds
+  const rule = buildRule({ kind: 'token', value, issuer: iss, ...times, expiresAtSeconds }, settings)
+  if (isProblem(rule)) return rule
+  return { rule, sentences: [sentenceOf(rule), ...notesOn(claims, jti, exp, settings.nowSeconds)] }
+}
+
+function notesOn(
+  claims: ReadonlyMap<string, unknown>,
+  jti: string | undefined,
+  exp: number,
+  nowSeconds: number,
+): string[] {
+  const notes: string[] = []
+  if (jti === undefined) notes.push('The token has no "jti": it is named by the SHA-256 of its header and payload')
+  if (exp <= nowSeconds)
+    notes.push(`The token has expired at ${timeText(exp)}; only a clock tolerance could still accept it`)
+  const sid = textOf(claims.get('sid'))
+  if (sid !== undefined) {
+    notes.push(`Tokens that follow it in its session live on; --session ${quote(sid)} ends them all`)
+  }
+  return notes
+}
+
+function readToken(token: string): { claims: ReadonlyMap<string, unknown>; signedPart: string } | Problem {
+  if (token.length > maxTokenBytes) return problem(`token is larger than ${maxTokenBytes} bytes`)
+  const match = /^([\w-]+)\.([\w-]+)\.[\w-]*$/.exec(token)
+  const [, header, payload] = match ?? []
+  if (header === undefined || payload === undefined) return problem('token is not a JWT of three parts')
+  try {
+    const content: unknown = JSON.parse(
+      new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(payload, 'base64url')),
+    )
+    if (typeof content === 'object' && content !== null && !Array.isArray(content)) {
+      return { claims: new Map(Object.entries(content)), signedPart: `${header}.${payload}` }
+    }
+  } catch {
+    // Falls through to the one sentence for everything that is not a JSON object.
+  }
+  return problem('payload of the token is not a JSON object')
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function problem(reason: string): Problem {
+  return { problem: `Cannot revoke: ${reason}` }
+}
+
+function timeProblem(name: string): Problem {
+  return problem(`"${name}" is neither ISO 8601 with a time zone, nor unix seconds, nor "now"`)
+}

@@ -1,0 +1,150 @@
+// How does a rule look in JSON: in the admin API, in `revocations list --json` and in an import? Every input is untrusted;
+// a member with an unknown name is a problem, because a misspelt `issuedBefore` would revoke more than was meant.
+import {
+  hasControlCharacter,
+  isMatchable,
+  isRuleKind,
+  maxNoteBytes,
+  maxTimeSeconds,
+  maxValueBytes,
+  type Problem,
+  type Rule,
+  type RuleKind,
+  ruleKinds,
+} from './rule.ts'
+import { parseTime, timeText } from './time.ts'
+
+/** What a rule needs to know about its surroundings. */
+export interface RuleSettings {
+  readonly nowSeconds: number
+  /** The longest lifetime of any configured issuer's tokens: the default of `expiresAt`. */
+  readonly maxLifetimeSeconds: number
+  /** Who revokes: written to the log, never taken from the input. */
+  readonly actor?: string | undefined
+}
+
+/** The public form of a rule. Times are ISO 8601. */
+export interface RuleJson {
+  readonly kind: RuleKind
+  readonly value: string
+  readonly issuer?: string
+  readonly issuedBefore?: string
+  readonly expiresAt: string
+  readonly reason?: string
+  readonly actor?: string
+  readonly at: string
+}
+
+// `actor` and `at` are accepted and ignored, so that the output of a list can be imported again.
+const knownMembers = new Set(['kind', 'value', 'issuer', 'issuedBefore', 'expiresAt', 'reason', 'actor', 'at'])
+
+/** The public form of a rule. */
+export function ruleToJson(rule: Rule): RuleJson {
+  return {
+    kind: rule.kind,
+    value: rule.value,
+    ...(rule.issuer !== undefined && { issuer: rule.issuer }),
+    ...(rule.issuedBeforeSeconds !== undefined && { issuedBefore: timeText(rule.issuedBeforeSeconds) }),
+    expiresAt: timeText(rule.expiresAtSeconds),
+    ...(rule.reason !== undefined && { reason: rule.reason }),
+    ...(rule.actor !== undefined && { actor: rule.actor }),
+    at: timeText(rule.atMs / 1000),
+  }
+}
+
+/** Reads one JSON rule. Answers the rule (its `at` is now; the log sets the final one) or what is wrong with it. */
+export function parseRule(input: unknown, settings: RuleSettings): Rule | Problem {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return problem('rule is not a JSON object')
+  const members = new Map<string, unknown>(Object.entries(input))
+  for (const name of members.keys()) {
+    if (!knownMembers.has(name)) return problem(`member ${quote(name)} is not known`)
+  }
+  const kind = members.get('kind')
+  if (!isRuleKind(kind)) return problem(`"kind" is not one of ${ruleKinds.join(', ')}`)
+  const issuedBefore = parseTime(members.get('issuedBefore'), settings.nowSeconds)
+  if (members.get('issuedBefore') !== undefined && issuedBefore === undefined) return timeProblem('issuedBefore')
+  const expiresAt = parseTime(members.get('expiresAt'), settings.nowSeconds)
+  if (members.get('expiresAt') !== undefined && expiresAt === undefined) return timeProblem('expiresAt')
+  return buildRule(
+    {
+      kind,
+      value: members.get('value'),
+      issuer: members.get('issuer'),
+      issuedBeforeSeconds: issuedBefore,
+      expiresAtSeconds: expiresAt,
+      reason: members.get('reason'),
+    },
+    settings,
+  )
+}
+
+/** What is known of a rule before it is checked. */
+export interface RuleDraft {
+  readonly kind: RuleKind
+  readonly value: unknown
+  readonly issuer?: unknown
+  readonly issuedBeforeSeconds?: number | undefined
+  readonly expiresAtSeconds?: number | undefined
+  readonly reason?: unknown
+}
+
+/** Makes a rule of its parts, or says why it could not be one or could never match a token. */
+export function buildRule(draft: RuleDraft, settings: RuleSettings): Rule | Problem {
+  const { kind, value, issuer, issuedBeforeSeconds, reason } = draft
+  if (!isMatchable(value)) return textProblem('value')
+  if (issuer !== undefined && !isMatchable(issuer)) return textProblem('issuer')
+  if (kind === 'token' && looksLikeToken(value)) {
+    return problem('value of a "token" rule is the jti of the token, not the token itself')
+  }
+  if (kind === 'issuer' && issuer !== undefined && issuer !== value) {
+    return problem('rule can never match: a token has one issuer, and "value" and "issuer" differ')
+  }
+  if (
+    reason !== undefined &&
+    (typeof reason !== 'string' || Buffer.byteLength(reason) > maxNoteBytes || hasControlCharacter(reason))
+  ) {
+    return problem(`"reason" is not a text of at most ${maxNoteBytes} bytes without control characters`)
+  }
+  const endSeconds = draft.expiresAtSeconds ?? Math.ceil(settings.nowSeconds + settings.maxLifetimeSeconds)
+  const expiresAtSeconds = Math.min(toMilliseconds(endSeconds), maxTimeSeconds)
+  if (expiresAtSeconds <= settings.nowSeconds) {
+    return problem(`rule can never match: it ends at ${timeText(expiresAtSeconds)}, which is in the past`)
+  }
+  return {
+    kind,
+    value,
+    issuer: kind === 'issuer' ? undefined : issuer,
+    issuedBeforeSeconds: issuedBeforeSeconds === undefined ? undefined : toMilliseconds(issuedBeforeSeconds),
+    expiresAtSeconds,
+    reason: reason === '' ? undefined : reason,
+    actor: settings.actor,
+    atMs: Math.trunc(settings.nowSeconds * 1000),
+    lifted: false,
+  }
+}
+
+/** A name as it may stand in a message: quoted, escaped and short. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text)
+}
+
+// The log keeps three digits: what is applied here at once must equal what comes back from there.
+function toMilliseconds(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000
+}
+
+function looksLikeToken(value: string): boolean {
+  return /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(value)
+}
+
+function problem(reason: string): Problem {
+  return { problem: `Cannot revoke: ${reason}` }
+}
+
+function timeProblem(name: string): Problem {
+  return problem(`"${name}" is neither ISO 8601 with a time zone, nor unix seconds, nor "now"`)
+}
+
+function textProblem(name: string): Problem {
+  return problem(`"${name}" is not a text of 1 to ${maxValueBytes} bytes without control characters`)
+}

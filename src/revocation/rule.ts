@@ -1,0 +1,116 @@
+// What is a revocation rule, when are two rules the same one, and which of two copies counts? Pure: knows no clock, no
+// Redis and no token. Must never let two different (kind, value, issuer) triples share a key.
+
+/** Every kind of rule, in the order in which the list is asked. */
+export const ruleKinds = ['token', 'subject', 'session', 'client', 'key', 'issuer'] as const
+
+export type RuleKind = (typeof ruleKinds)[number]
+
+/** One revocation, or (with `lifted`) the end of one. Times of tokens are unix seconds, times of the log milliseconds. */
+export interface Rule {
+  readonly kind: RuleKind
+  readonly value: string
+  /** Narrows the rule to tokens of this issuer. */
+  readonly issuer?: string | undefined
+  /** Only tokens whose `iat` is at or before this time; without it, every token. */
+  readonly issuedBeforeSeconds?: number | undefined
+  /** When no matching token can be alive any more. */
+  readonly expiresAtSeconds: number
+  readonly reason?: string | undefined
+  readonly actor?: string | undefined
+  /** When it was written, by the clock of the log; the later copy of a rule counts. */
+  readonly atMs: number
+  readonly lifted?: boolean | undefined
+}
+
+/** What identifies a rule: a later copy with the same three replaces it. */
+export type RuleIdentity = Pick<Rule, 'kind' | 'value' | 'issuer'>
+
+/** Why something is not a rule: a sentence for the person who asked. */
+export interface Problem {
+  readonly problem: string
+}
+
+export const maxValueBytes = 1024
+export const maxNoteBytes = 256
+/** 9999-12-31: larger numbers are milliseconds taken for seconds, or nonsense. */
+export const maxTimeSeconds = 253_402_300_799
+
+/** Tells a problem from a result. */
+export function isProblem(result: object): result is Problem {
+  return 'problem' in result
+}
+
+/** Tells whether a text names a kind of rule. */
+export function isRuleKind(text: unknown): text is RuleKind {
+  return (ruleKinds as readonly unknown[]).includes(text)
+}
+
+/**
+ * Tells whether a text can be the value of a rule: not empty, at most 1024 bytes, well-formed Unicode (Redis would merge
+ * lone surrogates into one replacement character) and free of control characters, which could split a line somewhere.
+ */
+export function isMatchable(text: unknown): text is string {
+  return (
+    typeof text === 'string' &&
+    text !== '' &&
+    text.length <= maxValueBytes &&
+    text.isWellFormed() &&
+    !hasControlCharacter(text) &&
+    Buffer.byteLength(text) <= maxValueBytes
+  )
+}
+
+/** Tells whether a text holds a C0 control character or DEL. */
+export function hasControlCharacter(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code < 0x20 || code === 0x7f) return true
+  }
+  return false
+}
+
+/** Makes a free text (reason, actor) fit for the log: control characters become spaces, at most 256 bytes remain. */
+export function tidyNote(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined
+  let tidy = ''
+  let bytes = 0
+  for (const character of text.slice(0, maxNoteBytes).toWellFormed()) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > maxNoteBytes) break
+    tidy += hasControlCharacter(character) ? ' ' : character
+  }
+  return tidy
+}
+
+/** The identity of a rule as one string. JSON, so that no separator inside a value can imitate another rule. */
+export function ruleKeyOf(rule: RuleIdentity): string {
+  return JSON.stringify([rule.kind, rule.value, rule.issuer ?? null])
+}
+
+/**
+ * Orders two copies of one rule; above zero where `left` counts. A total order, so that copies merge in any sequence:
+ * the later `at`; at the same time a rule before a lift, then the one that matches more, then the one that lasts
+ * longer (fail closed); the notes decide the rest. Zero only for copies that say the same.
+ */
+export function compareRules(left: Rule, right: Rule): number {
+  return (
+    left.atMs - right.atMs ||
+    Number(right.lifted ?? false) - Number(left.lifted ?? false) ||
+    compareNumbers(
+      left.issuedBeforeSeconds ?? Number.POSITIVE_INFINITY,
+      right.issuedBeforeSeconds ?? Number.POSITIVE_INFINITY,
+    ) ||
+    compareNumbers(left.expiresAtSeconds, right.expiresAtSeconds) ||
+    compareTexts(left.reason ?? '', right.reason ?? '') ||
+    compareTexts(left.actor ?? '', right.actor ?? '')
+  )
+}
+
+function compareNumbers(left: number, right: number): number {
+  return left === right ? 0 : left > right ? 1 : -1
+}
+
+function compareTexts(left: string, right: string): number {
+  return left === right ? 0 : left > right ? 1 : -1
+}

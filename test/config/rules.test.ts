@@ -1,0 +1,245 @@
+import { describe, expect, test } from 'vitest'
+import { configOf, issuersLine, problemsOf } from '../support/settings.ts'
+
+const key = 'key: { privateKeyFile: /k, algorithm: ES256, keyId: k1 }'
+
+/** Each rule: the settings behind the issuers, and what is said about them. */
+const rules: readonly (readonly [string, string, string])[] = [
+  [
+    'the admin port is not the port of requests',
+    'listen: 127.0.0.1:9090',
+    'admin.listen: Expected another port than "listen" has, got 9090, as requests from outside must not reach the admin port',
+  ],
+  [
+    'the gate is not its own app',
+    'upstream: http://localhost:8080',
+    'upstream: Expected the address of the app, got "http://localhost:8080", which is "listen" itself',
+  ],
+  [
+    'the admin port is not the app',
+    'upstream: http://127.0.0.1:9090',
+    'upstream: Expected the address of the app, got "http://127.0.0.1:9090", which is "admin.listen" itself',
+  ],
+  [
+    'a source stands once',
+    'tokens: { sources: [{ header: Authorization }, { header: authorization }] }',
+    'tokens.sources[1]: Repeated source: header "authorization", remove it',
+  ],
+  [
+    'the Cookie header is not a source',
+    'tokens: { sources: [{ header: Cookie }] }',
+    'tokens.sources[0].header: Expected a header that can carry a token, got "cookie", did you mean { cookie: session }',
+  ],
+  [
+    'a token fits into the head',
+    'limits: { headerBytes: 4096 }',
+    'tokens.maxBytes: Expected at most "limits.headerBytes", 4096, got 8192',
+  ],
+  [
+    'a request may take at least as long as its head',
+    'limits: { requestTimeout: 5s }',
+    'limits.requestTimeout: Expected at least as much as "limits.headersTimeout", "10s", got "5s", or "0s" for no limit',
+  ],
+  [
+    'a route behind the same one is dead',
+    'routes: [{ path: /a }, { path: /a, scopes: [x] }]',
+    'routes[1].path: Route "/a" can never match: routes[0], "/a", covers it and comes first, merge the two',
+  ],
+  [
+    'a route behind a wider one is dead',
+    'routes: [{ path: /a/*, access: public }, { path: /a/b/*, scopes: [x] }]',
+    'routes[1].path: Route "/a/b/*" can never match: routes[0], "/a/*", covers it and comes first, move it up',
+  ],
+  [
+    'a prefix covers the path itself',
+    'routes: [{ path: /a/* }, { path: /a }]',
+    'routes[1].path: Route "/a" can never match: routes[0], "/a/*", covers it and comes first, move it up',
+  ],
+  [
+    'an encoded spelling is the same route',
+    'routes: [{ path: /é }, { path: /%C3%A9 }]',
+    'routes[1].path: Route "/é" can never match: routes[0], "/é", covers it and comes first, merge the two',
+  ],
+  [
+    'fewer methods of the same path are dead too',
+    'routes: [{ path: /a, methods: [GET, PUT] }, { path: /a, methods: [PUT] }]',
+    'routes[1].path: Route "/a" can never match: routes[0], "/a", covers it and comes first, merge the two',
+  ],
+  [
+    'a public route asks for no scopes',
+    'routes: [{ path: /a, access: public, scopes: [x] }]',
+    'routes[0].scopes: Cannot ask for scopes on a public route: it needs no token, remove "access: public"',
+  ],
+  [
+    'a public route asks for no claims',
+    'routes: [{ path: /a, access: public, claims: { a: b } }]',
+    'routes[0].claims: Cannot ask for claims on a public route: it needs no token, remove "access: public"',
+  ],
+  [
+    'checking in Redis needs Redis',
+    'revocation: { check: redis }',
+    'revocation.check: Cannot check in Redis: no Redis is given, give "revocation.redis" as well',
+  ],
+  [
+    'a password needs Redis',
+    'revocation: { passwordFile: /p }',
+    'revocation.passwordFile: Cannot use a password: no Redis is given, give "revocation.redis" as well',
+  ],
+  [
+    'replicas need Redis',
+    'revocation: { minReplicas: 1 }',
+    'revocation.minReplicas: Cannot wait for replicas: no Redis is given, give "revocation.redis" as well',
+  ],
+  [
+    'plain keys need a lookup',
+    "revocation: { redis: 'redis://r', keys: ['{jti}'] }",
+    'revocation.keys: Cannot use "keys" with "check: local": the local copy follows the log and sees no plain keys, set "check: redis"',
+  ],
+  [
+    'one password is enough',
+    "revocation: { redis: 'redis://u:p@r', passwordFile: /p }",
+    'revocation.passwordFile: Expected one password, got one in the file and one in "revocation.redis", remove the one in the URL',
+  ],
+  [
+    'a refresh has a signer',
+    'refresh: { window: 10s }',
+    'refresh: Expected exactly one of "refresh.key", "refresh.exchange", got none',
+  ],
+  [
+    'a refresh has one signer',
+    `refresh: { ${key}, exchange: { tokenEndpoint: 'https://a.b', clientId: c, clientSecretFile: /s } }`,
+    'refresh: Expected exactly one of "refresh.key", "refresh.exchange", got both',
+  ],
+  [
+    'the window is shorter than the lifetime',
+    `refresh: { ${key}, window: 5m }`,
+    'refresh.window: Expected less than "refresh.lifetime", "5m", got "5m", as a successor would need the next one at once',
+  ],
+  [
+    'the lifetime fits into the session',
+    `refresh: { ${key}, maxSession: 4m }`,
+    'refresh.lifetime: Expected at most "refresh.maxSession", "4m", got "5m"',
+  ],
+  [
+    'successors count whole seconds',
+    `refresh: { ${key}, window: 1500ms }`,
+    'refresh.window: Expected whole seconds, got "1500ms"',
+  ],
+  [
+    'successors are accepted by their issuer',
+    'refresh: { key: { secretFile: /s, algorithm: HS256 } }',
+    'refresh.key.algorithm: Expected an algorithm that an issuer allows, got "HS256", as every successor would be refused',
+  ],
+  [
+    'successors are not too long for their issuer',
+    `refresh: { ${key}, lifetime: 25h, maxSession: 48h }`,
+    'refresh.lifetime: Expected at most the "maxLifetime" of issuer "https://id.example.com", "24h", got "25h", as every successor would be refused',
+  ],
+  [
+    'a secret signs with HS',
+    'refresh: { key: { secretFile: /s, algorithm: ES256 } }',
+    'refresh.key.algorithm: Expected "HS256", "HS384" or "HS512" with "secretFile", got "ES256", a private key is given by "privateKeyFile"',
+  ],
+  [
+    'a private key has a key id',
+    'refresh: { key: { privateKeyFile: /k, algorithm: ES256 } }',
+    'refresh.key.keyId: Missing setting, give the key id under which the public key is published',
+  ],
+  [
+    'a signer has one key',
+    'refresh: { key: { privateKeyFile: /k, secretFile: /s, algorithm: ES256, keyId: k } }',
+    'refresh.key: Expected exactly one of "privateKeyFile", "secretFile", got both',
+  ],
+  [
+    'SameSite=None needs Secure',
+    `refresh: { ${key}, cookie: { sameSite: none, secure: false } }`,
+    'refresh.cookie.secure: Expected true with "sameSite: none", got false, as browsers drop such a cookie',
+  ],
+  [
+    'a __Host- cookie has no domain',
+    `tokens: { sources: [{ cookie: __Host-s }] }\nrefresh: { ${key}, cookie: { domain: a.b } }`,
+    'refresh.cookie.domain: Expected none, got "a.b", as browsers drop a cookie named "__Host-s" otherwise',
+  ],
+  [
+    'the identity has headers of its own',
+    'forward: { identity: { Content-Length: sub } }',
+    'forward.identity.content-length: Expected a header of its own for the identity, got "content-length", choose a name such as "x-auth-subject"',
+  ],
+  [
+    'the identity leaves Authorization alone',
+    'tokens: { sources: [{ cookie: s }] }\nforward: { identity: { authorization: sub } }',
+    'forward.identity.authorization: Expected a header of its own for the identity, got "authorization", choose a name such as "x-auth-subject"',
+  ],
+  [
+    'the identity is not where tokens come',
+    'tokens: { sources: [{ header: x-token }] }\nforward: { identity: { x-token: sub } }',
+    'forward.identity.x-token: Cannot use "x-token" for the identity: tokens come in it, choose another name',
+  ],
+  [
+    'successors are not in an identity header',
+    `refresh: { ${key}, header: X-Auth-Subject }`,
+    'refresh.header: Cannot use "x-auth-subject" for successors: "forward.identity" has it, choose another name',
+  ],
+  [
+    'successors are not in a header of the message',
+    `refresh: { ${key}, header: Content-Type }`,
+    'refresh.header: Expected a header of its own for successors, got "content-type", choose a name such as "x-refreshed-token"',
+  ],
+]
+
+test.each(rules)('%s', (_, text, line) => {
+  const lines = problemsOf(`${issuersLine}\n${text}`).map((problem) => problem.replace(/^sidegate\.yaml:\d+:\d+ /, ''))
+  expect(lines).toEqual([line])
+})
+
+describe('issuers', () => {
+  test('an HS algorithm beside a public key is refused, so that the key never passes for the secret', () => {
+    expect(
+      problemsOf('issuers: [{ issuer: a, audiences: [b], algorithms: [ES256, HS256], keys: { jwksFile: /j } }]'),
+    ).toEqual([
+      'sidegate.yaml:1:40 issuers[0].algorithms: Expected no "HS256" without "secretFile", as a public key would then pass for a secret that everybody knows',
+    ])
+  })
+
+  test('a secret needs its algorithm named', () => {
+    expect(problemsOf('issuers: [{ issuer: a, audiences: [b], keys: { secretFile: /s } }]')).toEqual([
+      'sidegate.yaml:1:11 issuers[0].algorithms: Expected only HS256, HS384 or HS512 with "secretFile", got "PS256", name the one that the issuer uses: algorithms: [HS256]',
+    ])
+  })
+
+  test('one issuer stands once', () => {
+    const issuer = '{ issuer: a, audiences: [b], keys: { jwksFile: /j } }'
+    expect(problemsOf(`issuers: [${issuer}, ${issuer}]`)).toEqual([
+      'sidegate.yaml:1:68 issuers[1].issuer: Repeated issuer "a", it is issuers[0] already',
+    ])
+  })
+})
+
+describe('routes that only look alike', () => {
+  test.each([
+    ['other methods', 'routes: [{ path: /a, methods: [GET] }, { path: /a }]'],
+    ['a longer name', 'routes: [{ path: /a/* }, { path: /ab }]'],
+    ['another case', 'routes: [{ path: /a }, { path: /A }]'],
+    ['a trailing slash', 'routes: [{ path: /a }, { path: /a/ }]'],
+    ['the narrow one first', 'routes: [{ path: /a/b/* }, { path: /a/* }, { path: /* }]'],
+  ])('%s', (_, text) => {
+    expect(configOf(`${issuersLine}\n${text}`).routes.length).toBeGreaterThan(1)
+  })
+})
+
+test('the same port on two different hosts is no conflict', () => {
+  expect(configOf(`${issuersLine}\nlisten: 10.0.0.1:9090\nadmin: { listen: 127.0.0.1:9090 }`).listen.port).toBe(9090)
+  expect(configOf(`${issuersLine}\nlisten: 127.0.0.1:0\nadmin: { listen: 127.0.0.1:0 }`).listen.port).toBe(0)
+})
+
+test('a rule is not told where its value was wrong in the first place', () => {
+  expect(problemsOf(`${issuersLine}\nrevocation: { redis: 5, check: redis }`)).toHaveLength(1)
+  expect(problemsOf(`${issuersLine}\nrefresh: { key: 5 }`)).toHaveLength(1)
+  expect(problemsOf(`${issuersLine}\nroutes: [{ path: /a, methods: [get] }, { path: /a }]`)).toHaveLength(1)
+})
+
+test('a header is found in the file however it is spelled there', () => {
+  expect(problemsOf(`${issuersLine}\nforward:\n  identity:\n    x-user: sub\n    Content-Length: iss`)).toEqual([
+    'sidegate.yaml:5:5 forward.identity.content-length: Expected a header of its own for the identity, got "content-length", choose a name such as "x-auth-subject"',
+  ])
+})

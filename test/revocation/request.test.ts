@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type PreparedRevocation, prepareRevocation, type RevocationRequest } from '../../src/revocation/request.ts'
+import { isProblem, type Problem, type Rule } from '../../src/revocation/rule.ts'
+import { parseRule, ruleToJson } from '../../src/revocation/rule-json.ts'
+import { parseTime } from '../../src/revocation/time.ts'
+
+const nowSeconds = 1_700_000_000
+const settings = { nowSeconds, maxLifetimeSeconds: 3_600, actor: 'test' }
+
+function jwt(claims: object): string {
+  const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url')
+  return `${part({ alg: 'ES256' })}.${part(claims)}.c2lnbmF0dXJl`
+}
+
+function prepared(request: RevocationRequest): PreparedRevocation {
+  const result = prepareRevocation(request, settings)
+  if (isProblem(result)) throw new Error(result.problem)
+  return result
+}
+
+const problemOf = (result: Rule | PreparedRevocation | Problem) => (isProblem(result) ? result.problem : 'none')
+
+describe('what is asked for', () => {
+  test('a token is named by its jti within its issuer, and the rule ends a minute after it', () => {
+    const { rule, sentences } = prepared({ token: jwt({ iss: 'i', jti: 'j', exp: nowSeconds + 100, sid: 's' }) })
+    expect(rule).toMatchObject({ kind: 'token', value: 'j', issuer: 'i', expiresAtSeconds: nowSeconds + 160 })
+    expect(sentences.join(' ')).toContain('--session "s"')
+  })
+
+  test('a token without jti is named by the digest of its signed part, however its signature is spelled', () => {
+    const token = jwt({ iss: 'i', exp: nowSeconds + 100 })
+    const digest = createHash('sha256')
+      .update(token.slice(0, token.lastIndexOf('.')))
+      .digest('base64url')
+    expect(prepared({ token }).rule.value).toBe(`sha256:${digest}`)
+    expect(prepared({ token: `${token}AA` }).rule.value).toBe(`sha256:${digest}`)
+  })
+
+  test.each<[string, RevocationRequest, string]>([
+    ['an expired token', { token: jwt({ exp: nowSeconds - 60 }) }, 'expired at 2023-11-14T22:12:20Z already'],
+    ['a token without exp', { token: jwt({ jti: 'j' }) }, 'no "exp"'],
+    ['a token with an absurd exp', { token: jwt({ jti: 'j', exp: -1e300 }) }, 'expired'],
+    ['what is no token', { token: 'hello' }, 'not a JWT of three parts'],
+    ['a payload that is no object', { token: 'e30.W10.x' }, 'not a JSON object'],
+    ['a token of another issuer', { token: jwt({ iss: 'a', exp: nowSeconds + 9 }), issuer: 'b' }, 'can never match'],
+    [
+      'a token issued later',
+      { token: jwt({ iat: nowSeconds, exp: nowSeconds + 9 }), issuedBefore: 1 },
+      'can never match',
+    ],
+    ['two things at once', { jti: 'a', subject: 'b' }, 'only one of jti, subject'],
+    ['nothing', {}, 'nothing says what'],
+    ['an end in the past', { jti: 'a', expires: 5 }, 'in the past'],
+    ['a time without a zone', { jti: 'a', issuedBefore: '2026-01-01T00:00:00' }, 'neither ISO 8601'],
+    ['a whole token as a jti', { jti: jwt({ a: 1 }) }, 'not the token itself'],
+    ['a value with a line break', { subject: 'a\nb' }, 'control characters'],
+  ])('%s is refused with its reason', (_name, request, words) => {
+    expect(problemOf(prepareRevocation(request, settings))).toContain(words)
+  })
+
+  test('an issuer beside something narrows it, and alone means everything of that issuer', () => {
+    expect(prepared({ subject: 'alice', issuer: 'i', issuedBefore: 'now' })).toMatchObject({
+      rule: { kind: 'subject', value: 'alice', issuer: 'i', issuedBeforeSeconds: nowSeconds, actor: 'test' },
+      sentences: [
+        'Revokes every token of subject "alice" of issuer "i" issued at or before 2023-11-14T22:13:20Z, until 2023-11-14T23:13:20Z',
+      ],
+    })
+    expect(prepared({ issuer: 'i' }).rule).toMatchObject({ kind: 'issuer', value: 'i', issuer: undefined })
+  })
+
+  test('any payload is a rule or a problem, never an exception', () => {
+    const value = fc.oneof(fc.jsonValue(), fc.double(), fc.constantFrom(nowSeconds + 5, 1e300, -1))
+    const claims = fc.dictionary(fc.constantFrom('exp', 'iat', 'jti', 'iss', 'sid'), value)
+    fc.assert(fc.property(claims, (content) => void prepareRevocation({ token: jwt(content) }, settings)))
+    fc.assert(fc.property(fc.string(), (token) => void prepareRevocation({ token }, settings)))
+  })
+})
+
+describe('rules as JSON', () => {
+  test('what a list prints can be imported again', () => {
+    const rule = prepared({ subject: 'alice', issuer: 'i', issuedBefore: 1_600_000_000, reason: 'why' }).rule
+    expect(parseRule(ruleToJson(rule), settings)).toEqual(rule)
+  })
+
+  test.each([
+    ['a misspelt member', { kind: 'subject', value: 'a', issuedbefore: 'now' }, '"issuedbefore" is not known'],
+    ['an unknown kind', { kind: 'user', value: 'a' }, '"kind" is not one of'],
+    ['a number as value', { kind: 'subject', value: 5 }, '"value" is not a text'],
+    ['an array', [], 'not a JSON object'],
+    ['a lone surrogate', { kind: 'subject', value: '\ud800' }, '"value" is not a text'],
+    ['an issuer of another issuer', { kind: 'issuer', value: 'a', issuer: 'b' }, 'can never match'],
+    ['milliseconds', { kind: 'subject', value: 'a', expiresAt: 1_700_000_000_000 }, '"expiresAt" is neither'],
+  ])('%s is refused with its reason', (_name, input, words) => {
+    expect(problemOf(parseRule(input, settings))).toContain(words)
+  })
+
+  test('times are read in every documented form and no other', () => {
+    expect(parseTime('now', 5.7)).toBe(5)
+    expect(parseTime('1700000000', 0)).toBe(nowSeconds)
+    expect(parseTime(nowSeconds, 0)).toBe(nowSeconds)
+    expect(parseTime('2023-11-14T22:13:20Z', 0)).toBe(nowSeconds)
+    expect(parseTime('2023-11-15T00:13:20+02:00', 0)).toBe(nowSeconds)
+    expect(parseTime('2023-11-14', 0)).toBe(1_699_920_000)
+    for (const odd of ['', '14.11.2023', '2023-11-14 22:13', '2023-13-01', '-5', '1e9', Number.NaN, -1, null, {}]) {
+      expect(parseTime(odd, 0)).toBeUndefined()
+    }
+  })
+})
