@@ -38,6 +38,7 @@ export function buildRevocations(parts: RevocationParts): Revocations {
     list: revocation.list,
     password: parts.materials.redisPassword,
     minReplicas: revocation.minReplicas,
+    follow: revocation.follow,
     plainKeys: (revocation.keys ?? []).map(parsePlainKey),
     maxLifetimeSeconds,
     toleranceSeconds,
@@ -60,7 +61,7 @@ export function buildRevocations(parts: RevocationParts): Revocations {
   const timeoutMs = revocation.timeout
   return createRedisLookup({
     store,
-    feed,
+    copy: { feed, list },
     clock,
     whenStale,
     maxLifetimeSeconds,

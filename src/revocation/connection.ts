@@ -41,6 +41,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   const { log, observe, onState = () => {} } = parts
   const client = createClient(parts)
   let lastKind: string | undefined
+  let lastMessage: string | undefined
   let isClosed = false
 
   client.on('ready', () => {
@@ -51,6 +52,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   client.on('reconnecting', () => observe.redisReconnecting())
   client.on('error', (error: unknown) => {
     const kind = redisErrorKindOf(error)
+    lastMessage = messageOf(error)
     observe.redisFailed(kind)
     if (kind === lastKind) return
     lastKind = kind
@@ -77,7 +79,11 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   }
 
   return Object.freeze({
-    open: () => client.connect(),
+    open: () =>
+      client.connect().catch((error: unknown) => {
+        // ioredis rejects with "Connection is closed" and tells the reason as an event.
+        throw new Error(lastMessage ?? messageOf(error))
+      }),
     isReady,
     whenReady: (timeoutMs) => {
       if (isReady()) return Promise.resolve()

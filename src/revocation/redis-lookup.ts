@@ -30,8 +30,11 @@ export interface RedisLookupParts {
   readonly toleranceSeconds: number
   /** How long a request may wait for Redis. */
   readonly timeoutMs?: number
-  /** Where given, rules of the log are announced to `onChange`, so that open connections end. */
-  readonly feed?: Feed
+  /**
+   * A local copy of the log beside the look-ups. It enforces what was added to the log by XADD alone, and announces rules to
+   * `onChange`, so that open connections end.
+   */
+  readonly copy?: { readonly feed: Feed; readonly list: RuleList }
   readonly observe: RevocationObserver
   readonly log: RevocationLog
 }
@@ -40,13 +43,13 @@ const pageSize = 1000
 
 /** Judges by asking Redis each time. */
 export function createRedisLookup(parts: RedisLookupParts): Revocations {
-  const { clock, feed, store, timeoutMs = 50, toleranceSeconds } = parts
+  const { clock, copy, store, timeoutMs = 50, toleranceSeconds } = parts
   const breaker = createBreaker({ clock, maxInFlight: 1000, failuresToOpen: 5, openForMs: 1000 })
   const chores = createChores(parts)
   const callbacks: ((rule: Rule) => void)[] = []
   let answeredMs = 0
   let wasUp = false
-  feed?.onApplied((rule) => {
+  copy?.feed.onApplied((rule) => {
     for (const callback of callbacks) callback(rule)
   })
 
@@ -63,7 +66,13 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
     return rule === undefined ? clear : { state: 'revoked', rule }
   }
 
-  function check(token: VerifiedToken): Promise<Verdict> {
+  function check(token: VerifiedToken): Verdict | Promise<Verdict> {
+    const known = copy?.list.check(token, clock() / 1000)
+    if (known !== undefined) return { state: 'revoked', rule: known }
+    return lookUp(token)
+  }
+
+  function lookUp(token: VerifiedToken): Promise<Verdict> {
     if (!breaker.enter()) return Promise.resolve(unknown())
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
@@ -127,17 +136,17 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
     },
     start: () => {
       store.open().catch(() => {})
-      feed?.start()
+      copy?.feed.start()
       chores.start()
     },
     stop: async () => {
       chores.stop()
-      const ended = feed?.stop()
+      const ended = copy?.feed.stop()
       await store.close()
       await ended
     },
     ageMs,
-    holdings: () => ({ rules: () => 0, memoryBytes: 0 }),
+    holdings: () => ({ rules: (kind) => copy?.list.size(kind) ?? 0, memoryBytes: copy?.list.memoryBytes() ?? 0 }),
     onChange: (callback) => {
       callbacks.push(callback)
     },

@@ -1,8 +1,9 @@
 // What is asked of Redis: the log, the keys beside it, and what `check: redis` looks up. Every answer is bounded in time and
 // size, and every error is an error: an outage must never read as "not revoked".
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { VerifiedToken } from '../model/decision.ts'
 import { describeAddress, parseRedisUrl } from './address.ts'
-import { type Command, createConnection, type RedisConnection } from './connection.ts'
+import { type Command, createConnection, messageOf, type RedisConnection } from './connection.ts'
 import { encodeEntry, type LogEntry } from './entry.ts'
 import { factsOf } from './facts.ts'
 import { decodeMirror, encodeMirror, listKeysOf, mirrorField } from './mirror.ts'
@@ -55,6 +56,8 @@ export interface RedisStoreParts {
   readonly password?: string | undefined
   /** How many replicas must confirm a write. */
   readonly minReplicas?: number
+  /** `poll` asks every 200 ms instead of waiting in Redis, for stores that have no XREAD BLOCK. */
+  readonly follow?: 'stream' | 'poll'
   /** Keys of an existing list that `lookup` honours too. */
   readonly plainKeys?: readonly PlainKey[]
   /** The longest lifetime of any issuer's tokens: the end of an entry that names none. */
@@ -70,6 +73,7 @@ const readTimeoutMs = 3000
 // Half-open sockets: noticed at most this long after an answer was due.
 const silenceMs = 2000
 const replicationTimeoutMs = 500
+const pollMs = 200
 
 /** Makes a store; throws where the URL or the name of the list cannot be used. Nothing is connected before `open`. */
 export function createRedisStore(parts: RedisStoreParts): RedisStore {
@@ -77,6 +81,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
   const address = parseRedisUrl(parts.url)
   const keys = listKeysOf(parts.list)
   const isCluster = address.form === 'cluster'
+  const isPolling = parts.follow === 'poll'
   if (isCluster && minReplicas > 0) {
     throw new Error('Cannot wait for replicas on a Redis Cluster: WAIT names no key, so it may ask another node')
   }
@@ -93,10 +98,11 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
 
   async function follow(afterId: string, blockMs: number, count: number): Promise<FollowAnswer> {
     await reads.whenReady(commandTimeoutMs)
+    if (isPolling) await sleep(Math.min(blockMs, pollMs))
     // The anchor is looked for after the wait: a flush and a new entry during the wait would hide the loss otherwise.
     const [read, anchor] = await reads.send(
       [
-        ['xread', 'COUNT', count, 'BLOCK', blockMs, 'STREAMS', keys.log, afterId],
+        ['xread', 'COUNT', count, ...(isPolling ? [] : ['BLOCK', blockMs]), 'STREAMS', keys.log, afterId],
         ['xrange', keys.log, afterId, afterId, 'COUNT', 1],
       ],
       blockMs + silenceMs,
@@ -163,7 +169,13 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
 
   return Object.freeze({
     description: describeAddress(address),
-    open: () => commands.open(),
+    open: async () => {
+      try {
+        await commands.open()
+      } catch (error) {
+        throw new Error(`Cannot reach ${describeAddress(address)}: ${messageOf(error)}`)
+      }
+    },
     close: async () => {
       await Promise.all([commands.close(), reads.close()])
     },

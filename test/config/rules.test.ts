@@ -126,11 +126,6 @@ const rules: readonly (readonly [string, string, string])[] = [
     'refresh.window: Expected whole seconds, got "1500ms"',
   ],
   [
-    'successors are accepted by their issuer',
-    'refresh: { key: { secretFile: /s, algorithm: HS256 } }',
-    'refresh.key.algorithm: Expected an algorithm that an issuer allows, got "HS256", as every successor would be refused',
-  ],
-  [
     'successors are not too long for their issuer',
     `refresh: { ${key}, lifetime: 25h, maxSession: 48h }`,
     'refresh.lifetime: Expected at most the "maxLifetime" of issuer "https://id.example.com", "24h", got "25h", as every successor would be refused',

@@ -1,0 +1,188 @@
+// Which header lines cross the proxy, in each direction? A copy minus everything that speaks about one connection or that
+// only we may say, plus our own lines last. It must never copy framing, and it is pure: lists in, lists out.
+import type { Permit } from '../model/decision.ts'
+import type { HeaderRules } from './header-rules.ts'
+import { identityLines } from './identity.ts'
+import type { Message } from './message.ts'
+import type { Delivery } from './policy.ts'
+import { withoutToken } from './strip-token.ts'
+
+const via = '1.1 sidegate'
+
+/** What a trusted proxy in front of us said about the client. */
+interface Forwarded {
+  for: string
+  proto: string
+  host: string
+  port: string
+  forwarded: string
+}
+
+/**
+ * The header lines for the application, names in lower case and values in turn, Host and framing left to the writer.
+ * Identity and forwarding headers from outside never pass, on public paths neither; forwarding headers are believed and
+ * continued only where the peer is a trusted proxy (RFC 7239).
+ */
+export function upstreamHeaders(message: Message, permit: Permit, peer: string, rules: HeaderRules): string[] {
+  const isTrusted = rules.policy.isTrustedProxy(peer)
+  const said: Forwarded = { for: '', proto: '', host: '', port: '', forwarded: '' }
+  const stripped = rules.policy.stripToken ? permit.source : undefined
+  const { headers, nominated } = message
+  const lines: string[] = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] ?? ''
+    if (rules.droppedFromRequest.has(name) || nominated.includes(name)) continue
+    const value = headers[i + 1] ?? ''
+    if (isForwardingName(name)) {
+      if (isTrusted) remember(said, name, value, lines)
+      continue
+    }
+    const kept = stripped === undefined ? value : withoutToken(name, value, stripped)
+    if (kept !== undefined) lines.push(name, kept)
+  }
+  if (message.maxForwards !== undefined) lines.push('max-forwards', String(message.maxForwards - 1))
+  addForwarded(lines, said, message, peer)
+  // In shadow mode a token passes that would have been refused: nobody vouches for its holder
+  const identity = identityLines(permit.decision === 'shadow' ? undefined : permit.token, rules)
+  for (const part of identity) lines.push(part)
+  return lines
+}
+
+function isForwardingName(name: string): boolean {
+  const first = name.charCodeAt(0)
+  if (first === 0x78) return name.startsWith('x-forwarded') || name === 'x-real-ip'
+  return first === 0x66 && name === 'forwarded'
+}
+
+function remember(said: Forwarded, name: string, value: string, lines: string[]): void {
+  if (name === 'x-forwarded-for') said.for = joined(said.for, value)
+  else if (name === 'forwarded') said.forwarded = joined(said.forwarded, value)
+  else if (name === 'x-forwarded-proto') said.proto = joined(said.proto, value)
+  else if (name === 'x-forwarded-host') said.host = joined(said.host, value)
+  else if (name === 'x-forwarded-port') said.port = joined(said.port, value)
+  else lines.push(name, value)
+}
+
+function joined(before: string, value: string): string {
+  return before === '' ? value : `${before}, ${value}`
+}
+
+function addForwarded(lines: string[], said: Forwarded, message: Message, peer: string): void {
+  const node = peer.includes(':') ? `"[${peer}]"` : peer
+  const element = `for=${node};host="${message.host}";proto=http`
+  lines.push(
+    'x-forwarded-for',
+    joined(said.for, peer),
+    'x-forwarded-proto',
+    said.proto === '' ? 'http' : said.proto,
+    'x-forwarded-host',
+    said.host === '' ? message.host : said.host,
+    'x-forwarded-port',
+    said.port === '' ? portOf(message.host) : said.port,
+    'forwarded',
+    joined(said.forwarded, element),
+    'via',
+    via,
+  )
+}
+
+function portOf(host: string): string {
+  const colon = host.lastIndexOf(':')
+  return colon > host.lastIndexOf(']') ? host.slice(colon + 1) : '80'
+}
+
+/** The address of a peer as others write it: IPv4 in IPv6 clothes is plain IPv4. */
+export function peerAddress(remoteAddress: string | undefined): string {
+  if (remoteAddress === undefined) return 'unknown'
+  return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
+}
+
+/** A response of the application, as the parser gave it. */
+export interface RawResponse {
+  readonly status: number
+  /** Names and values in turn, 8-bit bytes as Latin-1. */
+  readonly rawHeaders: readonly string[]
+}
+
+/**
+ * The header lines for the client, names and values in turn, or undefined where the framing of the answer is not one that
+ * two readers understand alike. Lines stay apart and in order (Set-Cookie may not be joined, RFC 9110 section 5.3).
+ */
+export function clientHeaders(response: RawResponse, rules: HeaderRules, delivery: Delivery): string[] | undefined {
+  const { rawHeaders, status } = response
+  const lines: string[] = []
+  let nominated: string[] | undefined
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const rawName = rawHeaders[i] ?? ''
+    const name = rawName.toLowerCase()
+    const value = rawHeaders[i + 1] ?? ''
+    // A coding that is not undone here would reach the client without its label
+    if (name === 'transfer-encoding' && value.trim().toLowerCase() !== 'chunked') return undefined
+    if (name === 'connection') nominated = addNominated(nominated, value)
+    if (rules.droppedFromResponse.has(name)) continue
+    if (name === 'content-length' && status === 204) continue
+    lines.push(rawName, value)
+  }
+  const kept = nominated === undefined ? lines : without(lines, nominated)
+  return delivery.length === 0 ? kept : withDelivery(kept, rules, delivery)
+}
+
+function addNominated(names: string[] | undefined, value: string): string[] | undefined {
+  for (const part of value.toLowerCase().split(',')) {
+    const name = part.trim()
+    // The length of the answer is not for the application to take back
+    if (name === '' || name === 'close' || name === 'keep-alive' || name === 'content-length') continue
+    names ??= []
+    names.push(name)
+  }
+  return names
+}
+
+function without(lines: readonly string[], names: readonly string[]): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = lines[i] ?? ''
+    if (!names.includes(name.toLowerCase())) kept.push(name, lines[i + 1] ?? '')
+  }
+  return kept
+}
+
+/**
+ * Adds the next token. A response that carries a token may not be stored by anyone (RFC 9111 section 3.5), not by a CDN
+ * with its own field (RFC 9213) either; and script may read the header where the application allows other origins at all.
+ */
+function withDelivery(lines: readonly string[], rules: HeaderRules, delivery: Delivery): string[] {
+  const kept: string[] = []
+  let directives = ''
+  let exposed = ''
+  let isCrossOrigin = false
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = lines[i] ?? ''
+    const value = lines[i + 1] ?? ''
+    const lower = name.toLowerCase()
+    if (lower === 'cache-control') directives = joined(directives, value)
+    else if (lower.endsWith('cache-control') || lower === 'surrogate-control' || lower === 'expires') continue
+    else if (lower === 'access-control-expose-headers') exposed = joined(exposed, value)
+    else {
+      if (lower === 'access-control-allow-origin') isCrossOrigin = true
+      kept.push(name, value)
+    }
+  }
+  for (const { name, value } of delivery) kept.push(name, value)
+  kept.push('cache-control', notStored(directives))
+  if (isCrossOrigin && rules.refreshHeader !== undefined) exposed = joined(exposed, rules.refreshHeader)
+  if (exposed !== '') kept.push('access-control-expose-headers', exposed)
+  return kept
+}
+
+function notStored(directives: string): string {
+  // A quoted directive may hold commas; no-store alone says enough then
+  if (directives.includes('"')) return 'no-store'
+  const kept = directives
+    .split(',')
+    .map((directive) => directive.trim())
+    .filter(
+      (directive) => directive !== '' && !/^(?:public|s-maxage|max-age|no-store|immutable|stale-)/i.test(directive),
+    )
+  return [...kept, 'no-store'].join(', ')
+}

@@ -1,0 +1,55 @@
+// The identity of the caller, as header lines for the application: claims of a verified token, and nothing else. It must
+// never let a claim end a header line, start another one, or grow without bound.
+import type { VerifiedToken } from '../model/decision.ts'
+import type { HeaderRules } from './header-rules.ts'
+
+const maxValueBytes = 4096
+const encoder = new TextEncoder()
+const plainPattern = /^[\u0021-\u0024\u0026-\u007e](?:[\u0020-\u0024\u0026-\u007e]*[\u0021-\u0024\u0026-\u007e])?$/
+const noLines: readonly string[] = []
+
+/**
+ * Names and values in turn, made once per token and policy. A string, number or boolean is written as it is, a list of
+ * those with spaces between (as `scope` is, RFC 8693 section 4.2); an object, null or a claim that is not there gives no line.
+ */
+export function identityLines(token: VerifiedToken | undefined, rules: HeaderRules): readonly string[] {
+  if (token === undefined) return noLines
+  const known = rules.identityLines.get(token)
+  if (known !== undefined) return known
+  const lines: string[] = []
+  for (const [header, claim] of rules.policy.identity) {
+    const text = Object.hasOwn(token.claims, claim) ? claimText(token.claims[claim]) : undefined
+    const value = text === undefined ? undefined : headerValue(text)
+    if (value !== undefined) lines.push(header.toLowerCase(), value)
+  }
+  rules.identityLines.set(token, lines)
+  return lines
+}
+
+function claimText(claim: unknown): string | undefined {
+  if (!Array.isArray(claim)) return scalarText(claim)
+  const texts = claim.map(scalarText)
+  return texts.every((text) => text !== undefined) ? texts.join(' ') : undefined
+}
+
+function scalarText(claim: unknown): string | undefined {
+  if (typeof claim === 'string') return claim
+  return typeof claim === 'number' || typeof claim === 'boolean' ? String(claim) : undefined
+}
+
+/**
+ * A header value that carries any text in visible ASCII: control, `%` and non-ASCII bytes, and spaces at either end, are
+ * percent-encoded UTF-8, so decodeURIComponent gives the claim back. Undefined where it is longer than 4 KiB.
+ */
+export function headerValue(text: string): string | undefined {
+  if (text.length > maxValueBytes) return undefined
+  if (text === '' || plainPattern.test(text)) return text
+  const bytes = encoder.encode(text)
+  const last = bytes.length - 1
+  let value = ''
+  bytes.forEach((byte, index) => {
+    const isPlain = byte > 0x20 ? byte < 0x7f && byte !== 0x25 : byte === 0x20 && index > 0 && index < last
+    value += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  })
+  return value.length > maxValueBytes ? undefined : value
+}

@@ -1,0 +1,28 @@
+// How to close a connection on which the client is still sending, so that it gets the answer: closing a socket with
+// unread bytes makes the kernel send a reset, and the reset can overtake the answer (RFC 9112 section 9.6).
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+const lingerMs = 1_000
+const lingerBytes = 1_048_576
+
+/** Ends the response when the rest of the request has come, 1 MiB of it was thrown away, or a second has passed. */
+export function lingerThenEnd(req: IncomingMessage, res: ServerResponse): void {
+  if (req.complete || req.destroyed) {
+    res.end()
+    return
+  }
+  let thrownAwayBytes = 0
+  const finish = (): void => {
+    clearTimeout(timer)
+    req.off('data', count).off('end', finish).off('close', finish)
+    req.resume()
+    res.end()
+  }
+  const count = (chunk: Buffer): void => {
+    thrownAwayBytes += chunk.length
+    if (thrownAwayBytes > lingerBytes) finish()
+  }
+  const timer = setTimeout(finish, lingerMs)
+  req.on('data', count).on('end', finish).on('close', finish)
+  req.resume()
+}

@@ -1,0 +1,52 @@
+// What the proxy is told from outside, in one shape: the decision function and everything that may change on a reload.
+// It holds values only; where they come from (settings, files, Redis) is not the proxy's business.
+import type { Decide, Permit } from '../model/decision.ts'
+
+/** Bounds on messages, times and connections. Times are in milliseconds; 0 means no bound where the comment says so. */
+export interface ProxyLimits {
+  /** Bytes of the request line and all headers together. Read once, when the server is made. */
+  readonly headerBytes: number
+  /** How many header lines a request may have. */
+  readonly headers: number
+  /** Bytes of a request body; 0 is no bound. */
+  readonly bodyBytes: number
+  /** A whole request, body included, has to arrive within it; 0 is no bound. Read once, when the server is made. */
+  readonly requestTimeoutMs: number
+  /** The headers of a request have to arrive within it. Read once, when the server is made. */
+  readonly headersTimeoutMs: number
+  /** How long an idle kept-alive connection stays open. Read once, when the server is made. */
+  readonly idleTimeoutMs: number
+  readonly upstreamConnectTimeoutMs: number
+  /** From the sent request to the first byte of the answer of the application. */
+  readonly upstreamResponseTimeoutMs: number
+  readonly upstreamConnections: number
+}
+
+/** One header line that is added to a response. */
+export interface HeaderLine {
+  readonly name: string
+  readonly value: string
+}
+
+/** How the next token reaches the client: the configured header, and Set-Cookie where the token came in a cookie. */
+export type Delivery = readonly HeaderLine[]
+
+/** Answers the next token for an admitted request, or nothing. Asked when the response of the application starts. */
+export type Refresh = (permit: Permit) => Delivery | undefined | Promise<Delivery | undefined>
+
+/** Everything that decides how a request is judged and rebuilt. A reload replaces the whole object; it is never changed. */
+export interface ProxyPolicy {
+  readonly decide: Decide
+  /** Where the application listens: scheme, host and port. Its path must be `/`. */
+  readonly upstream: URL
+  /** Which header carries which claim to the application. */
+  readonly identity: readonly (readonly [header: string, claim: string])[]
+  /** Whether the token is removed before the application sees the request. */
+  readonly stripToken: boolean
+  /** Whether forwarding headers of this peer address are believed. */
+  readonly isTrustedProxy: (peer: string) => boolean
+  /** The header that carries a refreshed token; it is removed from both directions, then set by us alone. */
+  readonly refreshHeader: string | undefined
+  readonly refresh: Refresh | undefined
+  readonly limits: ProxyLimits
+}

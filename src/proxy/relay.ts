@@ -1,0 +1,146 @@
+// The answer of the application on its way to the client, chunk by chunk, with the next token in its head. A break after
+// the head must be visible to the client: it never ends such an answer cleanly.
+import type { ServerResponse } from 'node:http'
+import type { Permit } from '../model/decision.ts'
+import type { Exchange } from './exchange.ts'
+import { protocolFault, type UpstreamFault } from './fault.ts'
+import type { AnswerReader, Flow } from './forward.ts'
+import type { HeaderRules } from './header-rules.ts'
+import { clientHeaders } from './headers.ts'
+import { lingerThenEnd } from './linger.ts'
+import type { Message } from './message.ts'
+import type { Delivery } from './policy.ts'
+import { answerRefusal } from './refuse.ts'
+
+const drainableBytes = 65_536
+const nothing: Delivery = []
+
+/** What the relay is made of. */
+export interface RelayParts {
+  readonly exchange: Exchange
+  readonly res: ServerResponse
+  readonly message: Message
+  readonly permit: Permit
+  readonly rules: HeaderRules
+  readonly monotonicMs: () => number
+  /** Answers the next token; never throws and never rejects. */
+  readonly deliver: (permit: Permit, rules: HeaderRules) => Delivery | Promise<Delivery>
+  /** Whether the connection is to be closed after this answer. */
+  readonly isClosing: () => boolean
+  /** The head has gone out and the body may be long. */
+  readonly onStreaming: () => void
+}
+
+/** A reader that writes the answer to the client. */
+export function createRelay(parts: RelayParts): AnswerReader {
+  const { exchange, res, message } = parts
+  // While the next token is being fetched, what comes is held back; the flow is paused, so that is little
+  let held: Buffer[] | undefined
+  let isEnded = false
+  let isFailed = false
+  let drains: Flow | undefined
+
+  const writeHead = (status: number, rawHeaders: readonly string[], delivery: Delivery): void => {
+    const headers = clientHeaders({ status, rawHeaders }, parts.rules, delivery)
+    if (headers === undefined) throw new Error('Cannot relay the answer: its framing is ambiguous')
+    if (parts.isClosing() || !isDrainable(exchange, message)) headers.push('connection', 'close')
+    if (message.isVersion10) res.useChunkedEncodingByDefault = false
+    res.writeHead(status, headers)
+    exchange.status = status
+    parts.onStreaming()
+    // The head goes out with the first bytes where they came in the same packet, else alone: an event stream may be quiet
+    queueMicrotask(() => {
+      if (!res.writableEnded && !res.destroyed) res.flushHeaders()
+    })
+  }
+  const write = (chunk: Buffer, flow: Flow): void => {
+    if (res.write(chunk)) return
+    flow.pause()
+    if (drains === undefined) res.on('drain', () => drains?.resume())
+    drains = flow
+  }
+  const finish = (): void => {
+    if (isDrainable(exchange, message)) res.end()
+    else lingerThenEnd(exchange.req, res)
+  }
+  const fail = (fault: UpstreamFault): void => {
+    if (isFailed) return
+    isFailed = true
+    exchange.fault = fault.refusal.reason
+    exchange.upstreamError = fault.error
+    if (res.headersSent) breakOff(res, message.isVersion10)
+    else {
+      exchange.status = 0
+      answerFault(exchange, res, fault, message)
+    }
+  }
+  const startLater = async (status: number, rawHeaders: readonly string[], flow: Flow, later: Promise<Delivery>) => {
+    flow.pause()
+    held = []
+    const delivery = await later
+    if (isFailed || exchange.isClientGone) return
+    const chunks = held
+    held = undefined
+    try {
+      writeHead(status, rawHeaders, delivery)
+      for (const chunk of chunks) res.write(chunk)
+      if (isEnded) finish()
+      else flow.resume()
+    } catch {
+      exchange.stop?.()
+      fail(protocolFault)
+    }
+  }
+
+  return {
+    onSent() {
+      exchange.sentMs = parts.monotonicMs()
+    },
+    onStart(status, rawHeaders, flow) {
+      exchange.answeredMs = parts.monotonicMs()
+      exchange.upstreamStatus = status
+      if (status < 200 || status > 599) throw new Error('Cannot relay the answer: its status is out of range')
+      const delivery = parts.deliver(parts.permit, parts.rules)
+      if (delivery instanceof Promise) void startLater(status, rawHeaders, flow, delivery)
+      else writeHead(status, rawHeaders, delivery)
+    },
+    onData(chunk, flow) {
+      if (held === undefined) write(chunk, flow)
+      else held.push(chunk)
+    },
+    onEnd() {
+      exchange.stop = undefined
+      isEnded = true
+      if (held === undefined) finish()
+    },
+    onFault(fault) {
+      exchange.stop = undefined
+      fail(fault)
+    },
+  }
+}
+
+/** Nothing was delivered. */
+export function noDelivery(): Delivery {
+  return nothing
+}
+
+/** Whether what is left of the request body is little enough to be read, so that the connection can be used again. */
+function isDrainable(exchange: Exchange, message: Message): boolean {
+  return (
+    message.framing === 'none' ||
+    exchange.req.complete ||
+    (message.framing === 'length' && message.contentLength <= drainableBytes && !message.expectsContinue)
+  )
+}
+
+function answerFault(exchange: Exchange, res: ServerResponse, fault: UpstreamFault, message: Message): void {
+  answerRefusal(exchange.req, res, fault.refusal, message)
+  exchange.status = res.statusCode
+}
+
+/** Ends a response in a way that no client takes for its end. Without chunks only a reset shows it. */
+export function breakOff(res: ServerResponse, isVersion10: boolean): void {
+  if (isVersion10 && res.socket !== null) res.socket.resetAndDestroy()
+  res.destroy()
+}

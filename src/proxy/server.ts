@@ -1,0 +1,213 @@
+// The listening side: one node:http server with a strict parser, its limits, and the way it goes away. It must never
+// answer a request by itself: what the parser refuses is answered in the same form as every other refusal.
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Outcome } from '../model/outcome.ts'
+import { type Refusal, refuse } from '../model/refusal.ts'
+import { type Connection, createConnections } from './connections.ts'
+import { codeOf } from './fault.ts'
+import { createForwarder, type Forwarder } from './forward.ts'
+import { createHandler, type Handler, type ProxyLog } from './handler.ts'
+import type { Lifetime } from './lifetime.ts'
+import type { ProxyPolicy } from './policy.ts'
+import { createTunnel } from './tunnel.ts'
+
+const connectionCheckMs = 1_000
+/** A peer that vanished without a word is looked for after this much silence. */
+const deadPeerCheckMs = 60_000
+
+/** What the proxy is made of. */
+export interface ProxyParts {
+  /** The policy in force, asked for each request; its server limits are read once. */
+  readonly current: () => ProxyPolicy
+  readonly lifetime: Lifetime
+  /** Called exactly once for each request, however it ended. */
+  readonly observe: (outcome: Outcome) => void
+  readonly log: ProxyLog
+  /** Milliseconds that only move forward, with fractions: `performance.now`. */
+  readonly monotonicMs: () => number
+  /** How many client connections may be open; undefined is no bound. */
+  readonly maxConnections?: number
+}
+
+/** The proxy, as its owner sees it. */
+export interface ProxyServer {
+  /** Starts to listen; rejects where the address cannot be had. Port 0 takes a free one. */
+  readonly listen: (address: { readonly host: string; readonly port: number }) => Promise<AddressInfo>
+  readonly address: () => AddressInfo | undefined
+  /** How many requests are being served, tunnels not counted. */
+  readonly inFlight: () => number
+  /** From now on (or no longer) new requests are answered 503 `draining` while those under way go on. */
+  readonly refuseNew: (isRefusing: boolean) => void
+  /** Stops accepting, lets what is open finish, and destroys what is still there after `timeoutMs`. */
+  readonly drain: (timeoutMs: number) => Promise<void>
+}
+
+/** Makes the proxy; nothing happens before `listen`. */
+export function createProxyServer(parts: ProxyParts): ProxyServer {
+  const connections = createConnections()
+  const forwarders = createForwarders()
+  let isRefusing = false
+  let isClosing = false
+  const handler = createHandler({
+    current: parts.current,
+    forwarder: forwarders.of,
+    tunnel: createTunnel(),
+    lifetime: parts.lifetime,
+    connections,
+    observe: parts.observe,
+    log: parts.log,
+    monotonicMs: parts.monotonicMs,
+    isRefusing: () => isRefusing,
+    isClosing: () => isClosing,
+  })
+  const server = createServer(serverOptions(parts.current()))
+  // Node drops headers beyond its own count without a word; 0 leaves the counting to the message gate (CVE-2026-58044)
+  server.maxHeadersCount = 0
+  if (parts.maxConnections !== undefined) server.maxConnections = parts.maxConnections
+  server.on('connection', (socket) => connections.add(socket, handler.gone))
+  server.on('request', handler.request)
+  server.on('checkContinue', handler.request)
+  server.on('checkExpectation', handler.request)
+  server.on('upgrade', (req, socket, head) => handler.upgrade(req, socket as Socket, head))
+  server.on('connect', (_req, socket) => onConnect(handler, connections.of(socket as Socket), socket as Socket))
+  server.on('clientError', (error, socket) => {
+    onBrokenMessage(handler, connections.of(socket as Socket), socket as Socket, codeOf(error))
+  })
+  server.on('error', (error) => parts.log.error({ error: error.message }, 'Cannot accept connections'))
+
+  const drain = async (timeoutMs: number): Promise<void> => {
+    isClosing = true
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    server.closeIdleConnections()
+    connections.closeUnused()
+    const deadline = setTimeout(() => connections.destroyAll(), timeoutMs)
+    await closed
+    clearTimeout(deadline)
+    // Sockets tell of their end a moment after the server has: their outcomes are part of what was drained
+    while (connections.count() > 0) await new Promise((resolve) => setImmediate(resolve))
+    await forwarders.destroy()
+  }
+  return Object.freeze({
+    listen: (address: { readonly host: string; readonly port: number }) => listen(server, address),
+    address: () => addressOf(server),
+    inFlight: connections.openExchanges,
+    refuseNew: (refusing: boolean) => {
+      isRefusing = refusing
+    },
+    drain,
+  })
+}
+
+function serverOptions(policy: ProxyPolicy): ServerOptions {
+  const { headerBytes, headersTimeoutMs, idleTimeoutMs, requestTimeoutMs } = policy.limits
+  return {
+    maxHeaderSize: headerBytes,
+    headersTimeout: requestTimeoutMs > 0 ? Math.min(headersTimeoutMs, requestTimeoutMs) : headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: idleTimeoutMs,
+    connectionsCheckingInterval: connectionCheckMs,
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    joinDuplicateHeaders: false,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: deadPeerCheckMs,
+    // Where Node knows it (24.9 and later): what is not a WebSocket upgrade is served as the plain request it also is
+    shouldUpgradeCallback: isWebSocketUpgrade,
+  }
+}
+
+function isWebSocketUpgrade(req: IncomingMessage): boolean {
+  return req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** CONNECT is for forward proxies. Its socket is out of Node's hands, so it can be answered only where nothing is open. */
+function onConnect(handler: Handler, connection: Connection | undefined, socket: Socket): void {
+  socket.on('error', () => socket.destroy())
+  if (connection === undefined || connection.isClosing || connection.open.size > 0) {
+    socket.destroy()
+    return
+  }
+  connection.isClosing = true
+  handler.broken(socket, undefined, refuse('message_invalid', { status: 405, detail: 'the method is CONNECT' }))
+}
+
+/** Bytes that are no message: answered where an answer has a place, else the connection ends when the open ones have. */
+function onBrokenMessage(handler: Handler, connection: Connection | undefined, socket: Socket, code: string): void {
+  // What follows a request that closes the connection is no concern of anyone
+  if (code === 'HPE_CLOSED_CONNECTION') return
+  const refusal = brokenMessageRefusal(code)
+  if (connection === undefined || refusal === undefined) {
+    socket.destroy()
+    return
+  }
+  const { latest } = connection
+  if (latest !== undefined && !latest.req.complete) {
+    connection.isClosing = true
+    // A second answer to a request that has one would be taken for the answer to the next
+    if (latest.isSettled) socket.destroy()
+    else handler.broken(socket, latest, refusal)
+    return
+  }
+  if (connection.isClosing) return
+  connection.isClosing = true
+  const answer = (): void => handler.broken(socket, undefined, refusal)
+  if (connection.open.size === 0) answer()
+  else connection.whenIdle = answer
+}
+
+function brokenMessageRefusal(code: string): Refusal | undefined {
+  if (code === 'HPE_HEADER_OVERFLOW') return refuse('headers_too_large', { detail: code })
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') return refuse('message_invalid', { status: 413, detail: code })
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refuse('message_invalid', { status: 408, detail: code })
+  return code.startsWith('HPE_') ? refuse('message_invalid', { detail: code }) : undefined
+}
+
+/** One pool for each upstream; a reload that changes the upstream or its limits lets the old pool finish. */
+function createForwarders(): { of: (policy: ProxyPolicy) => Forwarder; destroy: () => Promise<void> } {
+  let made: { policy: ProxyPolicy; key: string; forwarder: Forwarder } | undefined
+  const old = new Set<Forwarder>()
+  const of = (policy: ProxyPolicy): Forwarder => {
+    if (made?.policy === policy) return made.forwarder
+    const key = poolKey(policy)
+    if (made?.key === key) {
+      made.policy = policy
+      return made.forwarder
+    }
+    if (made !== undefined) retire(made.forwarder)
+    made = { policy, key, forwarder: createForwarder(policy.upstream, policy.limits) }
+    return made.forwarder
+  }
+  const retire = (forwarder: Forwarder): void => {
+    old.add(forwarder)
+    void forwarder.close().finally(() => old.delete(forwarder))
+  }
+  const destroy = async (): Promise<void> => {
+    const forwarders = made === undefined ? [...old] : [...old, made.forwarder]
+    await Promise.all(forwarders.map((forwarder) => forwarder.destroy()))
+  }
+  return { of, destroy }
+}
+
+function poolKey({ upstream, limits }: ProxyPolicy): string {
+  const { upstreamConnections, upstreamConnectTimeoutMs, upstreamResponseTimeoutMs } = limits
+  return [upstream.origin, upstreamConnections, upstreamConnectTimeoutMs, upstreamResponseTimeoutMs].join(' ')
+}
+
+function listen(server: Server, address: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(address.port, address.host, () => {
+      server.off('error', reject)
+      const bound = addressOf(server)
+      if (bound === undefined) reject(new Error(`Cannot listen on "${address.host}:${address.port}": no address`))
+      else resolve(bound)
+    })
+  })
+}
+
+function addressOf(server: Server): AddressInfo | undefined {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address : undefined
+}
