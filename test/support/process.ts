@@ -1,0 +1,68 @@
+// `sidegate run` as a process of its own, as Kubernetes would start it.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { vi } from 'vitest'
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+export interface GateProcess {
+  readonly child: ChildProcess
+  readonly port: number
+  readonly adminPort: number
+  /** Everything written to standard output and standard error. */
+  readonly output: () => string
+  readonly exited: Promise<number | null>
+}
+
+export interface Finished {
+  readonly exitCode: number | null
+  readonly output: string
+}
+
+const children = new Set<ChildProcess>()
+
+/** Starts `sidegate` with these arguments and waits until it says that it is running. */
+export async function startProcess(
+  given: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<GateProcess> {
+  const { child, output } = spawnSidegate(given, environment)
+  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  await vi.waitFor(
+    () => {
+      if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${output()}`)
+      if (!output().includes('Sidegate is running')) throw new Error(`not running yet: ${output()}`)
+    },
+    { timeout: 15_000 },
+  )
+  const line = output()
+    .split('\n')
+    .find((text) => text.includes('Sidegate is running'))
+  const { listen, admin } = JSON.parse(line ?? '{}') as { listen: { port: number }; admin: { port: number } }
+  return { child, port: listen.port, adminPort: admin.port, output, exited }
+}
+
+/** Runs `sidegate` with these arguments to its end. */
+export async function finishProcess(given: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Finished> {
+  const { child, output } = spawnSidegate(given, environment)
+  const [exitCode] = (await once(child, 'close')) as [number | null]
+  return { exitCode, output: output() }
+}
+
+/** Ends what still runs. */
+export function killProcesses(): void {
+  for (const child of children) child.kill('SIGKILL')
+  children.clear()
+}
+
+function spawnSidegate(given: readonly string[], environment: NodeJS.ProcessEnv) {
+  let text = ''
+  const child = spawn(process.execPath, [CLI, ...given], { env: { PATH: process.env.PATH, ...environment } })
+  children.add(child)
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (bytes: Buffer) => {
+      text += bytes.toString('utf8')
+    })
+  return { child, output: () => text }
+}
