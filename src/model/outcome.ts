@@ -9,8 +9,12 @@ export type UpstreamErrorReason = 'refused' | 'connect_timeout' | 'response_time
 export interface Outcome {
   readonly method: string
   readonly path: string
+  /** What was answered; 499 where the client left before anything was, 101 for a tunnel, which is reported as it opens. */
   readonly status: number
-  /** The decision, or nothing where the message never reached the gate's questions. */
+  /**
+   * The decision. Where the message never reached the gate's questions it is the refusal of the message; method and path
+   * are empty then if not even a request line could be read.
+   */
   readonly decision: Permit | Refusal
   /** A trouble after the decision: the app's, or a bug of ours. */
   readonly fault: Reason | undefined
