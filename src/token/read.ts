@@ -1,6 +1,6 @@
 // What does a token say, read strictly and believed in nothing? This comes before jose, which is laxer: it takes
 // padding, inner white space and unused bits in base64url, so one token would have many spellings (RFC 7515 section 2).
-import { type Refusal, refuse } from '../model/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
 import { parseJsonObject } from './json.ts'
 
 const MAXIMUM_KEY_ID_LENGTH = 256
@@ -12,23 +12,39 @@ export interface TokenHeader {
   readonly typ: string | undefined
 }
 
-/** A token that is well formed, and nothing more. */
-export interface UnverifiedToken {
+/** A JWS whose parts are spelled in the one canonical way; what it says is not read yet. */
+export interface CompactToken {
   readonly text: string
   readonly header: TokenHeader
-  readonly payload: Readonly<Record<string, unknown>>
+  readonly payloadBytes: Uint8Array
   /** `header.payload`: the bytes that are signed. The signature can be spelled in several ways, these cannot. */
   readonly signedPart: string
   readonly signatureBytes: number
 }
 
+/** A token that is well formed, and nothing more. */
+export interface UnverifiedToken extends CompactToken {
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
 /**
- * Reads a JWS in compact serialization: exactly three parts, canonical base64url, JSON objects without duplicate
- * members (RFC 7515, RFC 8725 section 3). Answers `token_malformed` with the place for the operator.
+ * Reads a JWT: a compact JWS whose payload is a JSON object without duplicate members (RFC 7519, RFC 8725 section 3).
+ * Answers `token_malformed` with the place for the operator.
+ */
+export function readToken(text: string): UnverifiedToken | Refusal {
+  const compact = readCompact(text)
+  if (isRefusal(compact)) return compact
+  const payload = parseJsonObject(compact.payloadBytes)
+  return payload === undefined ? malformed('its payload is not one plain JSON object') : { ...compact, payload }
+}
+
+/**
+ * Reads a JWS in compact serialization (RFC 7515 section 7.1): exactly three parts, canonical base64url, a header that
+ * is a JSON object without duplicate members.
  * Headers that change how a token is to be read (`crit`, `b64`, `zip`, `enc`) are refused: none is supported, and
  * RFC 7515 section 4.1.11 asks to refuse what is not understood. `jwk`, `jku`, `x5u` and `x5c` are never looked at.
  */
-export function readToken(text: string): UnverifiedToken | Refusal {
+export function readCompact(text: string): CompactToken | Refusal {
   const firstDot = text.indexOf('.')
   const secondDot = firstDot === -1 ? -1 : text.indexOf('.', firstDot + 1)
   if (secondDot === -1) return malformed('it does not have three parts')
@@ -42,9 +58,7 @@ export function readToken(text: string): UnverifiedToken | Refusal {
 
   const header = readHeader(headerBytes)
   if (typeof header === 'string') return malformed(header)
-  const payload = parseJsonObject(payloadBytes)
-  if (payload === undefined) return malformed('its payload is not one plain JSON object')
-  return { text, header, payload, signedPart: text.slice(0, secondDot), signatureBytes: signature.length }
+  return { text, header, payloadBytes, signedPart: text.slice(0, secondDot), signatureBytes: signature.length }
 }
 
 /** Answers the bytes, or nothing where another spelling of the same bytes exists (padding, spaces, unused bits). */

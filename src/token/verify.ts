@@ -3,15 +3,14 @@
 // time, key, signature. jose verifies the signature and nothing else of it is asked: claims are judged in claims.ts, and time on
 // every request in gate.ts, because a remembered token grows older.
 import { createHash } from 'node:crypto'
-import { compactVerify, errors } from 'jose'
 import type { Clock } from '../model/clock.ts'
 import type { Claims, VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
 import { type IssuerPolicy, judgeClaims, judgeClaimTypes, scopesOf } from './claims.ts'
-import type { VerificationKey } from './key-set.ts'
 import type { FoundKeys, KeySource } from './keys.ts'
 import type { TokenMemory } from './memory.ts'
 import { readToken, type UnverifiedToken } from './read.ts'
+import { hasValidSignature } from './signature.ts'
 
 /** The signature algorithms that exist for us (RFC 7518, RFC 8037). `none` is not one of them. */
 const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
@@ -112,19 +111,6 @@ async function proveWith(
   const token = toVerifiedToken(unverified, claims, issuer.policy)
   parts.memory.remember(unverified.text, { token, keys: issuer.keys, generation })
   return token
-}
-
-async function hasValidSignature(token: UnverifiedToken, keys: readonly VerificationKey[]): Promise<boolean> {
-  if (token.signatureBytes === 0) return false
-  for (const { key } of keys) {
-    try {
-      await compactVerify(token.text, key, { algorithms: [token.header.alg] })
-      return true
-    } catch (error) {
-      if (!(error instanceof errors.JOSEError)) throw error
-    }
-  }
-  return false
 }
 
 function toVerifiedToken(unverified: UnverifiedToken, claims: Claims, policy: IssuerPolicy): VerifiedToken {
