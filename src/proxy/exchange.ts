@@ -7,7 +7,7 @@ import type { Outcome, UpstreamErrorReason } from '../model/outcome.ts'
 import { type Reason, refuse } from '../model/refusal.ts'
 
 /** What clients that left before an answer are counted as; no such status goes out on the wire. */
-export const clientGoneStatus = 499
+const clientGoneStatus = 499
 
 /** Times are monotonic milliseconds. */
 export interface Exchange {

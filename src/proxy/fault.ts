@@ -45,6 +45,16 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
+const drainingFault = fault('draining', 'refused', 'the application has stopped before the gate')
+
+/**
+ * The same fault while this pod shuts down. The application stops first then, and the endpoints of the pod are still
+ * being withdrawn: not a trouble of the application, and the next try meets another pod.
+ */
+export function whileDraining(told: UpstreamFault): UpstreamFault {
+  return told.refusal.reason === 'upstream_unreachable' ? drainingFault : told
+}
+
 export const overloadedFault: UpstreamFault = fault(
   'overloaded',
   undefined,

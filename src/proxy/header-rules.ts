@@ -3,7 +3,7 @@ import type { VerifiedToken } from '../model/decision.ts'
 import type { ProxyPolicy } from './policy.ts'
 
 /** Names that speak about one connection only (RFC 9110 section 7.6.1), and framing, which is always ours. */
-export const hopByHopNames: ReadonlySet<string> = new Set([
+const hopByHopNames: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -16,8 +16,12 @@ export const hopByHopNames: ReadonlySet<string> = new Set([
   'http2-settings',
 ])
 
-/** What an application may take for the address, the path or the peer of a request although the client wrote it. */
-const rewritingNames = ['x-original-url', 'x-rewrite-url', 'x-original-uri', 'x-original-method', 'x-original-host']
+/** What an application may take for the path, the method or the host of a request although the client wrote it. */
+const rewritingNames = [
+  ...['x-original-url', 'x-rewrite-url', 'x-original-uri', 'x-original-method', 'x-original-host'],
+  // A rule names methods: an application must not take another one for it
+  ...['x-http-method-override', 'x-http-method', 'x-method-override'],
+]
 
 /** A client that names one of these in Connection wants it gone before the application looks (CVE-2024-45410, CVE-2025-48865). */
 const alwaysProtected = [

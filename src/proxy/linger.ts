@@ -4,6 +4,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 const lingerMs = 1_000
 const lingerBytes = 1_048_576
+/** A body of this announced size is read and thrown away so that the connection can be used again; a larger one is not. */
+const drainableBytes = 65_536
+
+/** What is known about a body that nobody will read. */
+export interface UnreadBody {
+  readonly framing: 'none' | 'length' | 'chunked'
+  readonly contentLength: number
+  /** The client waits for a 100 and may or may not send its body: the end of the message cannot be known. */
+  readonly expectsContinue: boolean
+}
+
+/** Whether what is left of the request is little enough, and of known length, to be read to its end. */
+export function isDrainable(req: IncomingMessage, body: UnreadBody): boolean {
+  if (req.complete || body.framing === 'none') return true
+  return body.framing === 'length' && body.contentLength <= drainableBytes && !body.expectsContinue
+}
 
 /** Ends the response when the rest of the request has come, 1 MiB of it was thrown away, or a second has passed. */
 export function lingerThenEnd(req: IncomingMessage, res: ServerResponse): void {

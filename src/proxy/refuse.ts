@@ -3,10 +3,8 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Reason, type Refusal, reasons, refusalSpec, statusOf } from '../model/refusal.ts'
-import { lingerThenEnd } from './linger.ts'
+import { isDrainable, lingerThenEnd, type UnreadBody } from './linger.ts'
 
-/** A body of this announced size is read and thrown away so that the connection can be used again; a larger one is not. */
-const drainableBytes = 65_536
 const closingGraceMs = 1_000
 const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
@@ -47,14 +45,6 @@ function answerTo(refusal: Refusal): Answer {
   return answers.get(answerKey(refusal.reason, status)) ?? makeAnswer(refusal.reason, status)
 }
 
-/** What is known about the body that nobody will read. */
-export interface UnreadBody {
-  readonly framing: 'none' | 'length' | 'chunked'
-  readonly contentLength: number
-  /** The client waits for a 100 and may or may not send its body: the end of the message cannot be known. */
-  readonly expectsContinue: boolean
-}
-
 /**
  * Answers a request with a refusal. The connection is closed where the message itself was refused (no body given), and
  * where more of a body is outstanding than is worth reading.
@@ -66,15 +56,11 @@ export function answerRefusal(
   body: UnreadBody | undefined,
 ): void {
   const answer = answerTo(refusal)
-  const isDrainable =
-    body !== undefined &&
-    (req.complete ||
-      body.framing === 'none' ||
-      (body.framing === 'length' && body.contentLength <= drainableBytes && !body.expectsContinue))
-  const headers = isDrainable ? [...answer.headers] : [...answer.headers, 'connection', 'close']
+  const isKept = body !== undefined && isDrainable(req, body)
+  const headers = isKept ? [...answer.headers] : [...answer.headers, 'connection', 'close']
   res.writeHead(statusOf(refusal), headers)
   if (req.method !== 'HEAD') res.write(answer.body)
-  if (isDrainable) res.end()
+  if (isKept) res.end()
   else lingerThenEnd(req, res)
 }
 
@@ -94,7 +80,7 @@ export function writeRefusal(socket: Socket, refusal: Refusal): void {
 }
 
 /** Reads on and throws away for a moment, so that the answer is not lost to a reset, then destroys. */
-export function closeSoon(socket: Socket): void {
+function closeSoon(socket: Socket): void {
   socket.resume()
   const timer = setTimeout(() => socket.destroy(), closingGraceMs)
   timer.unref()

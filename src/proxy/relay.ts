@@ -3,17 +3,14 @@
 import type { ServerResponse } from 'node:http'
 import type { Permit } from '../model/decision.ts'
 import type { Exchange } from './exchange.ts'
-import { protocolFault, type UpstreamFault } from './fault.ts'
+import { protocolFault, type UpstreamFault, whileDraining } from './fault.ts'
 import type { AnswerReader, Flow } from './forward.ts'
 import type { HeaderRules } from './header-rules.ts'
 import { clientHeaders } from './headers.ts'
-import { lingerThenEnd } from './linger.ts'
+import { isDrainable, lingerThenEnd } from './linger.ts'
 import type { Message } from './message.ts'
 import type { Delivery } from './policy.ts'
 import { answerRefusal } from './refuse.ts'
-
-const drainableBytes = 65_536
-const nothing: Delivery = []
 
 /** What the relay is made of. */
 export interface RelayParts {
@@ -43,7 +40,7 @@ export function createRelay(parts: RelayParts): AnswerReader {
   const writeHead = (status: number, rawHeaders: readonly string[], delivery: Delivery): void => {
     const headers = clientHeaders({ status, rawHeaders }, parts.rules, delivery)
     if (headers === undefined) throw new Error('Cannot relay the answer: its framing is ambiguous')
-    if (parts.isClosing() || !isDrainable(exchange, message)) headers.push('connection', 'close')
+    if (parts.isClosing() || !isDrainable(exchange.req, message)) headers.push('connection', 'close')
     if (message.isVersion10) res.useChunkedEncodingByDefault = false
     res.writeHead(status, headers)
     exchange.status = status
@@ -60,18 +57,20 @@ export function createRelay(parts: RelayParts): AnswerReader {
     drains = flow
   }
   const finish = (): void => {
-    if (isDrainable(exchange, message)) res.end()
+    if (isDrainable(exchange.req, message)) res.end()
     else lingerThenEnd(exchange.req, res)
   }
-  const fail = (fault: UpstreamFault): void => {
+  const fail = (told: UpstreamFault): void => {
     if (isFailed) return
     isFailed = true
+    const isClosing = parts.isClosing()
+    const fault = isClosing ? whileDraining(told) : told
     exchange.fault = fault.refusal.reason
     exchange.upstreamError = fault.error
     if (res.headersSent) breakOff(res, message.isVersion10)
     else {
       exchange.status = 0
-      answerFault(exchange, res, fault, message)
+      answerFault(exchange, res, fault, isClosing ? undefined : message)
     }
   }
   const startLater = async (status: number, rawHeaders: readonly string[], flow: Flow, later: Promise<Delivery>) => {
@@ -120,21 +119,12 @@ export function createRelay(parts: RelayParts): AnswerReader {
   }
 }
 
-/** Nothing was delivered. */
-export function noDelivery(): Delivery {
-  return nothing
-}
-
-/** Whether what is left of the request body is little enough to be read, so that the connection can be used again. */
-function isDrainable(exchange: Exchange, message: Message): boolean {
-  return (
-    message.framing === 'none' ||
-    exchange.req.complete ||
-    (message.framing === 'length' && message.contentLength <= drainableBytes && !message.expectsContinue)
-  )
-}
-
-function answerFault(exchange: Exchange, res: ServerResponse, fault: UpstreamFault, message: Message): void {
+function answerFault(
+  exchange: Exchange,
+  res: ServerResponse,
+  fault: UpstreamFault,
+  message: Message | undefined,
+): void {
   answerRefusal(exchange.req, res, fault.refusal, message)
   exchange.status = res.statusCode
 }

@@ -7,8 +7,9 @@ import { type Refusal, refuse } from '../model/refusal.ts'
 import { type Connection, createConnections } from './connections.ts'
 import { codeOf } from './fault.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
-import { createHandler, type Handler, type ProxyLog } from './handler.ts'
+import { createHandler, type Handler } from './handler.ts'
 import type { Lifetime } from './lifetime.ts'
+import type { ProxyLog } from './parts.ts'
 import type { ProxyPolicy } from './policy.ts'
 import { createTunnel } from './tunnel.ts'
 
@@ -37,8 +38,6 @@ export interface ProxyServer {
   readonly address: () => AddressInfo | undefined
   /** How many requests are being served, tunnels not counted. */
   readonly inFlight: () => number
-  /** From now on (or no longer) new requests are answered 503 `draining` while those under way go on. */
-  readonly refuseNew: (isRefusing: boolean) => void
   /** Stops accepting, lets what is open finish, and destroys what is still there after `timeoutMs`. */
   readonly drain: (timeoutMs: number) => Promise<void>
 }
@@ -47,7 +46,6 @@ export interface ProxyServer {
 export function createProxyServer(parts: ProxyParts): ProxyServer {
   const connections = createConnections()
   const forwarders = createForwarders()
-  let isRefusing = false
   let isClosing = false
   const handler = createHandler({
     current: parts.current,
@@ -58,7 +56,6 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
     observe: parts.observe,
     log: parts.log,
     monotonicMs: parts.monotonicMs,
-    isRefusing: () => isRefusing,
     isClosing: () => isClosing,
   })
   const server = createServer(serverOptions(parts.current()))
@@ -92,9 +89,6 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
     listen: (address: { readonly host: string; readonly port: number }) => listen(server, address),
     address: () => addressOf(server),
     inFlight: connections.openExchanges,
-    refuseNew: (refusing: boolean) => {
-      isRefusing = refusing
-    },
     drain,
   })
 }

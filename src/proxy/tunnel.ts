@@ -184,9 +184,15 @@ function takeOver(
 
 /** RFC 6455 section 4.1: the application has read this very handshake and speaks WebSocket. */
 function isProven(answer: IncomingMessage, message: Message): boolean {
-  const key = message.headers[message.headers.indexOf('sec-websocket-key') + 1] ?? ''
+  const key = singleValue(message.headers, 'sec-websocket-key')
   const expected = createHash('sha1').update(`${key}${handshakeSuffix}`).digest('base64')
   return answer.headers.upgrade?.toLowerCase() === 'websocket' && answer.headers['sec-websocket-accept'] === expected
+}
+
+/** The value of a header that is there once; a value that spells a name is not taken for one. */
+function singleValue(headers: readonly string[], name: string): string {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1] ?? ''
+  return ''
 }
 
 function upgradeHeaders(lines: readonly string[]): NodeJS.Dict<string> {

@@ -19,7 +19,7 @@ export const limits: ProxyLimits = {
 }
 
 /** A permit for a public path. */
-export const publicPermit = {
+const publicPermit = {
   decision: 'public',
   token: undefined,
   source: undefined,

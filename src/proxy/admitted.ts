@@ -1,0 +1,117 @@
+// What happens to a request that has its Permit: it is forwarded, or a tunnel is opened for it, and both end with its token.
+// It must never be reached without one.
+import type { ServerResponse } from 'node:http'
+import type { Permit } from '../model/decision.ts'
+import { refuse } from '../model/refusal.ts'
+import { deliver } from './deliver.ts'
+import type { Exchange } from './exchange.ts'
+import { whileDraining } from './fault.ts'
+import type { HeaderRules } from './header-rules.ts'
+import { clientHeaders, upstreamHeaders } from './headers.ts'
+import type { Message } from './message.ts'
+import type { HandlerParts } from './parts.ts'
+import { createRelay } from './relay.ts'
+import { answer, settle, unguard } from './settle.ts'
+import { withoutQueryToken } from './strip-token.ts'
+
+/** Sends the request to the application and its answer to the client. */
+export function forward(
+  parts: HandlerParts,
+  exchange: Exchange,
+  res: ServerResponse,
+  message: Message,
+  permit: Permit,
+  rules: HeaderRules,
+): void {
+  const { policy } = rules
+  // An upload is guarded while it lasts, and an answer from its head on; not the thinking in between, which has an end
+  if (message.framing !== 'none') {
+    guardStream(parts, exchange, message, permit)
+    exchange.req.once('end', () => {
+      if (!res.headersSent) unguard(exchange)
+    })
+  }
+  exchange.stop = parts.forwarder(policy).forward(permit, {
+    message,
+    target: policy.stripToken ? withoutQueryToken(message.target, permit.source) : message.target,
+    headers: upstreamHeaders(message, permit, exchange.peer, rules),
+    req: exchange.req,
+    bodyBytes: policy.limits.bodyBytes,
+    onBodyWanted: () => {
+      if (message.expectsContinue && !res.headersSent && !res.destroyed) res.writeContinue()
+    },
+    reader: createRelay({
+      exchange,
+      res,
+      message,
+      permit,
+      rules,
+      monotonicMs: parts.monotonicMs,
+      deliver: (admitted, given) => deliver(parts, admitted, given),
+      isClosing: parts.isClosing,
+      onStreaming: () => guardStream(parts, exchange, message, permit),
+    }),
+  })
+}
+
+/** From now on the exchange ends with its token. */
+function guardStream(parts: HandlerParts, exchange: Exchange, message: Message, permit: Permit): void {
+  const { token } = permit
+  if (token === undefined || permit.decision !== 'permit' || exchange.release !== undefined) return
+  exchange.release = parts.lifetime.guard(token, 'stream', (reason) => {
+    exchange.fault = reason
+    exchange.stop?.()
+    answer(parts, exchange, refuse(reason), message)
+  })
+}
+
+/** Opens a WebSocket to the application and joins the two; reported as soon as it stands. */
+export function openTunnel(
+  parts: HandlerParts,
+  exchange: Exchange,
+  head: Buffer,
+  message: Message,
+  permit: Permit,
+  rules: HeaderRules,
+): void {
+  const { policy } = rules
+  const { socket, req } = exchange
+  const { token } = permit
+  exchange.sentMs = parts.monotonicMs()
+  exchange.stop = parts.tunnel(permit, {
+    message,
+    target: policy.stripToken ? withoutQueryToken(message.target, permit.source) : message.target,
+    headers: upstreamHeaders(message, permit, exchange.peer, rules),
+    req,
+    socket,
+    head,
+    upstream: policy.upstream,
+    limits: policy.limits,
+    events: {
+      headersFor: async (status, rawHeaders) => {
+        exchange.answeredMs = parts.monotonicMs()
+        exchange.upstreamStatus = status
+        return clientHeaders({ status, rawHeaders }, rules, await deliver(parts, permit, rules))
+      },
+      onOpen: (end) => {
+        exchange.status = 101
+        if (token !== undefined && permit.decision === 'permit') {
+          const release = parts.lifetime.guard(token, 'websocket', end)
+          socket.once('close', release)
+        }
+        settle(parts, exchange)
+      },
+      onAnswered: (status) => {
+        exchange.status = status
+        settle(parts, exchange)
+      },
+      onFault: (told) => {
+        const fault = parts.isClosing() ? whileDraining(told) : told
+        exchange.fault = fault.refusal.reason
+        exchange.upstreamError = fault.error
+        answer(parts, exchange, fault.refusal, undefined)
+      },
+      onClose: () => {},
+    },
+  })
+}

@@ -1,0 +1,72 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { headerRules } from '../../src/proxy/header-rules.ts'
+import { headerValue, identityLines } from '../../src/proxy/identity.ts'
+import type { ProxyPolicy } from '../../src/proxy/policy.ts'
+import { admitAll, limits, verifiedToken } from '../support/proxy.ts'
+
+const policy = (identity: ProxyPolicy['identity']): ProxyPolicy => ({
+  decide: admitAll,
+  upstream: new URL('http://127.0.0.1'),
+  identity,
+  stripToken: false,
+  isTrustedProxy: () => false,
+  refreshHeader: undefined,
+  refresh: undefined,
+  limits,
+})
+
+const claims: Record<string, [claim: unknown, value: string | undefined]> = {
+  'a string is itself': ['alice', 'alice'],
+  'a string may hold spaces inside': ['read write', 'read write'],
+  'a number is its digits': [42, '42'],
+  'a boolean is its word': [true, 'true'],
+  'a list is joined by spaces': [['read', 'write', 1], 'read write 1'],
+  'an empty list is an empty value': [[], ''],
+  'an object gives no header': [{ a: 1 }, undefined],
+  'a list with an object gives no header': [['a', {}], undefined],
+  'null gives no header': [null, undefined],
+  'a claim that is not there gives no header': [undefined, undefined],
+  'a line end is encoded': ['a\r\nX-Admin: 1', 'a%0D%0AX-Admin: 1'],
+  'a NUL is encoded': ['a\0', 'a%00'],
+  'a per cent sign is encoded, so that decoding is certain': ['100%', '100%25'],
+  'what is not ASCII is encoded as UTF-8': ['Grüße', 'Gr%C3%BC%C3%9Fe'],
+  'spaces at the ends are encoded, because a parser would drop them': [' a ', '%20a%20'],
+  'a value of 4 KiB is given': ['a'.repeat(4096), 'a'.repeat(4096)],
+  'a longer one is not': ['a'.repeat(4097), undefined],
+  'nor one that grows beyond it': ['ü'.repeat(1_000), undefined],
+}
+for (const [sentence, [claim, value]] of Object.entries(claims)) {
+  test(sentence, () => {
+    const token = verifiedToken({ test: claim })
+    const lines = identityLines(token, headerRules(policy([['X-Test', 'test']])))
+    expect(lines).toEqual(value === undefined ? [] : ['x-test', value])
+  })
+}
+
+test('a claim named like something that every object has gives no header', () => {
+  const rules = headerRules(
+    policy([
+      ['x-test', 'toString'],
+      ['x-other', '__proto__'],
+    ]),
+  )
+  expect(identityLines(verifiedToken(), rules)).toEqual([])
+})
+
+test('the lines of a token are made once for each policy', () => {
+  const token = verifiedToken()
+  const rules = headerRules(policy([['x-auth-subject', 'sub']]))
+  expect(identityLines(token, rules)).toBe(identityLines(token, rules))
+  expect(identityLines(token, headerRules(policy([['x-user', 'sub']])))).toEqual(['x-user', 'alice'])
+})
+
+test('any text comes back by percent-decoding, and every value is visible ASCII', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', maxLength: 50 }), (text) => {
+      const value = headerValue(text)
+      expect(value).toMatch(/^(?:[!-~](?:[ -~]*[!-~])?)?$/)
+      expect(decodeURIComponent(value ?? '')).toBe(text)
+    }),
+  )
+})

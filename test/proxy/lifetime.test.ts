@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Reason } from '../../src/model/refusal.ts'
+import { createLifetime, type Lifetime } from '../../src/proxy/lifetime.ts'
+import { verifiedToken } from '../support/proxy.ts'
+
+let nowMs = 0
+let revoked: Reason | undefined
+const events: string[] = []
+let lifetime: Lifetime
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setImmediate'] })
+  nowMs = 0
+  revoked = undefined
+  events.length = 0
+  lifetime = createLifetime({
+    clock: () => nowMs,
+    stillAdmitted: () => revoked,
+    onCount: (type, count) => events.push(`${type} ${count}`),
+    onEnded: (type, reason) => events.push(`${type} ended ${reason}`),
+  })
+})
+afterEach(() => {
+  lifetime.close()
+  vi.useRealTimers()
+})
+
+test('a connection ends at the second from which its token is refused, and not before', () => {
+  const end = vi.fn()
+  lifetime.guard(verifiedToken({}, 10), 'websocket', end)
+  nowMs = 9_999
+  vi.advanceTimersByTime(1_000)
+  expect(end).not.toHaveBeenCalled()
+  nowMs = 10_000
+  vi.advanceTimersByTime(1_000)
+  expect(end).toHaveBeenCalledExactlyOnceWith('token_expired')
+  vi.advanceTimersByTime(5_000)
+  expect(end).toHaveBeenCalledOnce()
+  expect(events).toEqual(['websocket 1', 'websocket 0', 'websocket ended token_expired'])
+})
+
+test('a revocation ends it as soon as a look is asked for; many calls are one look', () => {
+  const end = vi.fn()
+  lifetime.guard(verifiedToken(), 'stream', end)
+  revoked = 'token_revoked'
+  lifetime.sweepNow()
+  lifetime.sweepNow()
+  expect(end).not.toHaveBeenCalled()
+  vi.runOnlyPendingTimers()
+  expect(end).toHaveBeenCalledExactlyOnceWith('token_revoked')
+})
+
+test('a response that ends before the first look is never counted', () => {
+  const release = lifetime.guard(verifiedToken(), 'stream', () => {})
+  release()
+  vi.advanceTimersByTime(2_000)
+  expect(events).toEqual([])
+})
+
+test('a stream is counted while it is open, and its release is once', () => {
+  const release = lifetime.guard(verifiedToken(), 'stream', () => {})
+  vi.advanceTimersByTime(1_000)
+  release()
+  release()
+  expect(events).toEqual(['stream 1', 'stream 0'])
+})
+
+test('the timer runs only while something is open', () => {
+  expect(vi.getTimerCount()).toBe(0)
+  const release = lifetime.guard(verifiedToken(), 'stream', () => {})
+  expect(vi.getTimerCount()).toBe(1)
+  release()
+  vi.advanceTimersByTime(1_000)
+  expect(vi.getTimerCount()).toBe(0)
+})
