@@ -68,7 +68,10 @@ export function createApp(parts: AppParts): App {
     )
     metrics.enforcementInfo.reset()
     metrics.enforcementInfo.set({ mode: config.mode, when_stale: config.revocation.whenStale }, 1)
-    return buildGate({ config, materials, issuers: trusted, revocations, metrics, clock, monotonic })
+    return buildGate({
+      ...{ config, materials, issuers: trusted, revocations },
+      ...{ metrics, log, fetch: parts.fetch, clock, monotonic },
+    })
   }
 
   const lifetime = createLifetime({

@@ -2,7 +2,15 @@
 // request, upgrade, forward-auth, explain, shadow mode. It touches no socket and no clock of its own, and it answers at
 // once when the token was seen before; only a first sight, or a lookup in Redis, waits. Only this file makes a Permit.
 import type { Clock } from './model/clock.ts'
-import type { Decide, Decision, Permit, RequestView, TokenSource, VerifiedToken } from './model/decision.ts'
+import {
+  credential,
+  type Decide,
+  type Decision,
+  type Permit,
+  type RequestView,
+  type TokenSource,
+  type VerifiedToken,
+} from './model/decision.ts'
 import { isRefusal, type Reason, type Refusal, refuse } from './model/refusal.ts'
 
 /** What is known of revocations of a token. `stale`: the list is too old to tell, and policy says so is a no. */
@@ -13,13 +21,18 @@ export interface Questions {
   /** 1. Which rule covers this path? */
   readonly route: (view: RequestView) => RouteAnswer | Refusal
   /** 2. Where is the one token? */
-  readonly extract: (view: RequestView) => { readonly token: string; readonly source: TokenSource } | Refusal
+  readonly extract: (view: RequestView) => Found | Refusal
   /** 3. Is it really one of ours? */
   readonly verify: (token: string) => VerifiedToken | Refusal | Promise<VerifiedToken | Refusal>
   /** 4. Is it in its time? Asked on every request: a remembered token grows older. */
   readonly clock: Clock
   /** 5. Has anyone taken it back? */
   readonly revocation: (token: VerifiedToken) => RevocationAnswer | Promise<RevocationAnswer>
+}
+
+interface Found {
+  readonly token: string
+  readonly source: TokenSource
 }
 
 interface RouteAnswer {
@@ -42,15 +55,15 @@ export function createGate(questions: Questions): Decide {
 
     const token = questions.verify(found.token)
     return token instanceof Promise
-      ? token.then((verified) => judge(verified, found.source, route, questions))
-      : judge(token, found.source, route, questions)
+      ? token.then((verified) => judge(verified, found, route, questions))
+      : judge(token, found, route, questions)
   }
 }
 
 /** What is asked of a verified token. Also asked again while a connection stays open. */
 function judge(
   token: VerifiedToken | Refusal,
-  source: TokenSource,
+  found: Found,
   route: RouteAnswer,
   questions: Questions,
 ): Decision | Promise<Decision> {
@@ -59,14 +72,14 @@ function judge(
   if (outOfTime !== undefined) return outOfTime
   const answer = questions.revocation(token)
   return answer instanceof Promise
-    ? answer.then((known) => conclude(token, source, route, known))
-    : conclude(token, source, route, answer)
+    ? answer.then((known) => conclude(token, found, route, known))
+    : conclude(token, found, route, answer)
 }
 
-function conclude(token: VerifiedToken, source: TokenSource, route: RouteAnswer, known: RevocationAnswer): Decision {
+function conclude(token: VerifiedToken, found: Found, route: RouteAnswer, known: RevocationAnswer): Decision {
   if (known === 'revoked') return refuseToken('token_revoked', token)
   if (known === 'stale') return refuseToken('revocation_stale', token)
-  return route.lacks(token) ?? permit('permit', token, source)
+  return route.lacks(token) ?? permit('permit', token, found)
 }
 
 /**
@@ -98,8 +111,8 @@ const publicPermit = permit('public', undefined, undefined)
 function permit(
   decision: Permit['decision'],
   token: VerifiedToken | undefined,
-  source: TokenSource | undefined,
+  found: Found | undefined,
   wouldRefuse?: Refusal,
 ): Permit {
-  return { decision, token, source, wouldRefuse } as Permit
+  return { decision, token, source: found?.source, wouldRefuse, [credential]: found?.token } as Permit
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createGate, inShadow, type Questions, type RevocationAnswer } from '../src/gate.ts'
-import type { VerifiedToken } from '../src/model/decision.ts'
+import { credential, type Permit, type VerifiedToken } from '../src/model/decision.ts'
 import { refuse } from '../src/model/refusal.ts'
 import { NOW_SECONDS, verifiedToken } from './support/tokens.ts'
 
@@ -34,6 +34,12 @@ describe('the gate', () => {
     const { decide, asked } = createWorld()
     expect(decide(view)).toMatchObject({ decision: 'permit', token: { id: 'token-1' }, source })
     expect(asked).toEqual(['route', 'extract', 'verify', 'clock', 'revocation', 'requirements'])
+  })
+
+  it('hands on the text of an admitted token, and no log line can take it along', () => {
+    const permit = createWorld().decide(view) as Permit
+    expect(permit[credential]).toBe('a.b.c')
+    expect(JSON.stringify(permit)).not.toContain('a.b.c')
   })
 
   it('asks for no token on a public path', () => {
@@ -101,6 +107,8 @@ describe('shadow mode', () => {
   })
 
   it('admits what the gate refuses, without a token and with the refusal', async () => {
+    const shadow = inShadow(createWorld({ revocation: () => 'revoked' }).decide)(view) as Permit
+    expect(shadow[credential]).toBeUndefined()
     const answers: (RevocationAnswer | Promise<RevocationAnswer>)[] = ['revoked', Promise.resolve('revoked')]
     for (const answer of answers) {
       const decision = await inShadow(createWorld({ revocation: () => answer }).decide)(view)

@@ -7,12 +7,14 @@ import type { Clock } from '../model/clock.ts'
 import type { ProxyPolicy } from '../proxy/policy.ts'
 import type { Revocations, Verdict } from '../revocation/revocations.ts'
 import { createRoutes } from '../route/routes.ts'
+import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createExtractor } from '../token/extract.ts'
+import type { Fetch } from '../token/fetch-keys.ts'
 import { createTokenMemory, type TokenMemory } from '../token/memory.ts'
 import { createVerifier, type Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
-import { buildRefresher } from './refresh.ts'
+import { buildRefresher, createAdmission } from './refresh.ts'
 
 const REMEMBERED_TOKENS = 20_000
 const REMEMBERED_BYTES = 32 * 1024 * 1024
@@ -23,6 +25,8 @@ export interface GateParts {
   readonly issuers: readonly Issuer[]
   readonly revocations: Pick<Revocations, 'check'>
   readonly metrics: Metrics
+  readonly log: Log
+  readonly fetch: Fetch
   readonly clock: Clock
   readonly monotonic: Clock
 }
@@ -51,7 +55,8 @@ export function buildGate(parts: GateParts): BuiltGate {
     revocation: askRevocations(parts.revocations, metrics),
   }
   const gate = createGate(questions)
-  return { policy: buildPolicy(parts, config.mode === 'shadow' ? inShadow(gate) : gate), questions, memory }
+  const decide = config.mode === 'shadow' ? inShadow(gate) : gate
+  return { policy: buildPolicy(parts, decide, questions.verify), questions, memory }
 }
 
 /** Translates what is known of revocations into the gate's question, and counts what was decided without a fresh list. */
@@ -68,8 +73,8 @@ function askRevocations(revocations: Pick<Revocations, 'check'>, metrics: Metric
   }
 }
 
-function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide']): ProxyPolicy {
-  const { config } = parts
+function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide'], verify: Questions['verify']): ProxyPolicy {
+  const { config, clock, revocations } = parts
   const { limits } = config
   return {
     decide,
@@ -78,7 +83,7 @@ function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide']): ProxyPoli
     stripToken: config.forward.stripToken,
     isTrustedProxy: createRangeTest(config.forward.trustedProxies),
     refreshHeader: config.refresh?.header,
-    refresh: buildRefresher(parts),
+    refresh: buildRefresher({ ...parts, admit: createAdmission({ verify, clock, revocations }) }),
     limits: {
       headerBytes: limits.headerBytes,
       headers: limits.headers,

@@ -7,7 +7,7 @@ import { buildRevocations } from '../assembly/revocations.ts'
 import type { Config } from '../config/options.ts'
 import { createGate, judgeTime, type Questions } from '../gate.ts'
 import type { Clock } from '../model/clock.ts'
-import type { VerifiedToken } from '../model/decision.ts'
+import type { RequestView, VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Reason, type Refusal, refuse, statusOf } from '../model/refusal.ts'
 import { silentLog, silentObserver } from '../revocation/report.ts'
 import { sentenceOf } from '../revocation/request.ts'
@@ -39,6 +39,8 @@ export interface Explained {
   readonly token: readonly string[]
   /** Whether and when it would get a successor. */
   readonly refresh: string
+  /** In `shadow`, the gate forwards what is refused here. */
+  readonly mode: Config['mode']
 }
 
 export interface ExplainedRequest {
@@ -48,30 +50,23 @@ export interface ExplainedRequest {
   readonly token: string
 }
 
-/** Answers each step of the decision on this request. The token is taken as found, wherever the settings look for it. */
+/** Answers each step of the decision on this request, which carries the token where the settings look for it first. */
 export async function explainRequest(settings: Settings, request: ExplainedRequest, clock: Clock): Promise<Explained> {
   const { config, materials } = settings
   const metrics = createMetrics()
   const log = createLog({ level: 'silent', format: 'json' }, { isTerminal: false, to: 2 })
-  const issuers = createIssuers({ fetch: globalThis.fetch, clock, metrics, log })
+  const { fetch } = globalThis
+  const issuers = createIssuers({ fetch, clock, metrics, log })
   const revocations = buildRevocations({ config, materials, clock, observe: silentObserver, log: silentLog })
   try {
     revocations.start()
     await untilReady(revocations)
     const trusted = issuers.build(config, materials)
     const monotonic = () => performance.now()
-    const { questions } = buildGate({ config, materials, issuers: trusted, revocations, metrics, clock, monotonic })
+    const outside = { metrics, log, fetch, clock, monotonic }
+    const { questions } = buildGate({ config, materials, issuers: trusted, revocations, ...outside })
     const recording = record(questions, config, revocations)
-    const queryAt = request.path.indexOf('?')
-    const decision = await createGate({
-      ...recording.questions,
-      extract: () => ({ token: request.token, source: { header: 'authorization' } }),
-    })({
-      method: request.method,
-      path: queryAt === -1 ? request.path : request.path.slice(0, queryAt),
-      query: queryAt === -1 ? '' : request.path.slice(queryAt + 1),
-      headers: [],
-    })
+    const decision = await createGate(recording.questions)(viewOf(request, config))
     const { steps } = recording
     if (isRefusal(decision) && decision.reason === 'token_expired') steps.push(await judgeOnce(request.token, trusted))
     return {
@@ -79,7 +74,8 @@ export async function explainRequest(settings: Settings, request: ExplainedReque
       ...(isRefusal(decision) ? { reason: decision.reason, status: statusOf(decision) } : {}),
       steps: [...steps, ...unasked(steps)],
       token: describeToken(request.token, clock() / 1000),
-      refresh: describeRefresh(config.refresh, recording.verified(), clock() / 1000),
+      refresh: describeRefresh(config.refresh, isRefusal(decision) ? undefined : recording.verified(), clock() / 1000),
+      mode: config.mode,
     }
   } finally {
     issuers.stop()
@@ -87,7 +83,19 @@ export async function explainRequest(settings: Settings, request: ExplainedReque
   }
 }
 
+/** The request as it would come, with the token where the settings look first. */
+function viewOf({ method, path: target, token }: ExplainedRequest, config: Config): RequestView {
+  const queryAt = target.indexOf('?')
+  const path = queryAt === -1 ? target : target.slice(0, queryAt)
+  const query = queryAt === -1 ? '' : target.slice(queryAt + 1)
+  const [source = { header: 'authorization' }] = config.tokens.sources
+  if ('header' in source) return { method, path, query, headers: [source.header, `Bearer ${token}`] }
+  if ('cookie' in source) return { method, path, query, headers: ['cookie', `${source.cookie}=${token}`] }
+  return { method, path, query: [query, `${source.query}=${token}`].filter(Boolean).join('&'), headers: [] }
+}
+
 const ROUTE = 'Which rule covers the path?'
+const TOKEN = 'Is there exactly one token?'
 const OURS = 'Is the token one of ours?'
 const TIME = 'Is it in its time?'
 const REVOKED = 'Is it still standing, not revoked?'
@@ -123,6 +131,12 @@ function record(questions: Questions, config: Config, revocations: Revocations):
     return { ...found, lacks }
   }
 
+  const extract: Questions['extract'] = (view) => {
+    const found = questions.extract(view)
+    note(TOKEN, isRefusal(found) ? found : `one, as in the ${Object.entries(found.source).flat().join(' ')}`)
+    return found
+  }
+
   const verify: Questions['verify'] = async (text) => {
     const token = await questions.verify(text)
     if (isRefusal(token)) {
@@ -142,16 +156,18 @@ function record(questions: Questions, config: Config, revocations: Revocations):
     const verdict = await revocations.check(token)
     if (verdict.state === 'revoked') note(REVOKED, refuse('token_revoked', { detail: sentenceOf(verdict.rule) }))
     else if (answer === 'stale') note(REVOKED, refuse('revocation_stale', { detail: revocations.readiness().detail }))
+    else if (verdict.state === 'clear' && verdict.degraded)
+      note(REVOKED, `not known, and "whenStale" says to go on: ${revocations.readiness().detail}`)
     else if (config.revocation.redis === undefined) note(REVOKED, 'not known here, each running gate has its own list')
     else note(REVOKED, `no rule matches it, ${revocations.readiness().detail}`)
     return answer
   }
 
-  return { questions: { ...questions, route, verify, revocation }, steps, verified: () => verified }
+  return { questions: { ...questions, route, extract, verify, revocation }, steps, verified: () => verified }
 }
 
 function unasked(steps: readonly Step[]): readonly Step[] {
-  return [ROUTE, OURS, TIME, REVOKED, REQUIREMENTS]
+  return [ROUTE, TOKEN, OURS, TIME, REVOKED, REQUIREMENTS]
     .filter((question) => !steps.some((step) => step.question === question))
     .map((question) => ({ question, result: 'not asked', answer: '' }))
 }

@@ -126,7 +126,7 @@ const refresh = group({
       clientId: setting(text('a client id'), 'The client that Sidegate is there.'),
       clientSecretFile: setting(filePath(), 'A file with the secret of this client.'),
       timeout: setting(
-        duration({ min: '1ms', max: '1m' }).prefault('300ms'),
+        duration({ min: '1ms', max: '2s' }).prefault('300ms'),
         'How long an answer may take. A refresh that fails never fails the request.',
       ),
     }).exactOptional(),

@@ -51,6 +51,12 @@ export interface VerifiedToken {
 /** Where a token was found: needed to strip it, and to give its successor back the same way. */
 export type TokenSource = { readonly header: string } | { readonly cookie: string } | { readonly query: string }
 
+/**
+ * Names the member of a Permit that holds the token's text. A symbol, so that no serializer takes it along: JSON, and with
+ * it every log line, leaves it out.
+ */
+export const credential: unique symbol = Symbol('credential')
+
 /** A "yes". Made by gate.ts alone. */
 export interface Permit {
   readonly [permitted]: true
@@ -58,6 +64,8 @@ export interface Permit {
   readonly decision: 'permit' | 'public' | 'shadow'
   readonly token: VerifiedToken | undefined
   readonly source: TokenSource | undefined
+  /** The admitted token as it came: for who exchanges it, never for a log. */
+  readonly [credential]?: string | undefined
   /** In shadow mode: what would have been answered. */
   readonly wouldRefuse: Refusal | undefined
 }

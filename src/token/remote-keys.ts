@@ -2,7 +2,7 @@
 // cooldown allows, and kept when the provider fails. A flood of unknown key ids costs one fetch per cooldown.
 import type { Clock } from '../model/clock.ts'
 import { isRefusal, refuse } from '../model/refusal.ts'
-import { type KeySet, readKeySet } from './key-set.ts'
+import { type KeySet, readKeySet, type VerificationKey } from './key-set.ts'
 import { choose, type FoundKeys, type KeySource } from './keys.ts'
 
 /** Answers the text of a key set, or throws an error whose message is for the operator. */
@@ -106,7 +106,13 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
     if (current === undefined) return underWay === undefined ? unavailable() : findAfterFetch(algorithm, keyId)
     const found = choose(current, algorithm, keyId)
     if (!isRefusal(found)) return found
-    // A key that was added since the last fetch. The cooldown counts from the attempt, so that a failing provider
+    // Perhaps a key that was added since the last fetch. Whoever comes while one is under way waits for it as well, or
+    // of all the first requests with a new key only one would be served.
+    if (underWay !== undefined) {
+      observe.unknownKeyId('fetched')
+      return findAfterFetch(algorithm, keyId)
+    }
+    // The cooldown counts from the attempt, so that a failing provider
     // is not asked more often than a healthy one.
     if (clock() - lastUnknownFetchMs < timing.cooldownMs) {
       observe.unknownKeyId('cooldown')
@@ -135,5 +141,14 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
 
 /** True where a key of the old set is not in the new one as it was: tokens verified with it must be verified again. */
 function hasLostKeys(before: KeySet, after: KeySet): boolean {
-  return before.keys.some((old) => !after.keys.some((key) => key.keyId === old.keyId && key.key.equals(old.key)))
+  return before.keys.some((old) => !after.keys.some((key) => serves(key, old)))
+}
+
+/** True where everything that the old key verified is verified by this one. */
+function serves(key: VerificationKey, old: VerificationKey): boolean {
+  return (
+    key.keyId === old.keyId &&
+    key.key.equals(old.key) &&
+    old.algorithms.every((algorithm) => key.algorithms.includes(algorithm))
+  )
 }

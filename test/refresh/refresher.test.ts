@@ -89,6 +89,16 @@ describe('refreshing a token', () => {
     expect(results).toEqual(['own_token_too_large'])
   })
 
+  it('never gives one token the successor of another that has the same jti', async () => {
+    const { refresh } = createWorld()
+    const subjectOf = async (token: VerifiedToken) => {
+      const [line] = (await refresh(permitOf(token))) ?? []
+      return JSON.parse(Buffer.from(line?.value.split('.')[1] ?? '', 'base64url').toString()).sub
+    }
+    expect(await subjectOf(dueToken)).toBe('alice')
+    expect(await subjectOf(verifiedToken({ exp: NOW_SECONDS + 60, sub: 'bob' }))).toBe('bob')
+  })
+
   it('never fails the request when it cannot sign', async () => {
     const { refresh, results } = createWorld({ sign: () => Promise.reject(new Error('no key')) })
     expect(await refresh(permitOf(dueToken))).toBeUndefined()

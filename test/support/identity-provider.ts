@@ -38,7 +38,6 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
         redirect_uris: [],
         response_types: [],
         token_endpoint_auth_method: 'client_secret_basic',
-        id_token_signed_response_alg: 'ES256',
       },
     ],
     jwks: { keys: [{ ...key.privateKey.export({ format: 'jwk' }), kid: key.keyId, use: 'sig', alg: 'ES256' }] },

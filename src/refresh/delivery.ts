@@ -1,0 +1,54 @@
+// How does the next token reach the client? The same for a token that was signed here and one that the identity provider
+// issued. It never judges a token: who calls it has.
+import type { Permit, TokenSource } from '../model/decision.ts'
+
+/** What became of a refresh, as the `result` label of refresh_total. */
+export type RefreshResult = 'issued' | 'session_over' | 'own_token_too_large' | 'failed'
+
+/** The response headers that carry the next token: the configured one, and Set-Cookie where it came in a cookie. */
+export type Delivery = readonly { readonly name: string; readonly value: string }[]
+
+/** Answers what to deliver with the response to an admitted request, or nothing. Never rejects. */
+export type Refresher = (permit: Permit) => Delivery | undefined | Promise<Delivery | undefined>
+
+/** The attributes of a cookie that carries a successor (RFC 6265bis section 4.1.2). */
+export interface CookiePolicy {
+  readonly path: string
+  readonly sameSite: 'Strict' | 'Lax' | 'None'
+  readonly secure: boolean
+  readonly httpOnly: boolean
+  readonly domain: string | undefined
+}
+
+export interface DeliveryPolicy {
+  /** The response header that carries the next token. */
+  readonly header: string
+  readonly cookie: CookiePolicy
+  /** Longer tokens are not given out, as they would be refused when they come back. */
+  readonly maxBytes: number
+}
+
+/** Answers the header lines that hand a token back the way its predecessor came. */
+export function deliveryOf(
+  text: string,
+  source: TokenSource | undefined,
+  policy: DeliveryPolicy,
+  remainingSeconds: number,
+): Delivery {
+  const header = { name: policy.header, value: text }
+  if (source === undefined || !('cookie' in source)) return [header]
+  const maxAgeSeconds = Math.max(0, Math.floor(remainingSeconds))
+  return [header, { name: 'set-cookie', value: cookieLine(source.cookie, text, maxAgeSeconds, policy.cookie) }]
+}
+
+/** A Set-Cookie line; `__Host-` and `__Secure-` names get the attributes that browsers demand of them. */
+function cookieLine(name: string, value: string, maxAgeSeconds: number, policy: CookiePolicy): string {
+  const isHost = name.startsWith('__Host-')
+  const isSecure = isHost || name.startsWith('__Secure-') || policy.secure || policy.sameSite === 'None'
+  const parts = [`${name}=${value}`, `Path=${isHost ? '/' : policy.path}`, `Max-Age=${maxAgeSeconds}`]
+  if (policy.domain !== undefined && !isHost) parts.push(`Domain=${policy.domain}`)
+  if (policy.httpOnly) parts.push('HttpOnly')
+  if (isSecure) parts.push('Secure')
+  parts.push(`SameSite=${policy.sameSite}`)
+  return parts.join('; ')
+}

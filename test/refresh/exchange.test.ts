@@ -1,0 +1,283 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { credential, type Permit, type TokenSource, type VerifiedToken } from '../../src/model/decision.ts'
+import { isRefusal, refuse } from '../../src/model/refusal.ts'
+import { createExchanger, type ExchangerParts } from '../../src/refresh/exchange.ts'
+import { createTokenEndpoint } from '../../src/refresh/token-endpoint.ts'
+import { readKeySet } from '../../src/token/key-set.ts'
+import { createFixedKeys } from '../../src/token/keys.ts'
+import { createTokenMemory } from '../../src/token/memory.ts'
+import { createVerifier } from '../../src/token/verify.ts'
+import { type Answer, issue, refuseWith, startTokenEndpoint } from '../support/token-endpoint.ts'
+import { goodClaims, jwksOf, makeKey, NOW_SECONDS, signToken } from '../support/tokens.ts'
+
+const key = makeKey('ES256')
+const stranger = makeKey('ES256')
+const closing: (() => Promise<void>)[] = []
+afterEach(() => Promise.all(closing.splice(0).map((close) => close())))
+
+/** A token that has 30 s left, and the ones that a provider could issue for it. */
+const due = (claims: Record<string, unknown> = {}) => signToken(key, goodClaims({ exp: NOW_SECONDS + 30, ...claims }))
+const next = (claims: Record<string, unknown> = {}) => signToken(key, goodClaims({ jti: 'token-2', ...claims }))
+
+async function createWorld(answer: Answer, policy: Partial<ExchangerParts['policy']> = {}) {
+  const endpoint = await startTokenEndpoint(answer)
+  closing.push(endpoint.close)
+  const clock = { nowMs: NOW_SECONDS * 1000, monotonicMs: 0 }
+  const [results, problems, revoked]: [string[], string[], Set<string>] = [[], [], new Set()]
+  const verify = createVerifier({
+    issuers: [
+      {
+        policy: {
+          issuer: 'https://id.example.com',
+          audiences: ['orders'],
+          algorithms: ['ES256'],
+          clockToleranceSeconds: 0,
+          tokenTypes: undefined,
+          requiredClaims: [],
+          maxLifetimeSeconds: 3600,
+        },
+        keys: createFixedKeys(readKeySet(jwksOf(key))),
+      },
+    ],
+    memory: createTokenMemory({ maxEntries: 1000, maxBytes: 10_000_000, onEvict: () => {} }),
+    clock: () => clock.nowMs,
+    monotonic: () => 0,
+    observe: () => {},
+  })
+  const judge = (token: Awaited<ReturnType<typeof verify>>) =>
+    !isRefusal(token) && revoked.has(token.id) ? refuse('token_revoked') : token
+  const admit = (text: string) => {
+    const token = verify(text)
+    return token instanceof Promise ? token.then(judge) : judge(token)
+  }
+  const refresh = createExchanger({
+    policy: {
+      windowSeconds: 60,
+      lifetimeSeconds: 300,
+      maxSessionSeconds: 3600,
+      timeoutMs: 5_000,
+      maxBytes: 8192,
+      header: 'x-refreshed-token',
+      cookie: { path: '/', sameSite: 'Lax', secure: true, httpOnly: true, domain: undefined },
+      ...policy,
+    },
+    ask: createTokenEndpoint({
+      tokenEndpoint: endpoint.url,
+      clientId: 'sidegate',
+      clientSecret: 'the-client-secret',
+      deadlineMs: 5_000,
+      fetch: globalThis.fetch,
+    }),
+    admit,
+    clock: () => clock.nowMs,
+    monotonic: () => clock.monotonicMs,
+    observe: (_, result) => results.push(result),
+    report: (_, problem) => problems.push(problem),
+  })
+  /** What a request with this token gets. */
+  const request = async (text: string, source: TokenSource = { header: 'authorization' }) => {
+    const token = (await verify(text)) as VerifiedToken
+    return refresh({ decision: 'permit', token, source, wouldRefuse: undefined, [credential]: text } as Permit)
+  }
+  return { endpoint, clock, results, problems, revoked, refresh, request, verify }
+}
+
+const carrying = (text: string) => [{ name: 'x-refreshed-token', value: text }]
+
+describe('exchanging tokens', () => {
+  it('gives what the provider issues, in the header and, where the token came in one, as a cookie', async () => {
+    const issued = next()
+    const { request, results } = await createWorld(issue(issued))
+    expect(await request(due())).toEqual(carrying(issued))
+    expect(await request(due({ jti: 'other' }), { cookie: 'session' })).toEqual([
+      ...carrying(issued),
+      {
+        name: 'set-cookie',
+        value: `session=${issued}; Path=/; Max-Age=300; HttpOnly; Secure; SameSite=Lax`,
+      },
+    ])
+    expect(results).toEqual(['issued', 'issued'])
+  })
+
+  it('asks nobody, and answers at once, before the window begins or without a token', async () => {
+    const { refresh, verify, endpoint, results } = await createWorld(issue(next()))
+    const text = signToken(key, goodClaims({ exp: NOW_SECONDS + 61 }))
+    const token = (await verify(text)) as VerifiedToken
+    expect(refresh({ token, source: undefined, [credential]: text } as Permit)).toBeUndefined()
+    expect(refresh({ token: undefined, source: undefined } as Permit)).toBeUndefined()
+    expect([endpoint.asked, results]).toEqual([[], []])
+  })
+
+  it('asks once for a hundred requests at a time, and never again for the same token', async () => {
+    const issued = next()
+    const { endpoint, request, refresh, verify } = await createWorld(issue(issued))
+    const text = due()
+    const all = await Promise.all(Array.from({ length: 100 }, () => request(text)))
+    expect(all).toEqual(all.map(() => carrying(issued)))
+    const token = (await verify(text)) as VerifiedToken
+    expect(refresh({ token, source: undefined, [credential]: text } as Permit)).toEqual(carrying(issued))
+    expect(endpoint.asked).toHaveLength(1)
+  })
+
+  it('never gives one token what was issued for another of the same jti', async () => {
+    const { request, endpoint } = await createWorld((asked, res, req) => {
+      const claims = JSON.parse(
+        Buffer.from(asked.form.get('subject_token')?.split('.')[1] ?? '', 'base64url').toString(),
+      )
+      return issue(next({ sub: claims.sub }))(asked, res, req)
+    })
+    const subjectOf = (given: Awaited<ReturnType<typeof request>>) =>
+      JSON.parse(Buffer.from(given?.[0]?.value.split('.')[1] ?? '', 'base64url').toString()).sub
+    expect(subjectOf(await request(due({ sub: 'alice' })))).toBe('alice')
+    expect(subjectOf(await request(due({ sub: 'bob' })))).toBe('bob')
+    expect(endpoint.asked).toHaveLength(2)
+  })
+
+  it('holds no response up for longer than the time-out, and gives the token with the next one', async () => {
+    const issued = next()
+    let answerNow = () => {}
+    const { request, results, endpoint } = await createWorld(
+      (asked, res, req) =>
+        new Promise((resolve) => {
+          answerNow = () => resolve(issue(issued)(asked, res, req) ?? undefined)
+        }),
+      { timeoutMs: 20 },
+    )
+    const text = due()
+    expect(await request(text)).toBeUndefined()
+    // The time-out counts from the start of the exchange: who comes later waits no longer at all.
+    expect(await Promise.race([request(text), new Promise((wait) => setTimeout(wait, 15, 'waited'))])).toBeUndefined()
+    expect(results).toEqual([])
+    answerNow()
+    await vi.waitFor(async () => expect(await request(text)).toEqual(carrying(issued)))
+    expect(endpoint.asked).toHaveLength(1)
+    expect(results).toEqual(['issued'])
+  })
+
+  describe('does not give out', () => {
+    const lies: Record<string, [token: string, problem: string, result?: string]> = {
+      "somebody else's token": [next({ sub: 'mallory' }), `it is somebody else's: its "sub" is another one`],
+      'a token with more scopes': [next({ scope: 'admin' }), 'it has a scope that the token before had not'],
+      'a token of a key that is not the issuer’s': [signToken(stranger, goodClaims()), '"signature_invalid"'],
+      'a token for another audience': [next({ aud: 'payroll' }), '"audience_mismatch"'],
+      'an expired token': [next({ exp: NOW_SECONDS - 1 }), '"token_expired"'],
+      'the same token again': [due(), 'it ends so soon that it would need the next one at once'],
+      'a token with a line end': [`${next()}\r\nset-cookie: admin=1`, 'it is not a JWT in compact form'],
+      'a token with a line end after it': [`${next()}\n`, 'it is not a JWT in compact form'],
+      'an opaque token': ['2YotnFZFEjr1zCsicMWpAA', 'it is not a JWT in compact form'],
+      'a token that we would not read': [
+        next({ pad: 'x'.repeat(8192) }),
+        'bytes, more than 8192',
+        'own_token_too_large',
+      ],
+    }
+    for (const [name, [token, problem, result = 'failed']] of Object.entries(lies)) {
+      it(name, async () => {
+        const { request, results, problems } = await createWorld(issue(token))
+        expect(await request(due())).toBeUndefined()
+        expect(results).toEqual([result])
+        expect(problems).toEqual([expect.stringContaining(problem)])
+        expect(problems.join()).not.toMatch(/ey[\w-]{10}|the-client-secret/)
+      })
+    }
+
+    it('anything to who was revoked while the provider was asked', async () => {
+      const { request, revoked, results, problems } = await createWorld((asked, res, req) => {
+        revoked.add('token-1')
+        return issue(next())(asked, res, req)
+      })
+      expect(await request(due())).toBeUndefined()
+      expect(results).toEqual(['failed'])
+      expect(problems[0]).toContain('refused by now as "token_revoked"')
+    })
+
+    it('a remembered token that was revoked since', async () => {
+      const { request, revoked, results } = await createWorld(issue(next()))
+      const text = due()
+      expect(await request(text)).toHaveLength(1)
+      revoked.add('token-2')
+      expect(await request(text)).toBeUndefined()
+      expect(results).toEqual(['issued', 'failed'])
+    })
+
+    it('a token that outlives the session, and asks only once', async () => {
+      const { request, results, endpoint } = await createWorld(issue(next({ exp: NOW_SECONDS + 600 })))
+      const text = due({ iat: NOW_SECONDS - 3600 + 599 })
+      expect(await request(text)).toBeUndefined()
+      expect(await request(text)).toBeUndefined()
+      expect(results).toEqual(['session_over', 'session_over'])
+      expect(endpoint.asked).toHaveLength(1)
+    })
+  })
+
+  it('asks nobody once the session has no time left', async () => {
+    const { request, results, endpoint } = await createWorld(issue(next()))
+    expect(await request(due({ auth_time: NOW_SECONDS - 3570 }))).toBeUndefined()
+    expect(await request(due({ iat: NOW_SECONDS - 3570 }))).toBeUndefined()
+    expect(results).toEqual(['session_over', 'session_over'])
+    expect(endpoint.asked).toEqual([])
+  })
+})
+
+describe('backing off', () => {
+  it('from a provider that fails: for all tokens, twice as long each time, up to a minute', async () => {
+    const { request, clock, endpoint, problems } = await createWorld(refuseWith(503, {}))
+    const gaps: number[] = []
+    for (let seconds = 0; seconds < 240; seconds++) {
+      clock.monotonicMs = seconds * 1000
+      const before = endpoint.asked.length
+      await request(due({ jti: `t-${seconds}` }))
+      if (endpoint.asked.length > before) gaps.push(seconds)
+    }
+    expect(gaps).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183])
+    expect(problems[0]).toBe('Cannot exchange a token: status is 503')
+  })
+
+  it('counts what fails together once, and then asks with one request until it works again', async () => {
+    const waiting: (() => void)[] = []
+    const { request, clock, endpoint, results } = await createWorld(
+      (asked, res, req) =>
+        new Promise((resolve) => {
+          waiting.push(() => resolve(refuseWith(503, {})(asked, res, req) ?? undefined))
+        }),
+    )
+    const ask = (name: string) => Promise.all(Array.from({ length: 20 }, (_, i) => request(due({ jti: name + i }))))
+    const first = ask('a')
+    await vi.waitFor(() => expect(waiting).toHaveLength(20))
+    for (const answer of waiting.splice(0, 19)) answer()
+    await vi.waitFor(() => expect(results).toHaveLength(19))
+    clock.monotonicMs = 999
+    for (const answer of waiting.splice(0)) answer()
+    await first
+    await ask('b')
+    expect(endpoint.asked).toHaveLength(20)
+    clock.monotonicMs = 1000
+    const second = ask('c')
+    await vi.waitFor(() => expect(waiting).toHaveLength(1))
+    endpoint.answer = issue(next())
+    for (const answer of waiting.splice(0)) answer()
+    await second
+    clock.monotonicMs = 3000
+    expect(await request(due({ jti: 'd' }))).toHaveLength(1)
+    expect((await ask('e')).flat()).toHaveLength(20)
+  })
+
+  it('from a token that the provider does not accept: for that token alone', async () => {
+    const { request, clock, endpoint } = await createWorld(refuseWith(400, { error: 'invalid_grant' }))
+    const text = due()
+    await request(text)
+    await request(text)
+    expect(endpoint.asked).toHaveLength(1)
+    endpoint.answer = issue(next())
+    expect(await request(due({ jti: 'other' }))).toHaveLength(1)
+    clock.monotonicMs = 1000
+    expect(await request(text)).toHaveLength(1)
+  })
+
+  it('never has more than 64 requests under way', async () => {
+    const { request, endpoint } = await createWorld(() => {}, { timeoutMs: 50 })
+    const all = await Promise.all(Array.from({ length: 200 }, (_, i) => request(due({ jti: `t-${i}` }))))
+    expect(all.filter((given) => given !== undefined)).toEqual([])
+    expect(endpoint.asked).toHaveLength(64)
+  })
+})

@@ -1,0 +1,354 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { isRefusal } from '../../src/model/refusal.ts'
+import { fetchByDiscovery, fetchFrom } from '../../src/token/fetch-keys.ts'
+import type { FoundKeys, KeySource } from '../../src/token/keys.ts'
+import { createTokenMemory } from '../../src/token/memory.ts'
+import { createRemoteKeys, type FetchKeySet, type RemoteKeysTiming } from '../../src/token/remote-keys.ts'
+import { createVerifier } from '../../src/token/verify.ts'
+import { startIdentityProvider } from '../support/identity-provider.ts'
+import { answerWith, drip, flood, type KeyAnswer, startKeyServer } from '../support/key-server.ts'
+import { goodClaims, jwksOf, makeKey, NOW_SECONDS, publicJwk, signToken } from '../support/tokens.ts'
+
+const [one, two] = [makeKey('ES256', 'one'), makeKey('ES256', 'two')]
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+interface World {
+  readonly timing?: Partial<RemoteKeysTiming>
+  readonly fetchKeySet?: FetchKeySet
+  readonly clock?: { nowMs: number }
+}
+
+function watch(fetchKeySet: FetchKeySet, world: World) {
+  const clock = world.clock ?? { nowMs: NOW_SECONDS * 1000 }
+  const told: { fetched: string[]; problems: string[]; rejected: string[]; unknown: string[] } = {
+    ...{ fetched: [], problems: [], rejected: [], unknown: [] },
+  }
+  const keys = createRemoteKeys({
+    fetchKeySet,
+    clock: () => clock.nowMs,
+    ...(world.timing === undefined ? {} : { timing: world.timing }),
+    observe: {
+      fetched: (result, { keys: count, problem }) => {
+        told.fetched.push(`${result} ${count}`)
+        if (problem !== undefined) told.problems.push(problem)
+      },
+      rejected: (keyId, why) => told.rejected.push(`${keyId}: ${why}`),
+      unknownKeyId: (action) => told.unknown.push(action),
+    },
+  })
+  closing.push(keys.stop)
+  return { keys, clock, told }
+}
+
+async function createWorld(answer: KeyAnswer, world: World = {}) {
+  const server = await startKeyServer(answer)
+  closing.push(server.close)
+  const watched = watch(world.fetchKeySet ?? fetchFrom(server.url, fetch), world)
+  watched.keys.start()
+  return { ...watched, server }
+}
+
+/** The same, when the first fetch has ended. */
+async function createReadyWorld(answer: KeyAnswer, world: World = {}) {
+  const made = await createWorld(answer, world)
+  await vi.waitFor(() => expect(made.told.fetched).toHaveLength(1), { interval: 2 })
+  return made
+}
+
+const namesOf = (found: FoundKeys) => (isRefusal(found) ? found.reason : found.map(({ keyId }) => keyId))
+const find = async (keys: KeySource, keyId: string) => namesOf(await keys.find('ES256', keyId))
+
+function createTestVerifier(keys: KeySource, clock: { nowMs: number }, issuer = 'https://id.example.com') {
+  const seen: string[] = []
+  const verify = createVerifier({
+    issuers: [
+      {
+        policy: {
+          issuer,
+          audiences: ['orders'],
+          algorithms: ['ES256'],
+          clockToleranceSeconds: 5,
+          tokenTypes: undefined,
+          requiredClaims: [],
+          maxLifetimeSeconds: 3600,
+        },
+        keys,
+      },
+    ],
+    memory: createTokenMemory({ maxEntries: 100, maxBytes: 1_000_000, onEvict: () => {} }),
+    clock: () => clock.nowMs,
+    monotonic: () => 0,
+    observe: (_, remembered) => seen.push(remembered ? 'remembered' : 'verified'),
+  })
+  const reasonFor = async (text: string) => {
+    const token = await verify(text)
+    return isRefusal(token) ? token.reason : 'admitted'
+  }
+  return { reasonFor, seen }
+}
+
+describe('keys that are fetched', () => {
+  it('are there before the first request asks', async () => {
+    const { keys, told, server } = await createReadyWorld(answerWith(jwksOf(one)))
+    expect(keys.missing()).toBeUndefined()
+    expect(keys.size()).toBe(1)
+    expect(namesOf(keys.find('ES256', 'one') as FoundKeys)).toEqual(['one'])
+    expect(told.fetched).toEqual(['ok 1'])
+    expect(server.asked).toHaveLength(1)
+  })
+
+  it('cost one request for five hundred that come before them', async () => {
+    let answerNow = () => {}
+    const { keys, server } = await createWorld((res, req) => {
+      answerNow = () => answerWith(jwksOf(one))(res, req)
+    })
+    const all = Promise.all(Array.from({ length: 500 }, () => find(keys, 'one')))
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1))
+    answerNow()
+    expect(new Set((await all).flat())).toEqual(new Set(['one']))
+    expect(server.asked).toHaveLength(1)
+  })
+
+  it('leave out the bad ones among them, and say why', async () => {
+    const set = JSON.stringify({ keys: [publicJwk(two, { use: 'enc' }), publicJwk(one)] })
+    const { keys, told } = await createReadyWorld(answerWith(set))
+    expect(told.rejected).toEqual(['two: its "use" is not "sig"'])
+    expect(await find(keys, 'one')).toEqual(['one'])
+  })
+
+  it('come by discovery from a real provider, and verify its tokens', async () => {
+    const provider = await startIdentityProvider()
+    closing.push(provider.close)
+    const clock = { nowMs: Date.now() }
+    const { keys } = watch(fetchByDiscovery(provider.issuer, fetch), { clock })
+    keys.start()
+    expect(await createTestVerifier(keys, clock, provider.issuer).reasonFor(provider.mint())).toBe('admitted')
+  })
+})
+
+describe('an unknown key id', () => {
+  it('costs one request per cooldown, however many come, and the known keys nothing', async () => {
+    const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)))
+    for (let second = 0; second < 90; second++) {
+      clock.nowMs = (NOW_SECONDS + second) * 1000
+      const found = await Promise.all(Array.from({ length: 20 }, (_, i) => find(keys, `junk-${second}-${i}`)))
+      expect(new Set(found)).toEqual(new Set(['key_unknown']))
+      expect(keys.find('ES256', 'one')).toHaveLength(1)
+    }
+    expect(server.asked).toHaveLength(1 + 3)
+    expect(told.unknown).toContain('cooldown')
+  })
+
+  it('costs no more while the provider fails', async () => {
+    const { keys, clock, server } = await createReadyWorld(answerWith(jwksOf(one)), {
+      timing: { retryMs: 600_000 },
+    })
+    server.answer = answerWith('', 500)
+    for (let second = 0; second < 60; second++) {
+      clock.nowMs = (NOW_SECONDS + second) * 1000
+      expect(await find(keys, `junk-${second}`)).toBe('key_unknown')
+    }
+    expect(server.asked).toHaveLength(1 + 2)
+    expect(await find(keys, 'one')).toEqual(['one'])
+  })
+
+  it('of a new key serves every request that comes with it, the first ones too', async () => {
+    const { keys, server } = await createReadyWorld(answerWith(jwksOf(one)))
+    server.answer = answerWith(jwksOf(one, two))
+    const found = await Promise.all(Array.from({ length: 50 }, () => find(keys, 'two')))
+    expect(found).toEqual(found.map(() => ['two']))
+    expect(server.asked).toHaveLength(2)
+  })
+})
+
+describe('rotation', () => {
+  it('with overlap leaves remembered tokens alone', async () => {
+    const { keys, clock, server } = await createReadyWorld(answerWith(jwksOf(one)))
+    const { reasonFor, seen } = createTestVerifier(keys, clock)
+    const old = signToken(one, goodClaims())
+    expect(await reasonFor(old)).toBe('admitted')
+    server.answer = answerWith(jwksOf(one, two))
+    expect(await reasonFor(signToken(two, goodClaims({ jti: 'new' })))).toBe('admitted')
+    expect(await reasonFor(old)).toBe('admitted')
+    expect(keys.generation()).toBe(0)
+    expect(seen).toEqual(['verified', 'verified', 'remembered'])
+  })
+
+  it('without overlap refuses tokens of the old key, remembered ones too', async () => {
+    const { keys, clock, server } = await createReadyWorld(answerWith(jwksOf(one)))
+    const { reasonFor } = createTestVerifier(keys, clock)
+    const old = signToken(one, goodClaims())
+    expect(await reasonFor(old)).toBe('admitted')
+    server.answer = answerWith(jwksOf(two))
+    expect(await reasonFor(signToken(two, goodClaims({ jti: 'new' })))).toBe('admitted')
+    expect(keys.generation()).toBe(1)
+    expect(await reasonFor(old)).toBe('key_unknown')
+  })
+
+  const changes: Record<string, string> = {
+    'the same key id has another key': jwksOf({ ...two, keyId: 'one' }),
+    'the key is not for signatures any longer': JSON.stringify({
+      keys: [publicJwk(one, { use: 'enc' }), publicJwk(two)],
+    }),
+  }
+  for (const [name, after] of Object.entries(changes)) {
+    it(`refuses remembered tokens once ${name}`, async () => {
+      const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)), {
+        timing: { refreshMs: 20 },
+      })
+      const { reasonFor } = createTestVerifier(keys, clock)
+      const old = signToken(one, goodClaims())
+      expect(await reasonFor(old)).toBe('admitted')
+      server.answer = answerWith(after)
+      await vi.waitFor(() => expect(keys.generation()).toBe(1))
+      expect(await reasonFor(old)).toMatch(/key_unknown|signature_invalid/)
+      expect(told.problems).toEqual([])
+    })
+  }
+
+  it('counts as one where a key may no longer be used with its algorithm', async () => {
+    const rsa = makeKey('RS256', 'rsa')
+    const { keys, server } = await createReadyWorld(answerWith(JSON.stringify({ keys: [publicJwk(rsa)] })), {
+      timing: { refreshMs: 20 },
+    })
+    server.answer = answerWith(JSON.stringify({ keys: [publicJwk(rsa, { alg: 'PS256' })] }))
+    await vi.waitFor(() => expect(keys.generation()).toBe(1))
+  })
+})
+
+describe('a provider that fails', () => {
+  it('at the start is a trouble of ours, not of the token, and over without a restart', async () => {
+    const { keys, told, server } = await createReadyWorld(answerWith('', 503), { timing: { retryMs: 10 } })
+    const why = `Cannot load keys from ${JSON.stringify(server.url)}: status is 503`
+    expect(keys.missing()).toBe(why)
+    expect(await keys.find('ES256', 'one')).toMatchObject({ reason: 'keys_unavailable', detail: why })
+    server.answer = answerWith(jwksOf(one))
+    await vi.waitFor(() => expect(keys.missing()).toBeUndefined())
+    expect(await find(keys, 'one')).toEqual(['one'])
+    expect(told.fetched.at(-1)).toBe('ok 1')
+  })
+
+  it('is not waited for while nothing is under way', async () => {
+    const { keys, server } = await createReadyWorld(answerWith('', 503), { timing: { retryMs: 600_000 } })
+    expect(keys.find('ES256', 'one')).toMatchObject({ reason: 'keys_unavailable' })
+    expect(server.asked).toHaveLength(1)
+  })
+
+  it('later has its last good keys serve for a day, and then no longer', async () => {
+    const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)), {
+      timing: { refreshMs: 10, retryMs: 10 },
+    })
+    server.answer = answerWith('', 500)
+    await vi.waitFor(() => expect(told.problems.length).toBeGreaterThan(2))
+    clock.nowMs += 24 * 3_600_000
+    await vi.waitFor(() => expect(told.fetched.at(-1)).toBe('error 1'))
+    expect(await find(keys, 'one')).toEqual(['one'])
+    clock.nowMs += 60_000
+    expect(await find(keys, 'one')).toBe('keys_unavailable')
+    expect(keys.missing()).toContain('status is 500')
+    server.answer = answerWith(jwksOf(one))
+    await vi.waitFor(async () => expect(await find(keys, 'one')).toEqual(['one']))
+    expect(keys.generation()).toBe(0)
+  })
+
+  const troubles: Record<string, [answer: KeyAnswer, why: string]> = {
+    'status 500': [answerWith('', 500), 'status is 500'],
+    HTML: [answerWith('<html>'), 'it is not JSON'],
+    'an empty object': [answerWith('{}'), 'it is not a JWK Set: it has no list "keys"'],
+    'no keys': [answerWith('{"keys":[]}'), 'the key set holds no usable key'],
+    'bad keys only': [
+      answerWith(JSON.stringify({ keys: [publicJwk(two, { use: 'enc' })] })),
+      'the key set holds no usable key',
+    ],
+    'too many keys': [answerWith(JSON.stringify({ keys: Array(101).fill({}) })), 'it holds 101 keys, more than 100'],
+    'ten megabytes': [flood(10_000_000), 'the answer is larger than 1048576 bytes'],
+    'a redirect': [answerWith('', 302, { location: 'http://127.0.0.1:1/' }), 'unexpected redirect'],
+    'an answer that drips': [drip, 'no answer within 5 s'],
+  }
+  for (const [name, [answer, why]] of Object.entries(troubles)) {
+    it.concurrent(`with ${name} does not take the old keys away, and says why`, async () => {
+      const server = await startKeyServer(answerWith(jwksOf(one)))
+      const { keys, told } = watch(fetchFrom(server.url, fetch), { timing: { refreshMs: 60_000, retryMs: 60_000 } })
+      keys.start()
+      expect(await find(keys, 'one')).toEqual(['one'])
+      server.answer = answer
+      expect(await find(keys, 'two')).toBe('key_unknown')
+      expect(told.fetched).toEqual(['ok 1', 'error 1'])
+      expect(told.problems).toEqual([expect.stringContaining(why)])
+      expect(keys.generation()).toBe(0)
+      expect(await find(keys, 'one')).toEqual(['one'])
+      await server.close()
+    })
+  }
+})
+
+describe('fetching ahead of need', () => {
+  /** The timers that are set, and none of them runs. */
+  function watchTimers() {
+    const set = vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, delayMs: number) => {
+      timers.push({ run, delayMs, isUnref: false })
+      const timer = timers.at(-1)
+      return {
+        unref: () => {
+          if (timer !== undefined) timer.isUnref = true
+        },
+      }
+    }) as never)
+    const timers: { run: () => void; delayMs: number; isUnref: boolean }[] = []
+    closing.push(() => set.mockRestore())
+    return timers
+  }
+
+  async function delaysAfter(outcomes: readonly boolean[]) {
+    const timers = watchTimers()
+    let count = 0
+    const { keys } = watch(async () => {
+      if (outcomes[count++]) return jwksOf(one)
+      throw new Error('down')
+    }, {})
+    keys.start()
+    for (let i = 0; i < outcomes.length; i++) {
+      await vi.waitUntil(() => timers.length > i, { interval: 1 }).catch(() => {})
+      timers[i]?.run()
+    }
+    return timers
+  }
+
+  it('happens every ten minutes, give or take a tenth, and sooner after a failure', async () => {
+    const timers = await delaysAfter([true, false, false, false, true])
+    const expected = [600_000, 1000, 2000, 4000, 600_000]
+    for (const [i, about] of expected.entries()) {
+      expect(timers[i]?.delayMs).toBeGreaterThanOrEqual(about * 0.9)
+      expect(timers[i]?.delayMs).toBeLessThanOrEqual(about * 1.1)
+    }
+  })
+
+  it('keeps no process alive', async () => {
+    expect((await delaysAfter([true, true])).map(({ isUnref }) => isUnref)).not.toContain(false)
+  })
+
+  it('is not done by a fleet at one moment', async () => {
+    const timers = await delaysAfter(Array(20).fill(true))
+    expect(new Set(timers.map(({ delayMs }) => delayMs)).size).toBeGreaterThan(10)
+  })
+
+  it('ends with stop, though a fetch is under way', async () => {
+    let answerNow = () => {}
+    const { keys, server, told } = await createWorld(
+      (res, req) => {
+        answerNow = () => answerWith(jwksOf(one))(res, req)
+      },
+      { timing: { refreshMs: 1, retryMs: 1 } },
+    )
+    await vi.waitFor(() => expect(server.asked).toHaveLength(1))
+    keys.stop()
+    answerNow()
+    await vi.waitFor(() => expect(told.fetched).toEqual(['ok 1']))
+    const quiet = await createReadyWorld(answerWith(jwksOf(one)), { timing: { refreshMs: 20 } })
+    await vi.waitFor(() => expect(quiet.server.asked.length).toBeGreaterThan(2))
+    expect(server.asked).toHaveLength(1)
+  })
+})
