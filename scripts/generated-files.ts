@@ -1,6 +1,8 @@
 // Which files of the repository are written by a program? Each with its path from the root and the function that makes it.
 import { jsonSchema } from '../src/config/schema.ts'
 import { configurationPage } from './configuration-page.ts'
+import { metricsPage } from './documents/metrics.ts'
+import { reasonsPage } from './documents/reasons.ts'
 
 export interface GeneratedFile {
   readonly path: string
@@ -10,4 +12,6 @@ export interface GeneratedFile {
 export const generatedFiles: readonly GeneratedFile[] = [
   { path: 'docs/configuration.md', content: configurationPage },
   { path: 'docs/sidegate.schema.json', content: () => `${JSON.stringify(jsonSchema(), null, 2)}\n` },
+  { path: 'docs/reasons.md', content: reasonsPage },
+  { path: 'docs/metrics.md', content: metricsPage },
 ]

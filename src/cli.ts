@@ -3,7 +3,7 @@
 // anything else is loaded: the libraries of the gate do not even load on some of the versions that are refused.
 import process from 'node:process'
 import type { Shell } from './commands/shell.ts'
-import { isPatchedRuntime, unpatchedMessage } from './runtime.ts'
+import { canLoad, isPatchedRuntime, tooOldMessage, unpatchedMessage } from './runtime.ts'
 
 const OVERRIDE = '--allow-unpatched-runtime'
 
@@ -11,6 +11,10 @@ async function main(): Promise<number> {
   const given = process.argv.slice(2)
   if (!isPatchedRuntime(process.versions.node) && !given.includes(OVERRIDE)) {
     process.stderr.write(`${unpatchedMessage(process.versions.node)}\n`)
+    return 2
+  }
+  if (!canLoad(process.versions.node)) {
+    process.stderr.write(`${tooOldMessage(process.versions.node)}\n`)
     return 2
   }
   const { runCommandLine } = await import('./commands/command-line.ts')

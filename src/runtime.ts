@@ -21,6 +21,19 @@ export function isPatchedRuntime(version: string): boolean {
   return first !== undefined && (minor > first[0] || (minor === first[0] && patch >= first[1]))
 }
 
+/** The libraries of the gate do not load on older ones, whatever is asked for. */
+const OLDEST_MAJOR = 22
+
+/** Answers whether the gate can be loaded at all on this version. */
+export function canLoad(version: string): boolean {
+  return Number.parseInt(version.replace(/^v/, ''), 10) >= OLDEST_MAJOR
+}
+
+/** The one line for who insists on a version that is too old to load. */
+export function tooOldMessage(version: string): string {
+  return `Cannot run on Node ${version}, not even with --allow-unpatched-runtime: its libraries need Node ${OLDEST_MAJOR}`
+}
+
 /** The one line for who starts it on an unpatched one. */
 export function unpatchedMessage(version: string): string {
   return (

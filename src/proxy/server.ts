@@ -66,7 +66,8 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
   server.on('request', handler.request)
   server.on('checkContinue', handler.request)
   server.on('checkExpectation', handler.request)
-  server.on('upgrade', (req, socket, head) => handler.upgrade(req, socket as Socket, head))
+  // Node 26 hands over a stream of its own where the handshake has a body; the connection itself is always the request's
+  server.on('upgrade', (req, _stream, head) => handler.upgrade(req, req.socket, head))
   server.on('connect', (_req, socket) => onConnect(handler, connections.of(socket as Socket), socket as Socket))
   server.on('clientError', (error, socket) => {
     onBrokenMessage(handler, connections.of(socket as Socket), socket as Socket, codeOf(error))

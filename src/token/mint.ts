@@ -20,7 +20,7 @@ export function createPrivateKeySigner(text: string, algorithm: string, givenKey
   if (typeof possible === 'string') throw new KeyError(possible)
   if (!possible.includes(algorithm))
     throw new KeyError(`it cannot sign with ${algorithm}; it can with ${possible.join(', ')}`)
-  const keyId = givenKeyId ?? jwkKeyId ?? publicKeyId(publicKey)
+  const keyId = givenKeyId ?? jwkKeyId ?? thumbprint(publicKey)
   const verification = { keyId, algorithms: [algorithm], key: publicKey, servesAnyKeyId: false }
   return createSigner(key, algorithm, keyId, { keys: [verification], rejected: [] })
 }
@@ -80,12 +80,11 @@ function readPrivateKey(text: string): { readonly key: KeyObject; readonly jwkKe
   }
 }
 
-/** A short name for a key that was given none: a digest of its public half. */
-function publicKeyId(key: KeyObject): string {
-  return createHash('sha256')
-    .update(key.export({ type: 'spki', format: 'der' }))
-    .digest('base64url')
-    .slice(0, 16)
+/** The name of a key that was given none, the same that `keys generate` writes: its thumbprint (RFC 7638 section 3). */
+function thumbprint(key: KeyObject): string {
+  const { crv, e, kty, n, x, y } = key.export({ format: 'jwk' })
+  // The required members in this order; JSON leaves out those that the type does not have.
+  return createHash('sha256').update(JSON.stringify({ crv, e, kty, n, x, y })).digest('base64url')
 }
 
 /** The same for a secret, by way of HMAC: a plain digest would help to guess a weak secret. */

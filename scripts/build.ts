@@ -1,0 +1,82 @@
+// Makes what is shipped: dist/ for npm, and with --bundle one file that runs beside nothing but Node, for the image. It must
+// never ship what does not compile.
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build, type Metafile, type Plugin } from 'esbuild'
+import manifest from '../package.json' with { type: 'json' }
+
+const root = join(import.meta.dirname, '..')
+const dist = join(root, 'dist')
+const bundle = join(root, 'dist-bundle')
+
+/** JavaScript in dist/, one file for each of src/. Ends with the exit code of the compiler where it finds an error. */
+function compile(): void {
+  rmSync(dist, { recursive: true, force: true })
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+  if (status !== 0) process.exit(status ?? 1)
+  chmodSync(join(dist, 'cli.js'), 0o755)
+  console.log('dist/cli.js')
+}
+
+/** dist-bundle/sidegate.mjs, and the licences of everything in it. */
+async function makeBundle(): Promise<void> {
+  rmSync(bundle, { recursive: true, force: true })
+  mkdirSync(bundle)
+  const file = join(bundle, 'sidegate.mjs')
+  const { metafile } = await build({
+    entryPoints: [join(root, 'src', 'cli.ts')],
+    outfile: file,
+    bundle: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'esm',
+    legalComments: 'none',
+    // Some libraries are CommonJS and ask for built-in modules by require, which a module file does not have.
+    banner: {
+      js: "import { createRequire as bundleRequire } from 'node:module'\nconst require = bundleRequire(import.meta.url)",
+    },
+    plugins: [fixedVersion],
+    absWorkingDir: root,
+    metafile: true,
+    logLevel: 'warning',
+  })
+  chmodSync(file, 0o755)
+  const packages = packagesIn(metafile)
+  writeFileSync(join(bundle, 'THIRD-PARTY-LICENSES.txt'), packages.map(licenceOf).join(`\n${'-'.repeat(80)}\n\n`))
+  console.log(`dist-bundle/sidegate.mjs, ${packages.length} packages in it`)
+}
+
+/** In the bundle the version is a constant: there is no package.json beside it to read. */
+const fixedVersion: Plugin = {
+  name: 'fixed version',
+  setup({ onLoad }) {
+    onLoad({ filter: /[/\\]src[/\\]version\.ts$/ }, () => ({
+      contents: `export const version = ${JSON.stringify(manifest.version)}`,
+    }))
+  },
+}
+
+/** The folders of the packages that went into the bundle, sorted. */
+function packagesIn({ inputs }: Metafile): readonly string[] {
+  const folders = Object.keys(inputs).flatMap(
+    (input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? [],
+  )
+  return [...new Set(folders)].sort()
+}
+
+/** Name, version and licence text of a package, as its licence asks whoever copies it to keep. */
+function licenceOf(folder: string): string {
+  const path = join(root, folder)
+  const { name, version, license } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
+  const file = readdirSync(path).find((entry) => /^licen[cs]e/i.test(entry))
+  const text = file === undefined ? `${license}\n` : readFileSync(join(path, file), 'utf8')
+  return `${name} ${version} (${license})\n\n${text}`
+}
+
+compile()
+if (process.argv.includes('--bundle')) await makeBundle()
