@@ -85,6 +85,8 @@ export function createApp(parts: AppParts): App {
   })
   revocations.onChange(() => lifetime.sweepNow())
 
+  // Who took what back is written whatever the level, save where everything is silent.
+  const auditLog = log.level === 'silent' ? log : log.child({}, { level: 'info' })
   const count = createRequestObserver(metrics, clock)
   const writeAccessLine = createAccessLog(log, config.log.access)
   const proxy = createProxyServer({
@@ -107,7 +109,7 @@ export function createApp(parts: AppParts): App {
     const list = revocations.readiness()
     return [
       { name: 'keys', missing: missingKeys.length > 0 ? missingKeys.join('; ') : undefined },
-      { name: 'revocations', missing: list.ready ? undefined : list.detail },
+      { name: 'revocations', missing: list.ready ? undefined : list.detail, detail: list.detail },
       { name: 'draining', missing: isDraining ? 'the gate is shutting down' : undefined },
     ]
   }
@@ -125,10 +127,21 @@ export function createApp(parts: AppParts): App {
         materials.adminToken === undefined ? undefined : createAuthenticator(() => materials.adminToken ?? '', clock),
       clock,
       maxLifetimeSeconds: () => longestLifetimeSeconds(config),
-      audit: (action, rule) => log.info({ audit: action, ...rule }, action === 'revoke' ? 'Revoked' : 'Lifted'),
+      audit: (action, rule) => auditLog.info({ audit: action, ...rule }, action === 'revoke' ? 'Revoked' : 'Lifted'),
     }),
     onError: (error) => log.error({ err: error }, 'Cannot answer on the admin port'),
   })
+
+  /** Both ports or none: a gate that could not start must not look alive. */
+  async function listenOnBoth(): Promise<{ proxy: AddressInfo; admin: AddressInfo }> {
+    const adminAddress = await listenOn(admin, config.admin.listen)
+    try {
+      return { admin: adminAddress, proxy: await proxy.listen(config.listen) }
+    } catch (error) {
+      await closeServer(admin)
+      throw error
+    }
+  }
 
   return {
     start: async () => {
@@ -137,7 +150,7 @@ export function createApp(parts: AppParts): App {
       metrics.configLastReloadSuccess.set(clock() / 1000)
       for (const result of ['ok', 'error']) metrics.configReloads.inc({ result }, 0)
       revocations.start()
-      const addresses = { admin: await listenOn(admin, config.admin.listen), proxy: await proxy.listen(config.listen) }
+      const addresses = await listenOnBoth()
       log.info({ listen: addresses.proxy, admin: addresses.admin, upstream: config.upstream }, 'Sidegate is running')
       return addresses
     },

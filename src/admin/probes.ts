@@ -7,6 +7,8 @@ export interface Check {
   readonly name: string
   /** Nothing where all is well, else a sentence for the operator. */
   readonly missing: string | undefined
+  /** What there is to say where all is well; "ok" by itself. */
+  readonly detail?: string | undefined
 }
 
 export function livez(): Answer {
@@ -16,6 +18,6 @@ export function livez(): Answer {
 /** 200 where nothing is missing, else 503; both name every check. */
 export function readyz(checks: readonly Check[]): Answer {
   const isReady = checks.every((check) => check.missing === undefined)
-  const entries = checks.map((check) => [check.name, check.missing ?? 'ok'] as const)
+  const entries = checks.map((check) => [check.name, check.missing ?? check.detail ?? 'ok'] as const)
   return json(isReady ? 200 : 503, { ready: isReady, checks: Object.fromEntries(entries) })
 }

@@ -31,6 +31,8 @@ async function answerRequest(request: IncomingMessage, response: ServerResponse,
     if (!request.complete) response.shouldKeepAlive = false
     send(response, answer, isHead)
   } catch (error) {
+    // The client left in the middle of its body: nobody is there to answer, and nothing of ours is wrong.
+    if (request.destroyed && !request.complete) return
     parts.onError(error)
     if (!response.headersSent) send(response, problem(500, 'Internal error', 'See the log of this pod'), isHead)
     else response.destroy()

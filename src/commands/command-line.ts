@@ -4,6 +4,7 @@ import { closestMatch } from 'leven'
 import yargs from 'yargs'
 import { version } from '../version.ts'
 import { check, checkOptions } from './check.ts'
+import { shieldDashes, unshieldDashes } from './dashes.ts'
 import { demo, demoOptions } from './demo.ts'
 import { explain, explainOptions } from './explain.ts'
 import { generateKeys, generateOptions } from './keys.ts'
@@ -13,16 +14,18 @@ import { run, runOptions } from './run.ts'
 import { schema } from './schema.ts'
 import { DONE, type Shell, UsageError, WRONG_USAGE } from './shell.ts'
 import { inspect, mint, mintOptions } from './token.ts'
+import { looksLikeToken, refuseRepeated, usageMessage } from './usage.ts'
 
 /** Runs the command that was typed. Answers its exit code. */
 export async function runCommandLine(given: readonly string[], shell: Shell): Promise<number> {
   let exitCode = DONE
   const does = <A>(command: (arguments_: A, shell: Shell) => Promise<number> | number) => {
     return async (arguments_: A) => {
-      exitCode = await command(arguments_, shell)
+      refuseRepeated(arguments_ as object, ['audience', 'claim'])
+      exitCode = await command(unshieldDashes(arguments_), shell)
     }
   }
-  const parser = yargs([...given])
+  const parser = yargs(shieldDashes(given))
     .scriptName('sidegate')
     .usage('$0 <command>\n\nA gate for one app: verifies tokens, refuses revoked ones, hands out the next one in time.')
     .version(version)
@@ -60,22 +63,36 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
     .command('schema', 'Print the JSON Schema of the settings', {}, () => {
       exitCode = schema(shell)
     })
-    .completion('completion', 'Print a script for completion in the shell')
+    .completion(COMPLETION, 'Print a script for completion in the shell')
     .option('allow-unpatched-runtime', {
       type: 'boolean',
       description: 'Run on a Node without the fix of CVE-2026-58044',
     })
-    .parserConfiguration({ 'duplicate-arguments-array': false, 'parse-numbers': false, 'dot-notation': false })
+    .parserConfiguration({ 'parse-numbers': false, 'dot-notation': false })
+    // Else the language of the messages comes from the environment, and only of those that are not ours.
+    .detectLocale(false)
     .strict()
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message: string | null, error?: Error) => {
-      throw error ?? new UsageError(message ?? 'The command cannot be read')
+      if (error !== undefined && error.name !== YARGS_ERROR) throw error
+      const said = message ?? error?.message ?? 'The command cannot be read'
+      throw new UsageError(usageMessage(said, { given, flags: knownFlags() }))
     })
     .wrap(Math.min(110, yargs().terminalWidth()))
 
+  // The flags of the command that was typed: yargs keeps them in one place, which its types leave out.
+  function knownFlags(): readonly string[] {
+    return Object.keys((parser as unknown as { getOptions(): { key: object } }).getOptions().key)
+  }
+
   try {
     refuseUnknownCommand(given[0])
+    if (given[0] === COMPLETION) {
+      // yargs prints the script and then goes on, to call its own command an unknown argument.
+      parser.showCompletionScript()
+      return DONE
+    }
     await parser.parseAsync()
     return exitCode
   } catch (error) {
@@ -86,17 +103,21 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
   }
 }
 
-const COMMANDS = ['run', 'demo', 'check', 'explain', 'revoke', 'revocations', 'token', 'keys', 'schema', 'completion']
+const COMPLETION = 'completion'
+const COMMANDS = ['run', 'demo', 'check', 'explain', 'revoke', 'revocations', 'token', 'keys', 'schema', COMPLETION]
 
 /** yargs calls a mistyped command an unknown argument of the default command, and names no near one. */
 function refuseUnknownCommand(first: string | undefined): void {
   if (first === undefined || first.startsWith('-') || COMMANDS.includes(first)) return
-  const near = closestMatch(first, COMMANDS, { maxDistance: 3 })
+  const near = closestMatch(first, COMMANDS, { maxDistance: 2 })
   const hint = near === undefined ? `known are: ${COMMANDS.join(', ')}` : `did you mean "${near}"`
-  throw new UsageError(`Unknown command ${JSON.stringify(first.slice(0, 64))}, ${hint}`)
+  const shown = looksLikeToken(first) ? '(a token)' : JSON.stringify(first.slice(0, 64))
+  throw new UsageError(`Unknown command ${shown}, ${hint}`)
 }
 
-/** yargs throws errors of its own kind, named YError. */
+/** yargs throws errors of its own kind. */
+const YARGS_ERROR = 'YError'
+
 function isUsage(error: Error): boolean {
-  return error instanceof UsageError || error.name === 'YError'
+  return error instanceof UsageError || error.name === YARGS_ERROR
 }

@@ -44,9 +44,14 @@ async function keepOpen(stage: DemoStage, shell: Shell, stopped: Promise<string>
     shell.print(`${curlLine(step, stage.places)}\n`)
   }
   shell.print('The tokens are renewed all the time, so the lines go on working. Ctrl-C ends the demo.')
-  const timer = setInterval(() => void stage.renewTokens(), RENEW_TOKENS_MS)
+  let renewing: Promise<unknown> = Promise.resolve()
+  const timer = setInterval(() => {
+    renewing = stage.renewTokens().catch((error: unknown) => shell.complain(`Cannot renew the tokens: ${error}`))
+  }, RENEW_TOKENS_MS)
   await stopped
   clearInterval(timer)
+  // Else it would write into a folder that is gone.
+  await renewing
   return DONE
 }
 

@@ -3,7 +3,7 @@ import type { Argv } from 'yargs'
 import { type Refusal, refusals } from '../model/refusal.ts'
 import { type Explained, explainRequest } from './explained.ts'
 import { readSettingsAloud, type SettingsArguments, withConfigFlag } from './settings.ts'
-import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
+import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell } from './shell.ts'
 
 export interface ExplainArguments extends SettingsArguments {
   readonly token: string
@@ -26,7 +26,7 @@ export function explainOptions<T>(argv: Argv<T>) {
 export async function explain(given: ExplainArguments, shell: Shell): Promise<number> {
   const settings = await readSettingsAloud(given, shell)
   if (settings === undefined) return ANSWER_IS_NO
-  const token = given.token === '-' ? (await shell.readInput()).trim() : given.token
+  const token = await argumentOrInput(given.token, shell)
   const explained = await explainRequest(settings, { ...given, token }, shell.clock)
   if (given.json) shell.print(JSON.stringify(explained, null, 2))
   else for (const line of lines(explained)) shell.print(line)
@@ -35,11 +35,13 @@ export async function explain(given: ExplainArguments, shell: Shell): Promise<nu
 
 const MARKS = { yes: '✓', no: '✗', 'not asked': '·' }
 
-function lines({ token, steps, refresh, decision, reason, status }: Explained): readonly string[] {
+function lines({ token, steps, refresh, decision, reason, status, mode }: Explained): readonly string[] {
   const asked = steps.map(
     ({ question, result, answer }) => `${MARKS[result]} ${question.padEnd(36)}${answer || result}`,
   )
-  return [...token, '', ...asked, '', `refresh       ${refresh}`, `decision      ${verdict(decision, reason, status)}`]
+  const shadow = mode === 'shadow' && reason !== undefined ? '; in shadow mode it is forwarded and counted' : ''
+  const end = [`refresh       ${refresh}`, `decision      ${verdict(decision, reason, status)}${shadow}`]
+  return [...token, '', ...asked, '', ...end]
 }
 
 function verdict(decision: string, reason: Refusal['reason'] | undefined, status: number | undefined): string {

@@ -17,7 +17,8 @@ export interface TargetArguments extends SettingsArguments {
 }
 
 export interface RevocationTarget {
-  readonly revocations: Revocations
+  /** Connects; rejects where the list cannot be reached. */
+  readonly connect: () => Promise<Revocations>
   readonly maxLifetimeSeconds: number
   /** Where the list is, without credentials. */
   readonly place: string
@@ -30,7 +31,7 @@ export function withTargetFlags<T>(argv: Argv<T>) {
     .conflicts('config', ['redis'])
 }
 
-/** Connects, does the work and closes; a failure is told in one line. Answers the exit code of the work. */
+/** Finds the list, does the work and closes; a failure is told in one line. Answers the exit code of the work. */
 export async function withRevocations(
   given: TargetArguments,
   shell: Shell,
@@ -44,12 +45,16 @@ export async function withRevocations(
     const store = createRedisStore({ url, list, password, minReplicas, ...shared })
     const revocations = createRedisLookup({ store, clock: shell.clock, whenStale: 'deny', ...shared })
     try {
-      await store.open()
-      return await work({ revocations, maxLifetimeSeconds, place: `${store.description}, list "${list}"` })
+      const connect = async () => {
+        await store.open()
+        return revocations
+      }
+      return await work({ connect, maxLifetimeSeconds, place: `${store.description}, list "${list}"` })
     } finally {
       await revocations.stop()
     }
   } catch (error) {
+    if (error instanceof UsageError) throw error
     shell.complain(error instanceof Error ? error.message : String(error))
     return ANSWER_IS_NO
   }

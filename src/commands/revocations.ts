@@ -4,7 +4,7 @@ import type { Argv } from 'yargs'
 import { isProblem, type Rule } from '../revocation/rule.ts'
 import { parseRule, type RuleSettings, ruleToJson } from '../revocation/rule-json.ts'
 import { type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
-import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
+import { ANSWER_IS_NO, DONE, FROM_INPUT, type Shell } from './shell.ts'
 
 const RULES_PER_WRITE = 1000
 const PROBLEMS_SHOWN = 20
@@ -23,8 +23,8 @@ export function listOptions<T>(argv: Argv<T>) {
 
 /** Prints every rule in force, the oldest first. */
 export async function listRevocations(given: ListArguments, shell: Shell): Promise<number> {
-  return withRevocations(given, shell, async ({ revocations, place }) => {
-    const rules = [...(await revocations.list())].sort((one, other) => one.atMs - other.atMs).map(ruleToJson)
+  return withRevocations(given, shell, async ({ connect, place }) => {
+    const rules = [...(await (await connect()).list())].sort((one, other) => one.atMs - other.atMs).map(ruleToJson)
     if (given.json) for (const rule of rules) shell.print(JSON.stringify(rule))
     else {
       for (const rule of rules) {
@@ -59,12 +59,12 @@ export function importOptions<T>(argv: Argv<T>) {
 export async function importRevocations(given: ImportArguments, shell: Shell): Promise<number> {
   let text: string
   try {
-    text = given.file === '-' ? await shell.readInput() : await readFile(given.file, 'utf8')
+    text = given.file === FROM_INPUT ? await shell.readInput() : await readFile(given.file, 'utf8')
   } catch {
     shell.complain(`Cannot read "${given.file}"`)
     return ANSWER_IS_NO
   }
-  return withRevocations(given, shell, async ({ revocations, maxLifetimeSeconds, place }) => {
+  return withRevocations(given, shell, async ({ connect, maxLifetimeSeconds, place }) => {
     const settings = { nowSeconds: shell.clock() / 1000, maxLifetimeSeconds, actor: 'sidegate CLI, import' }
     const { rules, problems } = readRules(text, settings)
     if (problems.length > 0) {
@@ -72,8 +72,17 @@ export async function importRevocations(given: ImportArguments, shell: Shell): P
       for (const problem of problems.slice(0, PROBLEMS_SHOWN)) shell.complain(`  ${problem}`)
       return ANSWER_IS_NO
     }
-    for (let start = 0; start < rules.length; start += RULES_PER_WRITE)
-      await revocations.write(rules.slice(start, start + RULES_PER_WRITE))
+    const revocations = await connect()
+    let written = 0
+    try {
+      for (; written < rules.length; written += RULES_PER_WRITE)
+        await revocations.write(rules.slice(written, written + RULES_PER_WRITE))
+    } catch (error) {
+      shell.complain(
+        `Only the first ${written} of ${rules.length} rules are certain to be written; import the file again`,
+      )
+      throw error
+    }
     shell.print(`Wrote ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'} to ${place}`)
     return DONE
   })

@@ -3,9 +3,11 @@ import { userInfo } from 'node:os'
 import type { Argv } from 'yargs'
 import { prepareRevocation, type RevocationRequest } from '../revocation/request.ts'
 import { isProblem, isRuleKind, ruleKinds } from '../revocation/rule.ts'
-import { ruleToJson } from '../revocation/rule-json.ts'
+import { quote, ruleToJson } from '../revocation/rule-json.ts'
+import { parseTime } from '../revocation/time.ts'
 import { type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
-import { ANSWER_IS_NO, DONE, type Shell, UsageError } from './shell.ts'
+import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell, UsageError } from './shell.ts'
+import { looksLikeToken } from './usage.ts'
 
 export interface RevokeArguments extends TargetArguments, RevocationRequest {
   readonly json: boolean
@@ -31,19 +33,51 @@ export function revokeOptions<T>(argv: Argv<T>) {
 
 /** Writes one rule; answers 0 only when it is in the list for the whole fleet. */
 export async function revoke(given: RevokeArguments, shell: Shell): Promise<number> {
-  const token = given.token === '-' ? (await shell.readInput()).trim() : given.token
-  return withRevocations(given, shell, async ({ revocations, maxLifetimeSeconds, place }) => {
+  refuseWrongUsage(given, shell.clock() / 1000)
+  const token = await argumentOrInput(given.token, shell)
+  return withRevocations(given, shell, async ({ connect, maxLifetimeSeconds, place }) => {
     const settings = { nowSeconds: shell.clock() / 1000, maxLifetimeSeconds, actor: actor() }
     const prepared = prepareRevocation({ ...given, token }, settings)
     if (isProblem(prepared)) {
       shell.complain(prepared.problem)
       return ANSWER_IS_NO
     }
+    const revocations = await connect()
     const [written] = await revocations.write([prepared.rule])
     if (given.json && written !== undefined) shell.print(JSON.stringify(ruleToJson(written)))
     else for (const sentence of [...prepared.sentences, `Written to ${place}`]) shell.print(sentence)
     return DONE
   })
+}
+
+const TARGETS = {
+  token: 'token',
+  jti: 'jti',
+  subject: 'subject',
+  session: 'session',
+  client: 'client',
+  keyId: 'key-id',
+} as const
+const TIMES = { issuedBefore: 'issued-before', expires: 'expires' } as const
+
+/** Said before anything is read or connected: such a mistake has nothing to do with the list. */
+function refuseWrongUsage(given: RevokeArguments, nowSeconds: number): void {
+  const named = keysOf(TARGETS).filter((name) => given[name] !== undefined)
+  const flags = (named.length === 0 ? keysOf(TARGETS) : named).map((name) => `--${TARGETS[name]}`)
+  if (named.length > 1) throw new UsageError(`Give one of ${flags.join(', ')}, not ${named.length} of them`)
+  if (named.length === 0 && given.issuer === undefined)
+    throw new UsageError(`Say what to revoke: ${flags.join(', ')} or --issuer`)
+  for (const name of keysOf(TIMES)) {
+    const text = given[name]
+    if (text !== undefined && parseTime(text, nowSeconds) === undefined)
+      throw new UsageError(
+        `--${TIMES[name]} is not ISO 8601 with a time zone, unix seconds or "now": ${quote(String(text))}`,
+      )
+  }
+}
+
+function keysOf<T extends object>(table: T): readonly (keyof T)[] {
+  return Object.keys(table) as (keyof T)[]
 }
 
 export interface LiftArguments extends TargetArguments {
@@ -62,13 +96,17 @@ export function liftOptions<T>(argv: Argv<T>) {
 /** Ends a rule for the whole fleet; answers 1 where there is none. */
 export async function lift({ kind, value, issuer, ...given }: LiftArguments, shell: Shell): Promise<number> {
   if (!isRuleKind(kind)) throw new UsageError(`"${kind}" is no kind of rule`)
-  return withRevocations(given, shell, async ({ revocations, place }) => {
-    const lifted = await revocations.lift(kind, value, issuer)
+  if (looksLikeToken(value))
+    throw new UsageError(
+      'The value is the id that "revocations list" shows, such as the jti of the token, not the token itself',
+    )
+  return withRevocations(given, shell, async ({ connect, place }) => {
+    const lifted = await (await connect()).lift(kind, value, issuer)
     if (lifted === undefined) {
-      shell.complain(`No rule for ${kind} ${JSON.stringify(value)} is in force in ${place}`)
+      shell.complain(`No rule for ${kind} ${quote(value)} is in force in ${place}`)
       return ANSWER_IS_NO
     }
-    shell.print(`Lifted the rule for ${kind} ${JSON.stringify(value)}`)
+    shell.print(`Lifted the rule for ${kind} ${quote(value)} in ${place}`)
     return DONE
   })
 }

@@ -6,6 +6,7 @@ import { namedRows } from '../config/flags.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/options.ts'
 import { formatProblem, formatProblems, type Problem } from '../config/problems.ts'
+import { placeProblems, unreadableFiles } from './named-files.ts'
 import type { Shell } from './shell.ts'
 
 export interface Settings {
@@ -46,14 +47,16 @@ export async function readSettings(given: SettingsArguments, shell: Shell): Prom
   const file = await readFile(given.config)
   if (file !== undefined && 'problem' in file) return { problems: [file.problem], warnings: [] }
   const flags = Object.fromEntries(namedRows.map((row) => [row.flag, given[row.flag]]))
-  const loaded = loadConfig({ file, environment: shell.environment, flags })
-  if ('problems' in loaded) return loaded
+  const sources = { file, environment: shell.environment, flags }
+  const loaded = loadConfig(sources)
+  const { warnings } = loaded
+  if ('problems' in loaded) return { problems: [...loaded.problems, ...(await unreadableFiles(sources))], warnings }
   const read = await readMaterials(loaded.config)
-  if ('problems' in read) return { problems: read.problems, warnings: loaded.warnings }
+  if ('problems' in read) return { problems: placeProblems(read.problems, sources), warnings }
   return {
     config: loaded.config,
     materials: read.materials,
-    warnings: [...loaded.warnings, ...read.warnings],
+    warnings: [...warnings, ...placeProblems(read.warnings, sources)],
   }
 }
 

@@ -23,3 +23,11 @@ export const WRONG_USAGE = 2
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
+
+/** In place of a value: read it from standard input. */
+export const FROM_INPUT = '-'
+
+/** The value of an argument, or what comes in by standard input where it is `-`. */
+export async function argumentOrInput<T extends string | undefined>(given: T, shell: Shell): Promise<T | string> {
+  return given === FROM_INPUT ? (await shell.readInput()).trim() : given
+}

@@ -8,7 +8,7 @@ import { createPrivateKeySigner, createSecretSigner, type Signer } from '../toke
 import { readToken } from '../token/read.ts'
 import { describeTimes } from './describe-times.ts'
 import { readSettingsAloud, type SettingsArguments, withConfigFlag } from './settings.ts'
-import { ANSWER_IS_NO, DONE, type Shell, UsageError } from './shell.ts'
+import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell, UsageError } from './shell.ts'
 
 export interface MintArguments extends SettingsArguments {
   readonly subject?: string | undefined
@@ -40,6 +40,8 @@ export function mintOptions<T>(argv: Argv<T>) {
     .example('$0 token mint -c sidegate.yaml --subject alice --claim scope="read write"', 'By the refresh key')
 }
 
+const SECRET_ALGORITHMS: readonly string[] = ['HS256', 'HS384', 'HS512']
+
 /** Prints a signed token. For development: whoever has the key can be anybody. */
 export async function mint(given: MintArguments, shell: Shell): Promise<number> {
   const settings = given.config === undefined ? undefined : await readSettingsAloud(given, shell)
@@ -67,8 +69,7 @@ export async function mint(given: MintArguments, shell: Shell): Promise<number> 
 
 /** Prints what a token says, believing none of it. The signature is never printed. */
 export async function inspect(given: { token: string; json: boolean }, shell: Shell): Promise<number> {
-  const text = given.token === '-' ? (await shell.readInput()).trim() : given.token
-  const token = readToken(text)
+  const token = readToken(await argumentOrInput(given.token, shell))
   if (isRefusal(token)) {
     shell.complain(`The token is malformed: ${token.detail}`)
     return ANSWER_IS_NO
@@ -86,6 +87,8 @@ export async function inspect(given: { token: string; json: boolean }, shell: Sh
 
 async function readSigner(path: string, given: MintArguments): Promise<Signer> {
   const algorithm = given.algorithm ?? 'ES256'
+  if (algorithm.startsWith('HS') && !SECRET_ALGORITHMS.includes(algorithm))
+    throw new UsageError(`--algorithm "${algorithm}" is not one of ${SECRET_ALGORITHMS.join(', ')}`)
   let bytes: Buffer
   try {
     bytes = await readFile(path)

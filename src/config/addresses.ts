@@ -146,7 +146,9 @@ function redisTrouble(form: string | undefined, hosts: string, path: string, rej
   if (form === undefined && each.length > 1)
     return reject('Expected one host', 'several need "redis+sentinel://" or "redis+cluster://"')
   const wrong = each.find((host) => !/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[1-9][0-9]{0,4})?$/.test(host))
-  if (wrong !== undefined) return reject(`Expected hosts as "host:port", got ${quote(wrong)}`)
+  // Not quoted: where a password holds a "/", what looks like a host is a part of it.
+  if (wrong !== undefined)
+    return reject('Expected hosts as "host:port"', 'with "/", "@" and "#" in a password written as %2F, %40 and %23')
   if (form === 'sentinel' && !/^\/[A-Za-z0-9._-]+(\/\d{1,4})?$/.test(path)) {
     return reject('Expected the name of the master behind the hosts', 'as in "redis+sentinel://host:26379/mymaster/0"')
   }

@@ -1,6 +1,6 @@
 // What is known when a request has been answered: the input of one metric update and one access-log line.
 import type { Permit } from './decision.ts'
-import type { Reason, Refusal } from './refusal.ts'
+import { isRefusal, type Reason, type Refusal } from './refusal.ts'
 
 /** Why a response to the app's side failed, as the `reason` label of upstream_errors_total. */
 export type UpstreamErrorReason = 'refused' | 'connect_timeout' | 'response_timeout' | 'reset' | 'protocol'
@@ -16,7 +16,7 @@ export interface Outcome {
    * are empty then if not even a request line could be read.
    */
   readonly decision: Permit | Refusal
-  /** A trouble after the decision: the app's, or a bug of ours. */
+  /** What came after the decision and changed its outcome: a trouble of the app, a bug of ours, the end of the token. */
   readonly fault: Reason | undefined
   /** Why the app's side failed, where it did. */
   readonly upstreamError: UpstreamErrorReason | undefined
@@ -29,4 +29,18 @@ export interface Outcome {
   readonly upstreamMs: number | undefined
   readonly upstreamStatus: number | undefined
   readonly peer: string
+}
+
+/** How an outcome is counted and logged. `error` is a trouble of the app or of ours; it is nobody's refusal. */
+export type Verdict = Permit['decision'] | 'refuse' | 'error'
+
+/** The one verdict on a request: what came last counts. */
+export function verdictOf({ decision, fault }: Pick<Outcome, 'decision' | 'fault'>): Verdict {
+  if (fault !== undefined) return isTrouble(fault) ? 'error' : 'refuse'
+  return isRefusal(decision) ? 'refuse' : decision.decision
+}
+
+/** True for the reasons that say nothing about the request: the app's troubles, and bugs of ours. */
+export function isTrouble(reason: Reason): boolean {
+  return reason === 'internal' || reason.startsWith('upstream_')
 }

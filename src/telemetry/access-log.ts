@@ -1,5 +1,5 @@
 // One line for a request that was answered: who may read it learns what happened and why, but no token and no query.
-import type { Outcome } from '../model/outcome.ts'
+import { type Outcome, verdictOf } from '../model/outcome.ts'
 import { isRefusal } from '../model/refusal.ts'
 import type { Log } from './log.ts'
 
@@ -18,7 +18,7 @@ export function createAccessLog(log: Log, policy: AccessPolicy): (outcome: Outco
     const token = isRefusal(decision) ? undefined : decision.token
     log.info(
       {
-        decision: fault === undefined ? (isRefusal(decision) ? 'refuse' : decision.decision) : 'error',
+        decision: verdictOf(outcome),
         reason: fault ?? refusal?.reason,
         detail: refusal?.detail,
         status: outcome.status,

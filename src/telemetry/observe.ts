@@ -1,6 +1,6 @@
 // From what happened to what is counted: the series that exist from the start, and one update per request.
 import type { Clock } from '../model/clock.ts'
-import type { Outcome, UpstreamErrorReason } from '../model/outcome.ts'
+import { isTrouble, type Outcome, type UpstreamErrorReason, verdictOf } from '../model/outcome.ts'
 import { isRefusal, type Reason, reasons } from '../model/refusal.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -13,7 +13,7 @@ const UPSTREAM_ERRORS: readonly UpstreamErrorReason[] = [
   'protocol',
 ]
 /** Exact status codes are worth a series each; a fleet of odd ones is not. */
-const MAXIMUM_REQUEST_SERIES = 120
+const MAXIMUM_REQUEST_SERIES = 64
 /** The label of what is not known, such as the issuer of a request without a token. */
 const NONE = 'none'
 
@@ -27,7 +27,7 @@ const WITHOUT_ISSUER: ReadonlySet<Reason> = new Set<Reason>([
 /** Makes every series that can be known beforehand, with 0: a rate over a series that appears later is wrong. */
 export function declareSeries(metrics: Metrics, issuers: readonly string[]): void {
   for (const reason of reasons) {
-    const decision = isFault(reason) ? 'error' : 'refuse'
+    const decision = isTrouble(reason) ? 'error' : 'refuse'
     metrics.decisions.inc({ decision, reason, issuer: NONE }, 0)
     for (const issuer of WITHOUT_ISSUER.has(reason) ? [] : issuers)
       metrics.decisions.inc({ decision, reason, issuer }, 0)
@@ -64,13 +64,17 @@ export function createRequestObserver(metrics: Metrics, clock: Clock): (outcome:
     const { decision: made, fault } = outcome
     const refusal = isRefusal(made) ? made : made.wouldRefuse
     const token = isRefusal(made) ? undefined : made.token
-    const decision = fault !== undefined ? 'error' : isRefusal(made) ? 'refuse' : made.decision
+    const decision = verdictOf(outcome)
     const issuer = refusal?.issuer ?? token?.issuer ?? NONE
     const reason = fault ?? refusal?.reason ?? NONE
 
     metrics.requests.inc(requestLabels(outcome, decision))
-    // A fault of ours or of the app has no issuer label: its series stay few.
-    metrics.decisions.inc({ decision, reason, issuer: fault === undefined ? issuer : NONE })
+    // What no token has a part in has no issuer label: its series stay few.
+    metrics.decisions.inc({
+      decision,
+      reason,
+      issuer: fault !== undefined && WITHOUT_ISSUER.has(fault) ? NONE : issuer,
+    })
     metrics.requestDuration.observe({ decision }, outcome.durationMs / 1000)
     metrics.overhead.observe(decidePhase, outcome.decideMs / 1000)
     if (outcome.clientAborted) metrics.clientAborts.inc()
@@ -85,7 +89,3 @@ export function createRequestObserver(metrics: Metrics, clock: Clock): (outcome:
 
 const decidePhase = { phase: 'decide' }
 const forwardPhase = { phase: 'forward' }
-
-function isFault(reason: Reason): boolean {
-  return reason === 'internal' || reason.startsWith('upstream_')
-}

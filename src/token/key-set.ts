@@ -95,7 +95,7 @@ function readSingleJwk(text: string): BareKey {
 
 /**
  * Reads a shared secret for the given HS* algorithms. One line end at its end is not part of it. Throws `KeyError`
- * where it is shorter than the hash (RFC 7518 section 3.2), or is really a public key: then anybody could sign.
+ * where it is shorter than the hash (RFC 7518 section 3.2), or is really a public key, which anybody may know.
  */
 export function readSecret(bytes: Buffer, algorithms: readonly string[]): KeySet {
   const secret = withoutLineEnd(bytes)
@@ -104,7 +104,7 @@ export function readSecret(bytes: Buffer, algorithms: readonly string[]): KeySet
     if (minimum !== undefined && secret.length < minimum)
       throw new KeyError(`it has ${secret.length} bytes; ${algorithm} needs at least ${minimum}`)
   }
-  if (isPublicKey(secret.toString('latin1'))) throw new KeyError('it is a public key, which anybody may know')
+  if (isPublicKey(secret.toString('latin1'))) throw new KeyError('it is a key of a key pair, not a shared secret')
   return { keys: [{ keyId: undefined, algorithms, key: createSecretKey(secret), servesAnyKeyId: true }], rejected: [] }
 }
 

@@ -27,7 +27,7 @@ issuers:
   - { issuer: b, audiences: [x], keys: { publicKeyFile: /public } }
   - { issuer: c, audiences: [x], keys: { secretFile: /shared }, algorithms: [HS256] }
   - { issuer: 'https://d', audiences: [x], keys: { discovery: true } }
-revocation: { redis: 'redis://r', passwordFile: /password }
+revocation: { redis: 'rediss+sentinel://r/m', passwordFile: /password, sentinelPasswordFile: /sentinel, caFile: /ca }
 refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
 `)
   expect(filesOf(config)).toEqual([
@@ -36,6 +36,8 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     { path: '/public', setting: 'issuers[1].keys.publicKeyFile', purpose: 'public key', secret: false },
     { path: '/shared', setting: 'issuers[2].keys.secretFile', purpose: 'shared secret', secret: true },
     { path: '/password', setting: 'revocation.passwordFile', purpose: 'redis password', secret: true },
+    { path: '/sentinel', setting: 'revocation.sentinelPasswordFile', purpose: 'sentinel password', secret: true },
+    { path: '/ca', setting: 'revocation.caFile', purpose: 'redis certificates', secret: false },
     { path: '/signing', setting: 'refresh.key.privateKeyFile', purpose: 'signing key', secret: true },
   ])
   const issuer = '{ issuer: a, audiences: [x], keys: { secretFile: /shared }, algorithms: [HS256] }'
@@ -56,7 +58,7 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     secret: true,
   })
   // A row that is added to the table must be added there as well.
-  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(8)
+  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(10)
 })
 
 describe('reading', () => {

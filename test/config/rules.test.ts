@@ -86,6 +86,21 @@ const rules: readonly (readonly [string, string, string])[] = [
     'revocation.passwordFile: Cannot use a password: no Redis is given, give "revocation.redis" as well',
   ],
   [
+    'a password of Sentinels needs Sentinels',
+    "revocation: { redis: 'redis://r', sentinelPasswordFile: /p }",
+    'revocation.sentinelPasswordFile: Cannot use a password for Sentinels: "revocation.redis" names none, write it as "redis+sentinel://host:26379/name-of-the-master"',
+  ],
+  [
+    'certificates need TLS',
+    "revocation: { redis: 'redis://r', caFile: /c }",
+    'revocation.caFile: Cannot use certificates: the connection to Redis is not encrypted, begin "revocation.redis" with "rediss"',
+  ],
+  [
+    'certificates need Redis',
+    'revocation: { caFile: /c }',
+    'revocation.caFile: Cannot use certificates: no Redis is given, give "revocation.redis" as well',
+  ],
+  [
     'replicas need Redis',
     'revocation: { minReplicas: 1 }',
     'revocation.minReplicas: Cannot wait for replicas: no Redis is given, give "revocation.redis" as well',

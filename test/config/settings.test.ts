@@ -43,6 +43,8 @@ const samples: Record<string, Sample> = {
   routes: { text: '[{ path: /a }]', value: [{ path: '/a', access: 'token' }] },
   'revocation.redis': { text: 'rediss://u:p@redis:6380/1', value: 'rediss://u:p@redis:6380/1' },
   'revocation.passwordFile': { text: '/p', value: '/p', with: redis },
+  'revocation.sentinelPasswordFile': { text: '/p', value: '/p', with: { 'revocation-redis': 'redis+sentinel://s/m' } },
+  'revocation.caFile': { text: '/c', value: '/c', with: { 'revocation-redis': 'rediss://r' } },
   'revocation.list': { text: '0123', value: '0123' },
   'revocation.check': { text: 'redis', value: 'redis', with: redis },
   'revocation.maxStaleness': { text: '500ms', value: 500 },

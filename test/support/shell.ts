@@ -31,7 +31,7 @@ export async function sidegate(given: readonly string[], options: ShellOptions =
 }
 
 /** A shell that records. */
-export function createTestShell(options: ShellOptions = {}): {
+function createTestShell(options: ShellOptions = {}): {
   readonly shell: Shell
   readonly printed: string[]
   readonly complained: string[]

@@ -64,7 +64,7 @@ describe('reading key files', () => {
   })
   for (const [name, text] of Object.entries({ PEM: publicPem(rs256), JWK: JSON.stringify(publicJwk(rs256)) })) {
     it(`takes no public key in ${name} for a secret`, () => {
-      expect(() => readSecret(Buffer.from(`\n ${text}`), ['HS256'])).toThrow('it is a public key')
+      expect(() => readSecret(Buffer.from(`\n ${text}`), ['HS256'])).toThrow('it is a key of a key pair')
     })
   }
 })

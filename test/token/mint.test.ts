@@ -130,7 +130,7 @@ describe('a signing key', () => {
     ],
     'that is a public key taken for a secret': [
       () => createSecretSigner(Buffer.from(publicPem(rsa)), 'HS256'),
-      'it is a public key, which anybody may know',
+      'it is a key of a key pair, not a shared secret',
     ],
   }
   for (const [name, [make, why]] of Object.entries(misfits)) {

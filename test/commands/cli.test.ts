@@ -1,0 +1,110 @@
+// The command as a process of its own: exit codes, what goes to which stream, and output that is not cut off by a pipe.
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs it with these arguments and nothing in its environment. */
+function run(given: readonly string[], input = '', environment: Record<string, string> = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    const options = { env: environment, maxBuffer: 10_000_000 }
+    const child = execFile(process.execPath, [CLI, ...given], options, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    )
+    child.stdin?.end(input)
+  })
+}
+
+test('--version answers the version of package.json', async () => {
+  expect(await run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+test('--help names every command and every setting, on standard output', async () => {
+  const { code, stdout, stderr } = await run(['--help'])
+  expect([code, stderr]).toEqual([0, ''])
+  for (const name of ['run', 'demo', 'check', 'explain <token>', 'revoke', 'revocations', 'token', 'keys', 'schema'])
+    expect(stdout).toContain(`sidegate ${name}`)
+  for (const flag of ['--config', '--upstream', '--revocation-redis', '--refresh-key-private-key-file', '--mode'])
+    expect(stdout).toContain(flag)
+})
+
+test.each([
+  ['explain', '--path'],
+  ['revoke', '--issued-before'],
+  ['revocations list', '--json'],
+  ['revocations lift', '--issuer'],
+  ['revocations import', '<file>'],
+  ['token mint', '--lifetime'],
+  ['token inspect', '--json'],
+  ['keys generate', '--algorithm'],
+  ['check', '--json'],
+  ['demo', '--script'],
+])('%s --help shows %s', async (command, shown) => {
+  const { code, stdout } = await run([...command.split(' '), '--help'])
+  expect(code).toBe(0)
+  expect(stdout).toContain(shown)
+})
+
+test('completion prints a script, and completes commands and flags', async () => {
+  const { code, stdout, stderr } = await run(['completion'])
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toContain('complete -o bashdefault -o default -F _sidegate_yargs_completions sidegate')
+  const commands = await run(['--get-yargs-completions', 'sidegate', 're'])
+  expect([commands.code, commands.stderr]).toEqual([0, ''])
+  expect(commands.stdout.split('\n')).toEqual(expect.arrayContaining(['revoke', 'revocations']))
+  const flags = await run(['--get-yargs-completions', 'sidegate', 'revoke', '--iss'])
+  expect(flags.stdout.split('\n')).toEqual(expect.arrayContaining(['--issuer', '--issued-before']))
+})
+
+test('0, 1 and 2: done, the answer is no, wrong usage; troubles go to standard error', async () => {
+  expect((await run(['schema'])).code).toBe(0)
+  const no = await run(['check', '--config', 'none.yaml'])
+  expect(no).toEqual({ code: 1, stdout: '', stderr: expect.stringContaining('Cannot read "none.yaml"') })
+  const usage = await run(['chek'])
+  expect(usage.code).toBe(2)
+  expect(usage).toMatchObject({ stdout: '', stderr: expect.stringContaining('did you mean "check"') })
+})
+
+test('output to a pipe that is read late is whole', async () => {
+  const child = spawn(process.execPath, [CLI, 'schema'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  let text = ''
+  child.stdout.setEncoding('utf8')
+  for await (const chunk of child.stdout) text += chunk
+  expect(() => JSON.parse(text)).not.toThrow()
+  if (child.exitCode === null) await once(child, 'exit')
+  expect(child.exitCode).toBe(0)
+})
+
+test('- reads from standard input', async () => {
+  const token = `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.${Buffer.from('{"sub":"alice"}').toString('base64url')}.AAAA`
+  const { code, stdout } = await run(['token', 'inspect', '-'], `${token}\n`)
+  expect(code).toBe(0)
+  expect(stdout).toContain('"sub": "alice"')
+})
+
+test('variables are read by their exact names, and those of a Kubernetes service link are left alone', async () => {
+  const issuers = '[{ issuer: https://id.example.com, audiences: [a], keys: { discovery: true } }]'
+  const link = {
+    SIDEGATE_PORT: 'tcp://10.0.0.1:80',
+    SIDEGATE_SERVICE_HOST: '10.0.0.1',
+    SIDEGATE_PORT_80_TCP: 'tcp://10.0.0.1:80',
+  }
+  const { code, stdout, stderr } = await run(['check'], '', {
+    ...{ SIDEGATE_ISSUERS: issuers, SIDEGATE_UPSTREAM: 'http://127.0.0.1:4000', ...link },
+  })
+  expect([code, stdout, stderr]).toEqual([
+    0,
+    'The settings are valid: 1 issuer, 0 routes, upstream http://127.0.0.1:4000\n',
+    '',
+  ])
+})
