@@ -48,8 +48,14 @@ const store = createRedisStore({
 })
 await store.open()
 
+const IDLE_MS = 10_000
+const idleFrom = await redisCpuSeconds()
+await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
+const idleCpu = (await redisCpuSeconds()) - idleFrom
+
 const totalsMs: number[] = []
 const writesMs: number[] = []
+const busyFrom = await redisCpuSeconds()
 for (let count = 0; count < revocations; count++) {
   const jti = `token-${count}`
   const enforced = new Promise<number>((done) => waiting.set(jti, { left: gates, lastMs: 0, done }))
@@ -64,13 +70,16 @@ for (let count = 0; count < revocations; count++) {
   await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
 }
 
-const cpu = await redisCpuSeconds()
+const cpu = (await redisCpuSeconds()) - busyFrom
 printFigures(`${revocations} revocations, ${gates} gates in ${PROCESSES} processes, one Redis`, [
   ['revoke → answered by Redis', summarize(writesMs)],
   [`revoke → refused on all ${gates}`, summarize(totalsMs)],
 ])
+const microseconds = (seconds: number) => `${(seconds * 1_000_000).toFixed(1)} µs`
+console.log('\nCPU of Redis')
+console.log(`  idle: ${microseconds(idleCpu / gates / (IDLE_MS / 1000))} per gate and second`)
 console.log(
-  `Redis used ${((cpu * 1000) / revocations).toFixed(3)} ms of CPU per revocation, fan-out to ${gates} included`,
+  `  a revocation: ${microseconds(cpu / revocations)}, ${microseconds(cpu / revocations / gates)} per gate told`,
 )
 
 await store.close()

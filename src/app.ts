@@ -55,7 +55,13 @@ export function createApp(parts: AppParts): App {
 
   const metrics = createMetrics()
   const issuers = createIssuers({ fetch: parts.fetch, clock, metrics, log })
-  const revocations = buildRevocations({ config, materials, clock, observe: createRevocationObserver(metrics), log })
+  const revocations = buildRevocations({
+    config,
+    materials: () => materials,
+    clock,
+    observe: createRevocationObserver(metrics),
+    log,
+  })
 
   let trusted: readonly Issuer[] = []
   let gate = build()
@@ -127,6 +133,7 @@ export function createApp(parts: AppParts): App {
         materials.adminToken === undefined ? undefined : createAuthenticator(() => materials.adminToken ?? '', clock),
       clock,
       maxLifetimeSeconds: () => longestLifetimeSeconds(config),
+      issuers: () => config.issuers.map(({ issuer }) => issuer),
       audit: (action, rule) => auditLog.info({ audit: action, ...rule }, action === 'revoke' ? 'Revoked' : 'Lifted'),
     }),
     onError: (error) => log.error({ err: error }, 'Cannot answer on the admin port'),

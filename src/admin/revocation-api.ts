@@ -3,15 +3,20 @@
 // API does not exist.
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../model/clock.ts'
+import { PartlyWrittenError, writeInBatches } from '../revocation/batches.ts'
 import { prepareRevocation, sentenceOf } from '../revocation/request.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import { isProblem, isRuleKind, type Rule, ruleKinds } from '../revocation/rule.ts'
 import { parseRule, type RuleSettings, ruleToJson } from '../revocation/rule-json.ts'
+import { readJsonLines, rulesPerWrite } from '../revocation/rule-lines.ts'
 import { type Answer, json, problem } from './answer.ts'
 import type { AdminAnswer } from './authenticate.ts'
 import { readBody } from './body.ts'
 
-const MAXIMUM_RULES = 1000
+const MAXIMUM_BYTES = 1024 * 1024
+/** About half a million rules; they are read before the first is written. */
+const MAXIMUM_LINES_BYTES = 64 * MAXIMUM_BYTES
+const PROBLEMS_SHOWN = 20
 
 export interface RevocationApiParts {
   readonly revocations: Pick<Revocations, 'write' | 'list' | 'lift'>
@@ -19,6 +24,8 @@ export interface RevocationApiParts {
   readonly authenticate: ((authorization: string | undefined) => AdminAnswer) | undefined
   readonly clock: Clock
   readonly maxLifetimeSeconds: () => number
+  /** The configured issuers. */
+  readonly issuers: () => readonly string[]
   /** The audit: who did what, when, why. */
   readonly audit: (action: 'revoke' | 'lift', rule: Rule) => void
 }
@@ -62,12 +69,14 @@ async function listRules(parts: RevocationApiParts): Promise<Answer> {
 }
 
 async function writeRules(request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
-  const body = await readBody(request)
+  if (isLines(request.headers['content-type'])) return writeLines(request, parts)
+  const body = await readBody(request, MAXIMUM_BYTES)
   if (body === undefined) return tooLarge()
   const parsed = parseJson(body)
   if (parsed === undefined) return badRequest('The body is not JSON; send one rule or a list of rules')
   const inputs: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed]
-  if (inputs.length > MAXIMUM_RULES) return badRequest(`At most ${MAXIMUM_RULES} rules can be written at once`)
+  if (inputs.length > rulesPerWrite)
+    return badRequest(`At most ${rulesPerWrite} rules can be written at once; send more as application/x-ndjson`)
   const settings = settingsFor(request, parts)
   const rules: Rule[] = []
   for (const [index, input] of inputs.entries()) {
@@ -80,9 +89,32 @@ async function writeRules(request: IncomingMessage, parts: RevocationApiParts): 
   return json(201, { revocations: written.map(ruleToJson), effects: written.map(sentenceOf) })
 }
 
+/** More rules than one transaction takes: a JSON rule a line. All are read before the first is written. */
+async function writeLines(request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
+  const body = await readBody(request, MAXIMUM_LINES_BYTES)
+  if (body === undefined) return tooLarge()
+  const { rules, problems } = readJsonLines(body, settingsFor(request, parts))
+  if (problems.length > 0) {
+    const shown = problems.slice(0, PROBLEMS_SHOWN).join('\n')
+    return badRequest(`Nothing was written, ${problems.length} lines are wrong:\n${shown}`)
+  }
+  try {
+    const written = await writeInBatches(rules, parts.revocations.write)
+    for (const rule of written) parts.audit('revoke', rule)
+    return json(201, { written: written.length })
+  } catch (error) {
+    if (error instanceof PartlyWrittenError) for (const rule of error.written) parts.audit('revoke', rule)
+    return notWritten(error)
+  }
+}
+
+function isLines(contentType: string | undefined): boolean {
+  return /^application\/(?:x-ndjson|jsonl|x-jsonlines)\b/i.test(contentType ?? '')
+}
+
 /** RFC 7009 section 2.2: a token that is unknown, invalid or expired is answered 200, as there is nothing left to do. */
 async function revokeToken(request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
-  const body = await readBody(request)
+  const body = await readBody(request, MAXIMUM_BYTES)
   if (body === undefined) return tooLarge()
   const tokens = new URLSearchParams(body).getAll('token')
   const [token] = tokens
@@ -99,9 +131,10 @@ async function liftRule(url: URL, request: IncomingMessage, parts: RevocationApi
   if (!isRuleKind(kind) || value === undefined || value === '' || more.length > 0)
     return badRequest(`The path is /revocations/<kind>/<value>, the kind one of: ${ruleKinds.join(', ')}`)
   try {
-    const lifted = await parts.revocations.lift(kind, value, url.searchParams.get('issuer') ?? undefined)
+    const actor = actorOf(request)
+    const lifted = await parts.revocations.lift(kind, value, url.searchParams.get('issuer') ?? undefined, actor)
     if (lifted === undefined) return problem(404, 'Not found', 'No rule of this kind and value is in force')
-    parts.audit('lift', { ...lifted, actor: actorOf(request) })
+    parts.audit('lift', { ...lifted, actor })
     return { status: 204, contentType: 'application/json', body: '' }
   } catch (error) {
     return notWritten(error)
@@ -122,6 +155,7 @@ function settingsFor(request: IncomingMessage, parts: RevocationApiParts): RuleS
   return {
     nowSeconds: parts.clock() / 1000,
     maxLifetimeSeconds: parts.maxLifetimeSeconds(),
+    issuers: parts.issuers(),
     actor: actorOf(request),
   }
 }
@@ -151,7 +185,11 @@ function badRequest(detail: string): Answer {
 }
 
 function tooLarge(): Answer {
-  return problem(413, 'Content too large', 'The body may have at most 1 MiB')
+  return problem(
+    413,
+    'Content too large',
+    'The body may have at most 1 MiB, or 64 MiB of lines as application/x-ndjson',
+  )
 }
 
 function notAllowed(methods: string): Answer {

@@ -10,6 +10,9 @@ import { createPrivateKeySigner, createSecretSigner, type Signer } from '../toke
 export interface Materials {
   readonly adminToken: string | undefined
   readonly redisPassword: string | undefined
+  readonly sentinelPassword: string | undefined
+  /** Certificates as PEM that the connection to Redis trusts. */
+  readonly redisCertificates: string | undefined
   /** Keys that came from files, by issuer; issuers whose keys are fetched are not in it. */
   readonly issuerKeys: ReadonlyMap<string, KeySet>
   readonly signer: Signer | undefined
@@ -55,6 +58,8 @@ export async function readMaterials(config: Config): Promise<MaterialsResult> {
   const materials = {
     adminToken: await textOf('admin.tokenFile'),
     redisPassword: await textOf('revocation.passwordFile'),
+    sentinelPassword: await textOf('revocation.sentinelPasswordFile'),
+    redisCertificates: await textOf('revocation.caFile'),
     issuerKeys,
     signer: await read(files.get('refresh.key.privateKeyFile') ?? files.get('refresh.key.secretFile'), ({ path }) =>
       readSigner(config, path),

@@ -3,16 +3,21 @@ import type { Config } from '../config/options.ts'
 import type { Clock } from '../model/clock.ts'
 import { createFeed } from '../revocation/feed.ts'
 import { createList } from '../revocation/list.ts'
+import { createMemoryRevocations } from '../revocation/memory.ts'
 import { parsePlainKey } from '../revocation/plain-keys.ts'
 import { createRedisLookup } from '../revocation/redis-lookup.ts'
 import type { RevocationLog, RevocationObserver } from '../revocation/report.ts'
-import { createLocalRevocations, createMemoryRevocations, type Revocations } from '../revocation/revocations.ts'
+import { createLocalRevocations, type Revocations } from '../revocation/revocations.ts'
 import { createRedisStore } from '../revocation/store.ts'
 import type { Materials } from './materials.ts'
 
+/** The secrets of the connection to Redis; its certificates are read once, at the start. */
+type RedisMaterials = Pick<Materials, 'redisPassword' | 'sentinelPassword' | 'redisCertificates'>
+
 export interface RevocationParts {
   readonly config: Config
-  readonly materials: Pick<Materials, 'redisPassword'>
+  /** As they are now: a password that was reloaded is used for the next connection. */
+  readonly materials: () => RedisMaterials
   readonly clock: Clock
   readonly observe: RevocationObserver
   readonly log: RevocationLog
@@ -33,10 +38,13 @@ export function buildRevocations(parts: RevocationParts): Revocations {
   const list = createList({ toleranceSeconds })
   if (revocation.redis === undefined) return createMemoryRevocations({ list, clock })
 
+  const { materials } = parts
   const store = createRedisStore({
     url: revocation.redis,
     list: revocation.list,
-    password: parts.materials.redisPassword,
+    password: () => materials().redisPassword,
+    sentinelPassword: () => materials().sentinelPassword,
+    authority: materials().redisCertificates,
     minReplicas: revocation.minReplicas,
     follow: revocation.follow,
     plainKeys: (revocation.keys ?? []).map(parsePlainKey),
@@ -61,7 +69,7 @@ export function buildRevocations(parts: RevocationParts): Revocations {
   const timeoutMs = revocation.timeout
   return createRedisLookup({
     store,
-    copy: { feed, list },
+    copy: { feed, list, maxStalenessMs },
     clock,
     whenStale,
     maxLifetimeSeconds,

@@ -57,7 +57,13 @@ export async function explainRequest(settings: Settings, request: ExplainedReque
   const log = createLog({ level: 'silent', format: 'json' }, { isTerminal: false, to: 2 })
   const { fetch } = globalThis
   const issuers = createIssuers({ fetch, clock, metrics, log })
-  const revocations = buildRevocations({ config, materials, clock, observe: silentObserver, log: silentLog })
+  const revocations = buildRevocations({
+    config,
+    materials: () => materials,
+    clock,
+    observe: silentObserver,
+    log: silentLog,
+  })
   try {
     revocations.start()
     await untilReady(revocations)

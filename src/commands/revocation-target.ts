@@ -20,6 +20,8 @@ export interface RevocationTarget {
   /** Connects; rejects where the list cannot be reached. */
   readonly connect: () => Promise<Revocations>
   readonly maxLifetimeSeconds: number
+  /** The configured issuers; nobody knows them where only the URL of the list is given. */
+  readonly issuers: readonly string[] | undefined
   /** Where the list is, without credentials. */
   readonly place: string
 }
@@ -39,17 +41,17 @@ export async function withRevocations(
 ): Promise<number> {
   const place = await findTarget(given, shell)
   if (place === undefined) return ANSWER_IS_NO
-  const { url, list, password, maxLifetimeSeconds, toleranceSeconds, minReplicas } = place
+  const { maxLifetimeSeconds, issuers, toleranceSeconds, ...target } = place
   try {
     const shared = { maxLifetimeSeconds, toleranceSeconds, observe: silentObserver, log: silentLog }
-    const store = createRedisStore({ url, list, password, minReplicas, ...shared })
+    const store = createRedisStore({ ...target, ...shared })
     const revocations = createRedisLookup({ store, clock: shell.clock, whenStale: 'deny', ...shared })
     try {
       const connect = async () => {
         await store.open()
         return revocations
       }
-      return await work({ connect, maxLifetimeSeconds, place: `${store.description}, list "${list}"` })
+      return await work({ connect, maxLifetimeSeconds, issuers, place: `${store.description}, list "${target.list}"` })
     } finally {
       await revocations.stop()
     }
@@ -64,7 +66,7 @@ async function findTarget(given: TargetArguments, shell: Shell) {
   if (given.redis !== undefined) {
     const list = given.list ?? 'default'
     const maxLifetimeSeconds = DEFAULT_LIFETIME_SECONDS
-    return { url: given.redis, list, password: undefined, maxLifetimeSeconds, toleranceSeconds: 60, minReplicas: 0 }
+    return { url: given.redis, list, maxLifetimeSeconds, issuers: undefined, toleranceSeconds: 60 }
   }
   if (given.config === undefined) throw new UsageError('Give --config, or --redis with the URL of the list')
   const settings = await readSettingsAloud(given, shell)
@@ -80,7 +82,10 @@ async function findTarget(given: TargetArguments, shell: Shell) {
     url: redis,
     list: given.list ?? list,
     password: materials.redisPassword,
+    sentinelPassword: materials.sentinelPassword,
+    authority: materials.redisCertificates,
     maxLifetimeSeconds: longestLifetimeSeconds(config),
+    issuers: config.issuers.map(({ issuer }) => issuer),
     toleranceSeconds: Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000,
     minReplicas,
   }

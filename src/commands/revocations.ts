@@ -1,12 +1,12 @@
 // `sidegate revocations list` and `sidegate revocations import`: the whole list out, and many rules in.
 import { readFile } from 'node:fs/promises'
 import type { Argv } from 'yargs'
-import { isProblem, type Rule } from '../revocation/rule.ts'
-import { parseRule, type RuleSettings, ruleToJson } from '../revocation/rule-json.ts'
+import { writeInBatches } from '../revocation/batches.ts'
+import { ruleToJson } from '../revocation/rule-json.ts'
+import { readJsonLines, readKeyLines } from '../revocation/rule-lines.ts'
 import { type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
-import { ANSWER_IS_NO, DONE, FROM_INPUT, type Shell } from './shell.ts'
+import { ANSWER_IS_NO, DONE, FROM_INPUT, type Shell, UsageError } from './shell.ts'
 
-const RULES_PER_WRITE = 1000
 const PROBLEMS_SHOWN = 20
 
 export interface ListArguments extends TargetArguments {
@@ -45,14 +45,23 @@ export async function listRevocations(given: ListArguments, shell: Shell): Promi
 
 export interface ImportArguments extends TargetArguments {
   readonly file: string
+  readonly keys?: string | undefined
 }
 
 export function importOptions<T>(argv: Argv<T>) {
-  return withTargetFlags(argv).positional('file', {
-    type: 'string',
-    demandOption: true,
-    description: 'A file with one JSON rule a line, or - to read them',
-  })
+  return withTargetFlags(argv)
+    .positional('file', {
+      type: 'string',
+      demandOption: true,
+      description: 'A file with one JSON rule a line, or - to read them',
+    })
+    .option('keys', {
+      type: 'string',
+      requiresArg: true,
+      description: 'The lines are keys of another list, as in "revoked:{jti}", each with its TTL behind it if known',
+    })
+    .example('$0 revocations import rules.jsonl -c sidegate.yaml', 'Rules as "list --json" prints them')
+    .example('$0 revocations import keys.txt -c sidegate.yaml --keys "revoked:{jti}"', 'The keys of an existing list')
 }
 
 /** Writes many rules. Every line is read before the first one is written: a problem anywhere writes nothing. */
@@ -64,46 +73,19 @@ export async function importRevocations(given: ImportArguments, shell: Shell): P
     shell.complain(`Cannot read "${given.file}"`)
     return ANSWER_IS_NO
   }
-  return withRevocations(given, shell, async ({ connect, maxLifetimeSeconds, place }) => {
-    const settings = { nowSeconds: shell.clock() / 1000, maxLifetimeSeconds, actor: 'sidegate CLI, import' }
-    const { rules, problems } = readRules(text, settings)
+  return withRevocations(given, shell, async ({ connect, maxLifetimeSeconds, issuers, place }) => {
+    const settings = { nowSeconds: shell.clock() / 1000, maxLifetimeSeconds, issuers, actor: 'sidegate CLI, import' }
+    const read = given.keys === undefined ? readJsonLines(text, settings) : readKeyLines(text, given.keys, settings)
+    if ('problem' in read) throw new UsageError(read.problem)
+    const { rules, problems } = read
     if (problems.length > 0) {
       shell.complain(`Nothing was written: ${problems.length} ${problems.length === 1 ? 'line is' : 'lines are'} wrong`)
       for (const problem of problems.slice(0, PROBLEMS_SHOWN)) shell.complain(`  ${problem}`)
       return ANSWER_IS_NO
     }
-    const revocations = await connect()
-    let written = 0
-    try {
-      for (; written < rules.length; written += RULES_PER_WRITE)
-        await revocations.write(rules.slice(written, written + RULES_PER_WRITE))
-    } catch (error) {
-      shell.complain(
-        `Only the first ${written} of ${rules.length} rules are certain to be written; import the file again`,
-      )
-      throw error
-    }
+    const { write } = await connect()
+    await writeInBatches(rules, write)
     shell.print(`Wrote ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'} to ${place}`)
     return DONE
   })
-}
-
-function readRules(text: string, settings: RuleSettings): { rules: readonly Rule[]; problems: readonly string[] } {
-  const rules: Rule[] = []
-  const problems: string[] = []
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue
-    const rule = parseRule(parseLine(line), settings)
-    if (isProblem(rule)) problems.push(`line ${index + 1}: ${rule.problem}`)
-    else rules.push(rule)
-  }
-  return { rules, problems }
-}
-
-function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return undefined
-  }
 }

@@ -35,8 +35,8 @@ export function revokeOptions<T>(argv: Argv<T>) {
 export async function revoke(given: RevokeArguments, shell: Shell): Promise<number> {
   refuseWrongUsage(given, shell.clock() / 1000)
   const token = await argumentOrInput(given.token, shell)
-  return withRevocations(given, shell, async ({ connect, maxLifetimeSeconds, place }) => {
-    const settings = { nowSeconds: shell.clock() / 1000, maxLifetimeSeconds, actor: actor() }
+  return withRevocations(given, shell, async ({ connect, maxLifetimeSeconds, issuers, place }) => {
+    const settings = { nowSeconds: shell.clock() / 1000, maxLifetimeSeconds, issuers, actor: actor() }
     const prepared = prepareRevocation({ ...given, token }, settings)
     if (isProblem(prepared)) {
       shell.complain(prepared.problem)
@@ -101,7 +101,7 @@ export async function lift({ kind, value, issuer, ...given }: LiftArguments, she
       'The value is the id that "revocations list" shows, such as the jti of the token, not the token itself',
     )
   return withRevocations(given, shell, async ({ connect, place }) => {
-    const lifted = await (await connect()).lift(kind, value, issuer)
+    const lifted = await (await connect()).lift(kind, value, issuer, actor())
     if (lifted === undefined) {
       shell.complain(`No rule for ${kind} ${quote(value)} is in force in ${place}`)
       return ANSWER_IS_NO

@@ -23,6 +23,8 @@ export interface SettingFile {
     | 'client secret'
     | 'admin token'
     | 'redis password'
+    | 'sentinel password'
+    | 'redis certificates'
 }
 
 /** Every file that the settings name, in the order of the table. */
@@ -40,6 +42,8 @@ export function filesOf(config: Config): SettingFile[] {
     if ('secretFile' in keys) add(keys.secretFile, `${at}.secretFile`, 'shared secret', true)
   }
   add(revocation.passwordFile, 'revocation.passwordFile', 'redis password', true)
+  add(revocation.sentinelPasswordFile, 'revocation.sentinelPasswordFile', 'sentinel password', true)
+  add(revocation.caFile, 'revocation.caFile', 'redis certificates', false)
   add(refresh?.key?.privateKeyFile, 'refresh.key.privateKeyFile', 'signing key', true)
   add(refresh?.key?.secretFile, 'refresh.key.secretFile', 'shared secret', true)
   add(refresh?.exchange?.clientSecretFile, 'refresh.exchange.clientSecretFile', 'client secret', true)

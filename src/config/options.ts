@@ -196,6 +196,14 @@ const table = {
         'Where the revocation list is kept; absent: in the memory of this process only.',
       ),
       passwordFile: setting(filePath().exactOptional(), 'A file with the Redis password, instead of one in the URL.'),
+      sentinelPasswordFile: setting(
+        filePath().exactOptional(),
+        'A file with the password of the Sentinels, where they have one.',
+      ),
+      caFile: setting(
+        filePath().exactOptional(),
+        'A file with the certificates (PEM) that vouch for Redis; absent: those of the system. It needs `rediss`.',
+      ),
       list: setting(listName().prefault('default'), 'The name of the list. Several products can share one Redis.'),
       check: setting(
         choice(['local', 'redis']).prefault('local'),

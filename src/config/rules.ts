@@ -143,14 +143,31 @@ function* sourceRules({ tokens }: Draft<Config>): Generator<Finding> {
 
 function* revocationRules({ revocation }: Draft<Config>): Generator<Finding> {
   if (revocation === undefined) return
-  const { redis, check, keys, minReplicas, passwordFile } = revocation
+  const { redis, check, keys, minReplicas, passwordFile, sentinelPasswordFile, caFile } = revocation
   const at = (name: string) => ['revocation', name]
   if (!('redis' in revocation)) {
     const hint = 'give "revocation.redis" as well'
     if (check === 'redis') yield { path: at('check'), message: 'Cannot check in Redis: no Redis is given', hint }
     if (passwordFile !== undefined)
       yield { path: at('passwordFile'), message: 'Cannot use a password: no Redis is given', hint }
+    if (sentinelPasswordFile !== undefined)
+      yield { path: at('sentinelPasswordFile'), message: 'Cannot use a password: no Redis is given', hint }
+    if (caFile !== undefined) yield { path: at('caFile'), message: 'Cannot use certificates: no Redis is given', hint }
     if (minReplicas) yield { path: at('minReplicas'), message: 'Cannot wait for replicas: no Redis is given', hint }
+  }
+  if (sentinelPasswordFile !== undefined && redis !== undefined && !/^rediss?\+sentinel:/.test(redis)) {
+    yield {
+      path: at('sentinelPasswordFile'),
+      message: 'Cannot use a password for Sentinels: "revocation.redis" names none',
+      hint: 'write it as "redis+sentinel://host:26379/name-of-the-master"',
+    }
+  }
+  if (caFile !== undefined && redis !== undefined && !redis.startsWith('rediss')) {
+    yield {
+      path: at('caFile'),
+      message: 'Cannot use certificates: the connection to Redis is not encrypted',
+      hint: 'begin "revocation.redis" with "rediss"',
+    }
   }
   if (keys !== undefined && check === 'local') {
     yield {

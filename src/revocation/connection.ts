@@ -1,8 +1,9 @@
 // How is Redis reached? The only door to ioredis: one connection that queues nothing while it is down, bounds every answer
-// in time, notices a half-open socket by its silence, and comes back for ever. Must never log or throw a credential.
+// in time, drops a socket that does not answer, and comes back for ever. Must never log or throw a credential.
 import { Cluster, type CommonRedisOptions, Redis } from 'ioredis'
 import { describeAddress, type RedisAddress } from './address.ts'
-import { type RevocationLog, type RevocationObserver, redisErrorKindOf } from './report.ts'
+import { messageOf, type RevocationLog, type RevocationObserver, redisErrorKindOf } from './report.ts'
+import { createWaitingRoom, within } from './waiting.ts'
 
 /** A command and its arguments, as they go over the wire. */
 export type Command = readonly [name: string, ...parts: (string | number)[]]
@@ -13,23 +14,39 @@ export interface RedisConnection {
   /** Answers as soon as commands can be sent; rejects after `timeoutMs`. */
   whenReady(timeoutMs: number): Promise<void>
   isReady(): boolean
+  /** A number that changes with each new socket: commands under one number went to one server over one socket. */
+  session(): number
   /** Sends commands in one round trip. Rejects at once while not connected, after `timeoutMs`, and with any error reply. */
   send(commands: readonly Command[], timeoutMs: number): Promise<readonly unknown[]>
   /** The same as one MULTI. */
   transact(commands: readonly Command[], timeoutMs: number): Promise<readonly unknown[]>
+  /** The same as `send`, for what an ACL may deny without harm: an error reply is not counted. */
+  probe(commands: readonly Command[], timeoutMs: number): Promise<readonly unknown[]>
   close(): Promise<void>
+}
+
+/** What opens the door of a server. Passwords are asked for again with each new connection. */
+export interface Credentials {
+  /** Beats the password in the URL. */
+  readonly password?: string | (() => string | undefined) | undefined
+  /** The password of the Sentinels, which have one of their own. */
+  readonly sentinelPassword?: string | (() => string | undefined) | undefined
+  /** Certificates (PEM) that vouch for the server, instead of those of the system. */
+  readonly authority?: string | undefined
 }
 
 export interface ConnectionParts {
   readonly address: RedisAddress
-  /** Beats the password in the URL. */
-  readonly password?: string | undefined
+  readonly credentials: Credentials
   /** An answer that is due and does not come for so long means that the socket is dead: it is destroyed. */
   readonly silenceMs: number
   readonly observe: RevocationObserver
   readonly log: RevocationLog
   readonly onState?: (isReady: boolean) => void
 }
+
+const maxWaiting = 1000
+const maxInFlight = 1000
 
 /** Reconnects after 50 ms, doubled up to one second, each time between half and all of it so that a fleet spreads out. */
 export function reconnectDelayMs(attempt: number): number {
@@ -40,16 +57,34 @@ export function reconnectDelayMs(attempt: number): number {
 export function createConnection(parts: ConnectionParts): RedisConnection {
   const { log, observe, onState = () => {} } = parts
   const client = createClient(parts)
+  const room = createWaitingRoom(maxWaiting)
   let lastKind: string | undefined
   let lastMessage: string | undefined
+  let session = 0
+  let inFlight = 0
+  let failedAttempts = 0
+  let isLeaving = false
   let isClosed = false
+  let retry: NodeJS.Timeout | undefined
 
   client.on('ready', () => {
     lastKind = undefined
+    failedAttempts = 0
+    session += 1
+    room.open()
     onState(true)
   })
-  client.on('close', () => onState(false))
+  client.on('close', () => {
+    isLeaving = false
+    onState(false)
+  })
   client.on('reconnecting', () => observe.redisReconnecting())
+  // ioredis gives up for good where a failover is announced while it asks a Sentinel for the master.
+  client.on('end', () => {
+    if (isClosed) return
+    failedAttempts += 1
+    retry = setTimeout(() => client.connect().catch(() => {}), reconnectDelayMs(failedAttempts))
+  })
   client.on('error', (error: unknown) => {
     const kind = redisErrorKindOf(error)
     lastMessage = messageOf(error)
@@ -57,25 +92,38 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     if (kind === lastKind) return
     lastKind = kind
     // The message alone: the error of a refused AUTH carries the password as `command.args`.
-    log.warn({ redis: describeAddress(parts.address), kind, detail: messageOf(error) }, 'Redis cannot be reached')
+    log.warn({ redis: describeAddress(parts.address), kind, detail: lastMessage }, 'Redis cannot be reached')
   })
 
   const isReady = () => client.status === 'ready'
 
-  async function run(answer: Promise<unknown>, timeoutMs: number): Promise<readonly unknown[]> {
-    try {
-      return repliesOf(await within(answer, timeoutMs))
-    } catch (error) {
-      observe.redisFailed(redisErrorKindOf(error))
-      throw error
-    }
+  // What did not come in time leaves the rest of the queue waiting behind it: a new socket is the way out.
+  function leave(): void {
+    if (!isReady() || isLeaving) return
+    isLeaving = true
+    client.disconnect(true)
   }
 
-  function batch(commands: readonly Command[], isTransaction: boolean, timeoutMs: number) {
-    if (!isReady()) return Promise.reject(new Error('Cannot ask Redis: it is not connected'))
+  async function batch(commands: readonly Command[], timeoutMs: number, isTransaction: boolean) {
+    if (!isReady()) throw new Error('Cannot ask Redis: it is not connected')
+    if (inFlight >= maxInFlight) throw new Error('Cannot ask Redis: too many questions wait for their answer')
     const pipeline = isTransaction ? client.multi() : client.pipeline()
     for (const [name, ...rest] of commands) pipeline.call(name, ...rest)
-    return run(pipeline.exec(), timeoutMs)
+    inFlight += 1
+    const answer = pipeline.exec().finally(() => {
+      inFlight -= 1
+    })
+    return repliesOf(await within(answer, timeoutMs, leave))
+  }
+
+  async function counted(answer: Promise<readonly unknown[]>): Promise<readonly unknown[]> {
+    try {
+      return await answer
+    } catch (error) {
+      const cause = causeOf(error)
+      observe.redisFailed(redisErrorKindOf(cause))
+      throw cause
+    }
   }
 
   return Object.freeze({
@@ -85,25 +133,29 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
         throw new Error(lastMessage ?? messageOf(error))
       }),
     isReady,
+    session: () => session,
     whenReady: (timeoutMs) => {
       if (isReady()) return Promise.resolve()
       if (isClosed) return Promise.reject(new Error('Cannot ask Redis: the connection was closed'))
       if (client.status === 'wait') client.connect().catch(() => {})
-      return untilReady(client, timeoutMs)
+      return room.wait(timeoutMs)
     },
-    send: (commands, timeoutMs) => batch(commands, false, timeoutMs),
-    transact: (commands, timeoutMs) => batch(commands, true, timeoutMs),
+    send: (commands, timeoutMs) => counted(batch(commands, timeoutMs, false)),
+    transact: (commands, timeoutMs) => counted(batch(commands, timeoutMs, true)),
+    probe: (commands, timeoutMs) => batch(commands, timeoutMs, false),
     close: () => {
       isClosed = true
+      clearTimeout(retry)
+      room.close(new Error('Cannot ask Redis: the connection was closed'))
       return closeClient(client)
     },
   } satisfies RedisConnection)
 }
 
-function createClient({ address, password, silenceMs }: ConnectionParts): Redis | Cluster {
+function createClient({ address, credentials, silenceMs }: ConnectionParts): Redis | Cluster {
+  const tls = credentials.authority === undefined ? {} : { ca: credentials.authority }
   const options = {
     username: address.username,
-    password: password ?? address.password,
     // RESP2: the same shapes from every server, and no HELLO that an older managed store refuses.
     protocol: 2,
     disableClientInfo: true,
@@ -111,6 +163,7 @@ function createClient({ address, password, silenceMs }: ConnectionParts): Redis 
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    maxLoadingRetryTime: 500,
     connectTimeout: 1000,
     disconnectTimeout: 100,
     keepAlive: 5000,
@@ -118,48 +171,47 @@ function createClient({ address, password, silenceMs }: ConnectionParts): Redis 
     socketTimeout: silenceMs,
     // After a failover the old master answers as a replica: look for the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-    ...(address.tls && { tls: {} }),
+    ...(address.tls && { tls }),
   } satisfies CommonRedisOptions & { disconnectTimeout: number; tls?: object }
+  const password = () => textOf(credentials.password) ?? address.password
   if (address.form === 'cluster') {
-    return new Cluster([...address.nodes], {
+    const cluster = new Cluster([...address.nodes], {
       lazyConnect: true,
       enableOfflineQueue: false,
       clusterRetryStrategy: reconnectDelayMs,
       slotsRefreshTimeout: 2000,
       redisOptions: options,
     })
+    return cluster.on('+node', (node: Redis) => askAnew(node.options, 'password', password))
   }
   const shared = { ...options, db: address.database, retryStrategy: reconnectDelayMs }
-  if (address.form === 'sentinel') {
-    return new Redis({
-      ...shared,
-      sentinels: [...address.nodes],
-      ...(address.masterName !== undefined && { name: address.masterName }),
-      failoverDetector: true,
-      sentinelRetryStrategy: reconnectDelayMs,
-      sentinelCommandTimeout: 1000,
-      enableTLSForSentinelMode: address.tls,
-      ...(address.tls && { sentinelTLS: {} }),
-    })
+  if (address.form === 'standalone') {
+    const client = new Redis({ ...shared, ...address.nodes[0] })
+    askAnew(client.options, 'password', password)
+    return client
   }
-  return new Redis({ ...shared, ...address.nodes[0] })
+  const client = new Redis({
+    ...shared,
+    sentinels: [...address.nodes],
+    ...(address.masterName !== undefined && { name: address.masterName }),
+    failoverDetector: true,
+    sentinelRetryStrategy: reconnectDelayMs,
+    sentinelCommandTimeout: 1000,
+    enableTLSForSentinelMode: address.tls,
+    ...(address.tls && { sentinelTLS: tls }),
+  })
+  askAnew(client.options, 'password', password)
+  askAnew(client.options, 'sentinelPassword', () => textOf(credentials.sentinelPassword))
+  return client
 }
 
-function untilReady(client: Redis | Cluster, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = (error?: Error) => {
-      clearTimeout(timer)
-      client.off('ready', onReady)
-      client.off('end', onEnd)
-      if (error === undefined) resolve()
-      else reject(error)
-    }
-    const onReady = () => settle()
-    const onEnd = () => settle(new Error('Cannot ask Redis: the connection was closed'))
-    const timer = setTimeout(() => settle(new Error('Cannot ask Redis: it is not connected')), timeoutMs)
-    client.once('ready', onReady)
-    client.once('end', onEnd)
-  })
+// ioredis reads its options with each connection; a value there would be the one from the start for ever.
+function askAnew(options: object, name: string, value: () => string | undefined): void {
+  Object.defineProperty(options, name, { get: value, enumerable: true, configurable: true })
+}
+
+function textOf(given: string | (() => string | undefined) | undefined): string | undefined {
+  return typeof given === 'function' ? given() : given
 }
 
 function closeClient(client: Redis | Cluster): Promise<void> {
@@ -175,13 +227,6 @@ function closeClient(client: Redis | Cluster): Promise<void> {
   })
 }
 
-function within(answer: Promise<unknown>, timeoutMs: number): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`Redis timed out: no answer in ${timeoutMs} ms`)), timeoutMs)
-    answer.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
-}
-
 // ioredis answers a batch as pairs of an error and a reply.
 function repliesOf(pairs: unknown): readonly unknown[] {
   if (!Array.isArray(pairs)) throw new Error('Redis discarded the transaction')
@@ -192,7 +237,9 @@ function repliesOf(pairs: unknown): readonly unknown[] {
   })
 }
 
-/** The message of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown error'
+// A transaction that was discarded says only that; the command that was refused says why.
+function causeOf(error: unknown): unknown {
+  const earlier: unknown = error instanceof Error && 'previousErrors' in error ? error.previousErrors : undefined
+  const first: unknown = Array.isArray(earlier) ? earlier[0] : undefined
+  return first instanceof Error ? first : error
 }

@@ -2,13 +2,17 @@
 // Redis. Must never call itself current after a read that failed, and never drop a rule because the log lost it.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../model/clock.ts'
-import { messageOf, reconnectDelayMs } from './connection.ts'
+import { reconnectDelayMs } from './connection.ts'
+import { createContact } from './contact.ts'
 import { decodeEntry, type LogEntry, logStart, millisecondsOfId } from './entry.ts'
 import { createHealer } from './healer.ts'
+import { createLedger } from './ledger.ts'
 import type { RuleList } from './list.ts'
-import type { ReadType, RevocationLog, RevocationObserver } from './report.ts'
+import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
 import type { Rule } from './rule.ts'
+import { createServerView } from './server-view.ts'
 import type { RedisStore } from './store.ts'
+import type { Written } from './writing.ts'
 
 export interface Feed {
   start(): void
@@ -20,8 +24,12 @@ export interface Feed {
   isSynced(): boolean
   /** Whether the log was ever read in full. */
   hasReadInFull(): boolean
+  /** Why the copy is not current, where it is not. */
+  trouble(): string | undefined
   /** The clock of Redis minus ours, in milliseconds; 0 until it was measured. */
   clockOffsetMs(): number
+  /** Runs a write of ours. What it wrote must turn up in the log, else the log has lost it and gets it back. */
+  track(write: () => Promise<Written>): Promise<Written>
   /** Calls back for every rule that changed the list. */
   onApplied(callback: (rule: Rule) => void): void
 }
@@ -40,27 +48,33 @@ export interface FeedParts {
   readonly log: RevocationLog
 }
 
-const offsetEveryMs = 60_000
 const sweepEveryMs = 1000
 const sweepBudget = 5000
-// An answer that took longer than this beyond the wait may have lain in a buffer: it says what was true when it was asked.
-const promptMs = 500
+// Somebody else may trim the log again and again: reading it anew each time would be their lever on the whole fleet.
+const firstPauseMs = 1000
+const longestPauseMs = 60_000
 
 /** Makes a feed that is not started yet. */
 export function createFeed(parts: FeedParts): Feed {
   const { clock, list, log, observe, store } = parts
   const blockMs = Math.trunc(Math.min(Math.max(parts.maxStalenessMs / 4, 20), 1000))
-  const pageSize = parts.pageSize ?? 1000
-  const healer = createHealer(parts)
+  // A page is taken in at one go: 250 entries hold the event loop up for 5 ms at most times, 1000 for 16, and are no faster.
+  const pageSize = parts.pageSize ?? 250
+  const ledger = createLedger()
+  const server = createServerView(parts)
+  const contact = createContact({ ...parts, redis: store.description, countRules: list.sizeAll })
+  const healer = createHealer({
+    ...parts,
+    append: async (rules) => {
+      await ledger.track(async () => ({ ids: await store.append(rules, () => true) }))
+    },
+  })
   const callbacks: ((rule: Rule) => void)[] = []
   const stopping = new AbortController()
-  let position = logStart
+  let phase: 'due' | 'reading' | 'following' = 'due'
   let readInFullOnce = false
-  let mustReadAgain = true
-  let isInContact = false
-  let heardMs = 0
   let sweptMs = 0
-  let offset = { ms: 0, measuredAtMs: Number.NEGATIVE_INFINITY }
+  let pause = { untilMs: Number.NEGATIVE_INFINITY, lengthMs: firstPauseMs }
   let ended: Promise<void> = Promise.resolve()
 
   function announce(rule: Rule): void {
@@ -76,79 +90,87 @@ export function createFeed(parts: FeedParts): Feed {
   function applyAll(entries: readonly LogEntry[], isFollowing: boolean): void {
     const nowSeconds = clock() / 1000
     let skipped = 0
-    for (const { id, fields } of entries) {
-      const rule = decodeEntry(id, fields, nowSeconds + parts.maxLifetimeSeconds)
+    for (const entry of entries) {
+      const rule = decodeEntry(entry.id, entry.fields, nowSeconds + parts.maxLifetimeSeconds)
       if (rule === undefined) skipped += 1
       // What has ended only costs memory: lifts are written to end no earlier than what they lift.
-      else if (rule.expiresAtSeconds + parts.toleranceSeconds > nowSeconds) applyOne(rule, id, isFollowing)
-      position = id
+      else if (rule.expiresAtSeconds + parts.toleranceSeconds > nowSeconds) applyOne(rule, entry.id, isFollowing)
+      ledger.note(entry)
     }
     if (skipped === 0) return
     observe.skipped(skipped)
-    log.warn({ entries: skipped, upTo: position }, 'Skipped entries of the revocation log that are not rules')
+    log.warn({ entries: skipped, upTo: ledger.position() }, 'Skipped entries of the revocation log that are not rules')
   }
 
   function applyOne(rule: Rule, id: string, isFollowing: boolean): void {
     healer.note(rule)
     if (!list.apply(rule)) return
     announce(rule)
-    const isFresh = rule.atMs === millisecondsOfId(id) && Number.isFinite(offset.measuredAtMs)
-    if (isFollowing && isFresh) observe.propagated(Math.max(0, clock() + offset.ms - rule.atMs) / 1000)
+    const isFresh = rule.atMs === millisecondsOfId(id) && server.isClockKnown()
+    if (isFollowing && isFresh) observe.propagated(Math.max(0, clock() + server.clockOffsetMs() - rule.atMs) / 1000)
   }
 
-  function hear(sentMs: number, dueMs: number): void {
-    const answeredMs = clock()
-    heardMs = answeredMs - sentMs <= dueMs + promptMs ? answeredMs : sentMs
-    observe.heard(heardMs)
-    if (isInContact) return
-    isInContact = true
-    observe.synced(true)
-    log.info({ redis: store.description, rules: list.sizeAll() }, 'Revocation list is in sync')
-  }
-
-  async function readPages(): Promise<void> {
+  /** Reads on to the end of the log; answers when the last page was asked for. */
+  async function readPages(): Promise<number> {
     for (;;) {
       const sentMs = clock()
-      const entries = await store.readLog(position, pageSize)
+      const entries = await store.readLog(ledger.position(), pageSize)
       applyAll(entries, false)
-      if (entries.length < pageSize) return hear(sentMs, 0)
+      if (entries.length < pageSize) return sentMs
       await nextTurn()
     }
   }
 
   async function readInFull(): Promise<void> {
-    position = logStart
-    if (readInFullOnce) healer.begin()
-    await readPages()
+    if (phase === 'due') {
+      ledger.begin(await store.logState(logStart))
+      if (readInFullOnce) healer.begin()
+      // A reading that breaks off goes on where it was: a long log would never be read over a line that breaks.
+      phase = 'reading'
+    }
+    const sentMs = await readPages()
+    const loss = ledger.lossIn(await store.logState(ledger.position()))
+    if (loss !== undefined) {
+      phase = 'due'
+      throw new Error(`The revocation log changed while it was read: ${loss.why}`)
+    }
     readInFullOnce = true
-    mustReadAgain = false
+    phase = 'following'
+    contact.hear(sentMs, 0)
+  }
+
+  async function catchUp(): Promise<void> {
+    const sentMs = await readPages()
+    const loss = ledger.lossIn(await store.logState(ledger.position()))
+    if (loss !== undefined) throw new Error(`The revocation log changed meanwhile: ${loss.why}`)
+    contact.hear(sentMs, 0)
   }
 
   async function followOnce(): Promise<void> {
     const sentMs = clock()
-    const anchor = position
-    const { entries, isAnchored } = await store.follow(anchor, blockMs, pageSize)
+    const awaited = ledger.awaited()
+    const { entries, state } = await store.follow(ledger.position(), blockMs, pageSize)
+    const loss = ledger.lossIn(state)
     applyAll(entries, true)
-    if (anchor !== logStart && !isAnchored) {
-      mustReadAgain = true
-      log.warn(
-        { redis: store.description, rules: list.sizeAll() },
-        'The revocation log has lost entries; rules are kept',
-      )
-      return
+    if (loss !== undefined && (loss.isBroken || clock() >= pause.untilMs)) return readAgain(loss.why)
+    if (entries.length >= pageSize) return
+    const missing = ledger.stillAwaited(awaited)
+    if (missing.length > 0) {
+      if (!(await store.holds(missing))) return readAgain('an entry that was written here is gone')
+      // Read from a replica that lags: what we wrote is not there yet.
+      if (!ledger.arePassed(missing)) return
+      return readAgain('an entry that was written here was passed over')
     }
-    if (entries.length < pageSize) hear(sentMs, blockMs)
+    contact.hear(sentMs, blockMs)
   }
 
-  async function measureOffset(): Promise<void> {
-    const sentMs = clock()
-    if (sentMs - offset.measuredAtMs < offsetEveryMs) return
-    try {
-      const serverMs = await store.timeMs()
-      offset = { ms: serverMs - (sentMs + clock()) / 2, measuredAtMs: sentMs }
-    } catch {
-      // Only the propagation metric and the order of quick writes use it: the next round tries again.
-    }
+  function readAgain(why: string): void {
+    phase = 'due'
+    const nowMs = clock()
+    const lengthMs =
+      nowMs - pause.untilMs > longestPauseMs ? firstPauseMs : Math.min(pause.lengthMs * 2, longestPauseMs)
+    pause = { untilMs: nowMs + lengthMs, lengthMs }
+    contact.lose(why, 'The revocation log has lost entries; rules are kept')
   }
 
   function sweepNowAndThen(): void {
@@ -159,24 +181,18 @@ export function createFeed(parts: FeedParts): Feed {
   }
 
   async function round(): Promise<void> {
-    const type: ReadType = mustReadAgain ? 'full' : 'follow'
+    const type = phase === 'following' ? 'follow' : 'full'
     try {
-      await (mustReadAgain ? readInFull() : followOnce())
+      await server.refuseCutOff()
+      await (phase === 'following' ? followOnce() : readInFull())
     } catch (error) {
       if (!stopping.signal.aborted) observe.read(type, 'error')
       throw error
     }
     observe.read(type, 'ok')
     sweepNowAndThen()
-    await measureOffset()
-    if (!mustReadAgain && healer.isPending()) await healer.attempt(readPages)
-  }
-
-  function loseContact(error: unknown): void {
-    if (!isInContact) return
-    isInContact = false
-    observe.synced(false)
-    log.warn({ redis: store.description, detail: messageOf(error) }, 'Revocation list lost contact with Redis')
+    await server.measureClock()
+    if (phase === 'following' && healer.isPending()) await healer.attempt(catchUp)
   }
 
   async function run(): Promise<void> {
@@ -187,7 +203,8 @@ export function createFeed(parts: FeedParts): Feed {
         failures = 0
       } catch (error) {
         if (stopping.signal.aborted) return
-        loseContact(error)
+        contact.lose(messageOf(error), 'Revocation list lost contact with Redis')
+        server.forget()
         failures += 1
         await sleep(reconnectDelayMs(failures), undefined, { signal: stopping.signal }).catch(() => {})
       }
@@ -202,10 +219,16 @@ export function createFeed(parts: FeedParts): Feed {
       stopping.abort()
       return ended
     },
-    lastHeardMs: () => heardMs,
-    isSynced: () => readInFullOnce && isInContact && !mustReadAgain,
+    lastHeardMs: contact.heardMs,
+    isSynced: () => phase === 'following' && contact.isLive(),
     hasReadInFull: () => readInFullOnce,
-    clockOffsetMs: () => offset.ms,
+    trouble: contact.trouble,
+    clockOffsetMs: server.clockOffsetMs,
+    track: async (write) => {
+      const written = await ledger.track(write)
+      for (const rule of written.rules) healer.note(rule)
+      return written
+    },
     onApplied: (callback) => {
       callbacks.push(callback)
     },

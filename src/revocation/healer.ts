@@ -1,11 +1,11 @@
 // Which rules has the log lost, and who writes them back? A rule keeps its original time, so that a lifted one stays lifted.
 // One gate of the fleet writes at a time, so that the log is not doubled; nothing is ever taken out of the local copy.
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../model/clock.ts'
-import { messageOf } from './connection.ts'
 import type { RuleList } from './list.ts'
-import type { RevocationLog, RevocationObserver } from './report.ts'
-import { compareRules, type Rule, ruleKeyOf } from './rule.ts'
+import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
+import { type Rule, ruleKeyOf } from './rule.ts'
 import type { RedisStore } from './store.ts'
 
 export interface Healer {
@@ -14,12 +14,17 @@ export interface Healer {
   /** The log holds this rule. */
   note(rule: Rule): void
   isPending(): boolean
-  /** Writes missing rules back, unless another gate is at it. Never rejects: what failed is tried again by the next call. */
+  /**
+   * Writes missing rules back, unless another gate is at it. `catchUp` reads what is new in the log. Never rejects: what
+   * failed, and what came meanwhile, is tried again by the next call.
+   */
   attempt(catchUp: () => Promise<void>): Promise<void>
 }
 
 export interface HealerParts {
-  readonly store: RedisStore
+  readonly store: Pick<RedisStore, 'claimHealing' | 'releaseHealing'>
+  /** Writes rules with their own time. */
+  readonly append: (rules: readonly Rule[]) => Promise<void>
   readonly list: RuleList
   readonly clock: Clock
   readonly toleranceSeconds: number
@@ -29,61 +34,103 @@ export interface HealerParts {
 
 const claimLifetimeMs = 10_000
 const batchSize = 500
+const sliceSize = 2000
+// A log that somebody else cuts short again and again must not make the fleet write it anew each time.
+const healsPerWindow = 5
+const windowMs = 60_000
 
 export function createHealer(parts: HealerParts): Healer {
   const { clock, list, log, observe, store } = parts
   const owner = randomUUID()
-  // What the log holds, by identity; there only while a heal is due.
-  let logged: Map<string, Rule> | undefined
+  // When the log's copy of each rule was written, by identity; there only while a heal is due.
+  let logged: Map<string, number> | undefined
+  let isFailing = false
+  let healedMs: readonly number[] = []
 
   function note(rule: Rule): void {
     if (logged === undefined) return
     const key = ruleKeyOf(rule)
-    const known = logged.get(key)
-    if (known === undefined || compareRules(rule, known) > 0) logged.set(key, rule)
+    const knownMs = logged.get(key)
+    if (knownMs === undefined || rule.atMs > knownMs) logged.set(key, rule.atMs)
   }
 
-  function* missing(): Generator<Rule> {
-    const nowSeconds = clock() / 1000
+  function isMissing(rule: Rule): boolean {
+    if (rule.expiresAtSeconds + parts.toleranceSeconds <= clock() / 1000) return false
+    const knownMs = logged?.get(ruleKeyOf(rule))
+    // Only the time decides: copies of one time differ in nothing that the fleet could not merge.
+    return knownMs === undefined || knownMs < rule.atMs
+  }
+
+  /** Missing rules in batches; requests are served in between. What moves meanwhile is found by the next pass. */
+  async function* missing(size: number): AsyncGenerator<readonly Rule[]> {
+    let batch: Rule[] = []
+    let seen = 0
     for (const rule of list.entries()) {
-      if (rule.expiresAtSeconds + parts.toleranceSeconds <= nowSeconds) continue
-      const known = logged?.get(ruleKeyOf(rule))
-      // Only the time decides: copies of one time differ in nothing that the fleet could not merge.
-      if (known === undefined || known.atMs < rule.atMs) yield rule
+      if (isMissing(rule)) batch.push(rule)
+      if (batch.length >= size) {
+        yield batch
+        batch = []
+      }
+      seen += 1
+      if (seen % sliceSize === 0) await nextTurn()
     }
+    if (batch.length > 0) yield batch
   }
 
-  async function writeBack(): Promise<number> {
+  async function isWhole(): Promise<boolean> {
+    for await (const _ of missing(1)) return false
+    return true
+  }
+
+  async function writeBack(catchUp: () => Promise<void>): Promise<number> {
     let written = 0
-    for (const batch of batchesOf([...missing()])) {
-      await store.append(batch, () => true)
-      for (const rule of batch) note(rule)
-      written += batch.length
-      observe.healed(batch.length)
+    for await (const batch of missing(batchSize)) {
+      // Held until the next batch, and lost where this one took too long: then another gate is at it.
+      if (!(await store.claimHealing(owner, claimLifetimeMs))) break
+      // Another gate may have written in the meantime.
+      await catchUp()
+      const rules = batch.filter(isMissing)
+      if (rules.length === 0) continue
+      await parts.append(rules)
+      for (const rule of rules) note(rule)
+      written += rules.length
+      observe.healed(rules.length)
     }
     return written
   }
 
+  async function heal(catchUp: () => Promise<void>): Promise<void> {
+    if (!(await store.claimHealing(owner, claimLifetimeMs))) return
+    try {
+      const rules = await writeBack(catchUp)
+      if (rules > 0) {
+        healedMs = [...healedMs, clock()].slice(-healsPerWindow)
+        log.warn({ rules }, 'Wrote rules back to a revocation log that had lost them')
+      }
+    } finally {
+      await store.releaseHealing(owner)
+    }
+    observe.read('heal', 'ok')
+  }
+
+  function mustRest(): boolean {
+    const oldestMs = healedMs.length < healsPerWindow ? undefined : healedMs[0]
+    return oldestMs !== undefined && Math.abs(clock() - oldestMs) < windowMs
+  }
+
   async function attempt(catchUp: () => Promise<void>): Promise<void> {
-    if (missing().next().done) {
+    if (mustRest()) return
+    if (await isWhole()) {
       logged = undefined
       return
     }
     try {
-      if (!(await store.claimHealing(owner, claimLifetimeMs))) return
-      try {
-        // Another gate may have written between our last read and the claim.
-        await catchUp()
-        const rules = await writeBack()
-        if (rules > 0) log.warn({ rules }, 'Wrote rules back to a revocation log that had lost them')
-      } finally {
-        await store.releaseHealing(owner)
-      }
-      logged = undefined
-      observe.read('heal', 'ok')
+      await heal(catchUp)
+      isFailing = false
     } catch (error) {
       observe.read('heal', 'error')
-      log.error({ detail: messageOf(error) }, 'Cannot write lost rules back to the revocation log')
+      if (!isFailing) log.error({ detail: messageOf(error) }, 'Cannot write lost rules back to the revocation log')
+      isFailing = true
     }
   }
 
@@ -95,8 +142,4 @@ export function createHealer(parts: HealerParts): Healer {
     isPending: () => logged !== undefined,
     attempt,
   } satisfies Healer)
-}
-
-function* batchesOf(rules: readonly Rule[]): Generator<readonly Rule[]> {
-  for (let start = 0; start < rules.length; start += batchSize) yield rules.slice(start, start + batchSize)
 }

@@ -1,169 +1,211 @@
 // Is a rule in force against this token? The exact local list: copies merge in any order, an answer costs a few look-ups
 // and no allocation, and none at all while the list is empty. Pure; must never forget a rule before it has ended.
 import type { VerifiedToken } from '../model/decision.ts'
-import { matches, textClaim } from './facts.ts'
+import { textClaim } from './facts.ts'
+import { createBlocks } from './list-blocks.ts'
+import { createSecretHash, type WordHash } from './list-hash.ts'
+import { createKey, fillKey, maxKeyUnits } from './list-key.ts'
+import { createRows } from './list-row.ts'
+import { eachRow, firstRow, nextRow, noRow, type Shard } from './list-shard.ts'
+import { createTable, type Table } from './list-table.ts'
 import { compareRules, type Rule, type RuleIdentity, type RuleKind, ruleKinds } from './rule.ts'
 
 /** The local copy of the revocation list. */
 export interface RuleList {
   /** Merges a copy of a rule. Answers true where it changed what the list says. */
   apply(rule: Rule): boolean
-  /** The rule that is against this token now, if there is one. */
+  /** The rule that is against this token now, if there is one; one for tokens of any issuer before a narrowed one. */
   check(token: VerifiedToken, nowSeconds: number): Rule | undefined
   /** The copy that counts of one rule, a lifted one too. */
   find(identity: RuleIdentity): Rule | undefined
-  /** Looks at up to `budget` rules, where it left off the last time, and drops those that ended. Answers how many. */
+  /**
+   * Looks at about `budget` rules, where it left off the last time, and drops those that ended. Answers how many. It goes
+   * shard by shard, so it looks at a few hundred more than asked, and never at a rule twice in one call.
+   */
   sweep(nowSeconds: number, budget: number): number
   /** How many rules of a kind it holds, lifts not counted. */
   size(kind: RuleKind): number
   /** How many entries it holds, lifts included. */
   sizeAll(): number
-  /** Everything it holds, lifts included; a lift ends when the last rule that it could meet ends. */
+  /**
+   * Everything it holds, lifts included; a lift ends when the last rule that it could meet ends. What is applied meanwhile
+   * may or may not show, and then a rule may show twice; none is left out.
+   */
   entries(): IterableIterator<Rule>
-  /** An estimate of the memory that the entries take. */
+  /** The memory that it takes: what was set aside for rows, and an estimate of what is on the heap of V8. */
   memoryBytes(): number
 }
 
-/** Rules of one kind and value differ in their issuer only; there is nearly always one, so they form a chain. */
-interface Entry {
-  rule: Rule
-  /** The latest end of all copies seen: a lift must outlive every older copy that could still arrive. */
-  forgetAtSeconds: number
-  next: Entry | undefined
+export interface ListSettings {
+  /** The largest clock tolerance of any issuer. */
+  readonly toleranceSeconds?: number
+  /** For tests that need collisions; without it, a hash with a secret key of its own. */
+  readonly hash?: WordHash
 }
 
-type Table = Map<string, Entry>
-
-// Measured on V8: the rule object, the entry, the map slot and the string headers, without the characters.
-const bytesPerEntry = 260
-
-/** Makes an empty list. `toleranceSeconds` is the largest clock tolerance of any issuer. */
-export function createList(settings: { readonly toleranceSeconds?: number } = {}): RuleList {
+/** Makes an empty list. */
+export function createList(settings: ListSettings = {}): RuleList {
   const toleranceSeconds = settings.toleranceSeconds ?? 0
-  const tables: Readonly<Record<RuleKind, Table>> = {
-    token: new Map(),
-    subject: new Map(),
-    session: new Map(),
-    client: new Map(),
-    key: new Map(),
-    issuer: new Map(),
-  }
-  const rulesOf: Record<RuleKind, number> = { token: 0, subject: 0, session: 0, client: 0, key: 0, issuer: 0 }
+  const hash = settings.hash ?? createSecretHash()
+  const blocks = createBlocks()
+  const rows = createRows(toleranceSeconds)
+  const key = createKey()
+  const table = (kind: RuleKind) => createTable(kind, blocks, hash)
+  const token = table('token')
+  const subject = table('subject')
+  const session = table('session')
+  const client = table('client')
+  const keyId = table('key')
+  const issuer = table('issuer')
+  const tables = { token, subject, session, client, key: keyId, issuer } satisfies Record<RuleKind, Table>
   let total = 0
-  let characters = 0
-  let cursor: Iterator<readonly [Table, string, Entry]> | undefined
+  let cursor = { kind: 0, shard: 0 }
 
-  function count(rule: Rule, step: 1 | -1): void {
-    if (!rule.lifted) rulesOf[rule.kind] += step
-    characters += step * (rule.value.length + (rule.issuer?.length ?? 0) + (rule.reason?.length ?? 0))
+  function insert(to: Table, rule: Rule, length: number): void {
+    to.insert(key, rows.scratch, length)
+    to.sieve.add(rule.value)
+    total += 1
+    if (!rule.lifted) to.inForce += 1
+  }
+
+  // Before a row goes, for whatever reason.
+  function discount(from: Table, words: Int32Array, row: number): void {
+    if (!rows.isLifted(words, row)) from.inForce -= 1
+    rows.release(words, row)
+    total -= 1
   }
 
   function apply(rule: Rule): boolean {
-    const table = tables[rule.kind]
-    const head = table.get(rule.value)
-    const entry = entryOf(head, rule.issuer)
-    if (entry === undefined) {
-      table.set(rule.value, { rule, forgetAtSeconds: rule.expiresAtSeconds, next: head })
-      total += 1
-      count(rule, 1)
+    if (!fillKey(key, rule.value, hash)) {
+      throw new RangeError(`Cannot hold a revocation rule: its value has more than ${maxKeyUnits} characters`)
+    }
+    const of = tables[rule.kind]
+    const shard = of.shardOf(key.hash)
+    const row = shard === undefined ? noRow : rowOf(shard, rule.issuer)
+    if (shard === undefined || row === noRow) {
+      if (total === 0) rows.begin(rule.atMs)
+      insert(of, rule, rows.write(rule, rule.expiresAtSeconds, key))
       return true
     }
-    entry.forgetAtSeconds = Math.max(entry.forgetAtSeconds, rule.expiresAtSeconds)
-    if (compareRules(rule, entry.rule) <= 0) return false
-    count(entry.rule, -1)
-    entry.rule = rule
-    count(rule, 1)
-    return true
+    const known = rows.read(shard.words, row, rule.kind, rule.value)
+    const knownForgetAt = rows.forgetAtSeconds(shard.words, row)
+    const forgetAtSeconds = Math.max(knownForgetAt, rule.expiresAtSeconds)
+    const isLater = compareRules(rule, known) > 0
+    if (!isLater && forgetAtSeconds === knownForgetAt) return false
+    // Written before the old row goes: what cannot be written must not cost a rule.
+    const kept = isLater ? rule : known
+    const length = rows.write(kept, forgetAtSeconds, key)
+    discount(of, shard.words, row)
+    of.remove(shard, key, row)
+    insert(of, kept, length)
+    return isLater
   }
 
-  function lookUp(
-    kind: RuleKind,
-    value: string | undefined,
-    token: VerifiedToken,
-    nowSeconds: number,
-  ): Rule | undefined {
-    if (value === undefined || rulesOf[kind] === 0) return undefined
-    for (let entry = tables[kind].get(value); entry !== undefined; entry = entry.next) {
-      if (matches(entry.rule, token, nowSeconds, toleranceSeconds)) return entry.rule
+  // The row of the key's value with this very issuer, or with none.
+  function rowOf(shard: Shard, ofIssuer: string | undefined): number {
+    let row = firstRow(shard, key)
+    while (row !== noRow && !rows.hasIssuer(shard.words, row, ofIssuer)) row = nextRow(shard, key, row)
+    return row
+  }
+
+  function lookUp(of: Table, value: string | undefined, asked: VerifiedToken, nowSeconds: number): Rule | undefined {
+    if (of.inForce === 0 || value === undefined || !of.sieve.mayHold(value)) return undefined
+    if (!fillKey(key, value, hash)) return undefined
+    const shard = of.shardOf(key.hash)
+    if (shard === undefined) return undefined
+    let narrowed = noRow
+    for (let row = firstRow(shard, key); row !== noRow; row = nextRow(shard, key, row)) {
+      if (!rows.isAgainst(shard.words, row, asked, nowSeconds)) continue
+      if (!rows.isNarrowed(shard.words, row)) return rows.read(shard.words, row, of.kind, value)
+      narrowed = row
     }
-    return undefined
+    return narrowed === noRow ? undefined : rows.read(shard.words, narrowed, of.kind, value)
   }
 
-  function check(token: VerifiedToken, nowSeconds: number): Rule | undefined {
-    if (total === 0) return undefined
+  function lookUpClient(asked: VerifiedToken, nowSeconds: number): Rule | undefined {
+    const authorizedParty = textClaim(asked, 'azp')
+    const clientId = textClaim(asked, 'client_id')
     return (
-      lookUp('token', token.id, token, nowSeconds) ??
-      (rulesOf.subject === 0 ? undefined : lookUp('subject', textClaim(token, 'sub'), token, nowSeconds)) ??
-      (rulesOf.session === 0 ? undefined : lookUp('session', textClaim(token, 'sid'), token, nowSeconds)) ??
-      (rulesOf.client === 0
-        ? undefined
-        : (lookUp('client', textClaim(token, 'azp'), token, nowSeconds) ??
-          lookUp('client', textClaim(token, 'client_id'), token, nowSeconds))) ??
-      lookUp('key', token.keyId, token, nowSeconds) ??
-      lookUp('issuer', token.claims.iss, token, nowSeconds)
+      lookUp(client, authorizedParty, asked, nowSeconds) ??
+      (clientId === authorizedParty ? undefined : lookUp(client, clientId, asked, nowSeconds))
     )
   }
 
+  function check(asked: VerifiedToken, nowSeconds: number): Rule | undefined {
+    if (total === 0) return undefined
+    return (
+      lookUp(token, asked.id, asked, nowSeconds) ??
+      (subject.inForce === 0 ? undefined : lookUp(subject, textClaim(asked, 'sub'), asked, nowSeconds)) ??
+      (session.inForce === 0 ? undefined : lookUp(session, textClaim(asked, 'sid'), asked, nowSeconds)) ??
+      (client.inForce === 0 ? undefined : lookUpClient(asked, nowSeconds)) ??
+      lookUp(keyId, asked.keyId, asked, nowSeconds) ??
+      lookUp(issuer, asked.claims.iss, asked, nowSeconds)
+    )
+  }
+
+  function find(identity: RuleIdentity): Rule | undefined {
+    if (!fillKey(key, identity.value, hash)) return undefined
+    const shard = tables[identity.kind].shardOf(key.hash)
+    if (shard === undefined) return undefined
+    const row = rowOf(shard, identity.issuer)
+    return row === noRow ? undefined : rows.read(shard.words, row, identity.kind, identity.value)
+  }
+
   function sweep(nowSeconds: number, budget: number): number {
+    let looked = 0
     let dropped = 0
-    for (let step = 0; step < budget; step += 1) {
-      cursor ??= walk(tables)
-      const next = cursor.next()
-      if (next.done) {
-        cursor = undefined
+    while (looked < budget) {
+      const kind = ruleKinds[cursor.kind]
+      if (kind === undefined) {
+        cursor = { kind: 0, shard: 0 }
         break
       }
-      const [table, value, entry] = next.value
-      if (entry.forgetAtSeconds + toleranceSeconds > nowSeconds) continue
-      unlink(table, value, entry)
-      count(entry.rule, -1)
-      total -= 1
-      dropped += 1
+      const shard = tables[kind].shards()[cursor.shard]
+      if (shard === undefined) {
+        cursor = { kind: cursor.kind + 1, shard: 0 }
+        continue
+      }
+      cursor.shard += 1
+      looked += Math.max(shard.rows, 1)
+      dropped += tables[kind].drop(shard, (words, row) => {
+        if (rows.forgetAtSeconds(words, row) + toleranceSeconds > nowSeconds) return false
+        discount(tables[kind], words, row)
+        return true
+      })
     }
     return dropped
+  }
+
+  function* entries(): Generator<Rule> {
+    for (const kind of ruleKinds) {
+      const shards = tables[kind].shards()
+      for (let index = 0; index < shards.length; index += 1) {
+        const shard = shards[index]
+        // A shard at a time: the caller may change the list between two rules.
+        const found: Rule[] = []
+        if (shard !== undefined) eachRow(shard, (words, row) => found.push(entryOf(words, row, kind)))
+        yield* found
+      }
+    }
+  }
+
+  function entryOf(words: Int32Array, row: number, kind: RuleKind): Rule {
+    const rule = rows.read(words, row, kind)
+    return rule.lifted ? { ...rule, expiresAtSeconds: rows.forgetAtSeconds(words, row) } : rule
   }
 
   return Object.freeze({
     apply,
     check,
-    find: (identity) => entryOf(tables[identity.kind].get(identity.value), identity.issuer)?.rule,
+    find,
     sweep,
-    size: (kind) => rulesOf[kind],
+    size: (kind) => tables[kind].inForce,
     sizeAll: () => total,
-    entries: () => entriesOf(tables),
-    memoryBytes: () => total * bytesPerEntry + characters,
+    entries,
+    memoryBytes: () =>
+      Object.values(tables).reduce(
+        (sum, { bytes }) => sum + bytes(),
+        blocks.bytes() + (total === 0 ? 0 : rows.bytes()),
+      ),
   } satisfies RuleList)
-}
-
-function entryOf(head: Entry | undefined, issuer: string | undefined): Entry | undefined {
-  let entry = head
-  while (entry !== undefined && entry.rule.issuer !== issuer) entry = entry.next
-  return entry
-}
-
-function unlink(table: Table, value: string, entry: Entry): void {
-  const head = table.get(value)
-  if (head === entry) {
-    if (entry.next === undefined) table.delete(value)
-    else table.set(value, entry.next)
-    return
-  }
-  for (let before = head; before !== undefined; before = before.next) {
-    if (before.next === entry) before.next = entry.next
-  }
-}
-
-function* walk(tables: Readonly<Record<RuleKind, Table>>): Generator<readonly [Table, string, Entry]> {
-  for (const kind of ruleKinds) {
-    const table = tables[kind]
-    for (const [value, head] of table) {
-      for (let entry: Entry | undefined = head; entry !== undefined; entry = entry.next) yield [table, value, entry]
-    }
-  }
-}
-
-function* entriesOf(tables: Readonly<Record<RuleKind, Table>>): Generator<Rule> {
-  for (const [, , { rule, forgetAtSeconds }] of walk(tables)) {
-    yield rule.lifted && forgetAtSeconds > rule.expiresAtSeconds ? { ...rule, expiresAtSeconds: forgetAtSeconds } : rule
-  }
 }

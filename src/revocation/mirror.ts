@@ -6,6 +6,8 @@ import type { Rule, RuleIdentity, RuleKind } from './rule.ts'
 export interface ListKeys {
   readonly log: string
   readonly healing: string
+  /** How many entries were ever trimmed from the log. */
+  readonly trimmed: string
   rule(kind: RuleKind, value: string): string
 }
 
@@ -20,6 +22,7 @@ export function listKeysOf(list: string): ListKeys {
   return {
     log: `${prefix}:log`,
     healing: `${prefix}:healing`,
+    trimmed: `${prefix}:trimmed`,
     rule: (kind, value) => `${prefix}:${kind}:${value}`,
   }
 }

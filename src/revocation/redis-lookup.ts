@@ -3,24 +3,17 @@
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
 import { createBreaker } from './breaker.ts'
+import { createChores } from './chores.ts'
 import { decodeEntry, logStart } from './entry.ts'
 import { matches } from './facts.ts'
 import type { Feed } from './feed.ts'
+import { createFreshness } from './freshness.ts'
 import { createList, type RuleList } from './list.ts'
 import type { RevocationLog, RevocationObserver } from './report.ts'
-import {
-  appendStamped,
-  clear,
-  clearDegraded,
-  createChores,
-  liftBy,
-  type Revocations,
-  rulesInForce,
-  type Verdict,
-  type WhenStale,
-} from './revocations.ts'
+import { clear, clearDegraded, type Revocations, rulesInForce, type Verdict, type WhenStale } from './revocations.ts'
 import type { Rule } from './rule.ts'
 import type { RedisStore } from './store.ts'
+import { appendStamped, liftBy } from './writing.ts'
 
 export interface RedisLookupParts {
   readonly store: RedisStore
@@ -32,9 +25,10 @@ export interface RedisLookupParts {
   readonly timeoutMs?: number
   /**
    * A local copy of the log beside the look-ups. It enforces what was added to the log by XADD alone, and announces rules to
-   * `onChange`, so that open connections end.
+   * `onChange`, so that open connections end. Where it is older than `maxStalenessMs`, a rule that stands in
+   * the log alone would be missed: then nothing is clear.
    */
-  readonly copy?: { readonly feed: Feed; readonly list: RuleList }
+  readonly copy?: { readonly feed: Feed; readonly list: RuleList; readonly maxStalenessMs: number }
   readonly observe: RevocationObserver
   readonly log: RevocationLog
 }
@@ -46,12 +40,14 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
   const { clock, copy, store, timeoutMs = 50, toleranceSeconds } = parts
   const breaker = createBreaker({ clock, maxInFlight: 1000, failuresToOpen: 5, openForMs: 1000 })
   const chores = createChores(parts)
+  const freshness = copy === undefined ? undefined : createFreshness({ ...parts, ...copy })
   const callbacks: ((rule: Rule) => void)[] = []
   let answeredMs = 0
   let wasUp = false
-  copy?.feed.onApplied((rule) => {
+  const announce = (rule: Rule) => {
     for (const callback of callbacks) callback(rule)
-  })
+  }
+  copy?.feed.onApplied(announce)
 
   const ageMs = () => (answeredMs === 0 ? Number.POSITIVE_INFINITY : Math.abs(clock() - answeredMs))
 
@@ -63,7 +59,8 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
     const nowMs = clock()
     answeredMs = nowMs
     const rule = rules.find((candidate) => matches(candidate, token, nowMs / 1000, toleranceSeconds))
-    return rule === undefined ? clear : { state: 'revoked', rule }
+    if (rule !== undefined) return { state: 'revoked', rule }
+    return freshness === undefined || freshness.isFreshAt(nowMs) ? clear : unknown()
   }
 
   function check(token: VerifiedToken): Verdict | Promise<Verdict> {
@@ -115,32 +112,38 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
   }
 
   async function write(rules: readonly Rule[], known?: Rule): Promise<readonly Rule[]> {
-    const written = await appendStamped(store, rules, () => known, clock())
+    const append = () => appendStamped(store, rules, (rule) => known ?? copy?.list.find(rule))
+    const written = await (copy === undefined ? append() : copy.feed.track(append))
+    for (const rule of written.rules) if (copy?.list.apply(rule)) announce(rule)
     chores.afterWrite()
-    return written
+    return written.rules
+  }
+
+  function readiness(): { ready: boolean; detail: string } {
+    wasUp ||= store.isUp()
+    if (!wasUp) return { ready: false, detail: 'Redis was not reached yet' }
+    const detail = ['revocations are looked up in Redis', freshness?.describe(), ...chores.warnings()]
+    return { ready: copy?.feed.hasReadInFull() ?? true, detail: detail.filter((text) => text !== undefined).join('; ') }
   }
 
   return Object.freeze({
     check,
     write: (rules) => write(rules),
     list: async () => rulesInForce(await readList(), clock() / 1000),
-    lift: async (kind, value, issuer) => {
+    lift: async (kind, value, issuer, actor) => {
       const known = (await readList()).find({ kind, value, issuer })
-      return liftBy(known, (rules) => write(rules, known), clock() / 1000)
+      return liftBy(known, (rules) => write(rules, known), { nowSeconds: clock() / 1000, actor })
     },
-    readiness: () => {
-      wasUp ||= store.isUp()
-      return wasUp
-        ? { ready: true, detail: 'revocations are looked up in Redis' }
-        : { ready: false, detail: 'Redis was not reached yet' }
-    },
+    readiness,
     start: () => {
       store.open().catch(() => {})
       copy?.feed.start()
       chores.start()
+      freshness?.start()
     },
     stop: async () => {
       chores.stop()
+      freshness?.stop()
       const ended = copy?.feed.stop()
       await store.close()
       await ended

@@ -53,14 +53,22 @@ export const silentObserver: RevocationObserver = Object.freeze({
 /** Logs nothing. */
 export const silentLog: RevocationLog = Object.freeze({ info: nothing, warn: nothing, error: nothing })
 
+/** The message of whatever was thrown; where a whole Cluster failed, of the node that failed last. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error'
+  const node: unknown = 'lastNodeError' in error ? error.lastNodeError : undefined
+  return node instanceof Error ? `${error.message} ${node.message}` : error.message
+}
+
 /** The class of a failure of Redis, by the words that Redis and its client use. */
 export function redisErrorKindOf(error: unknown): RedisErrorKind {
-  const message = error instanceof Error ? error.message : ''
+  const message = error instanceof Error ? messageOf(error) : ''
   if (/timed out|timeout|ETIMEDOUT/i.test(message)) return 'timeout'
-  if (/^(?:NOAUTH|WRONGPASS|NOPERM)|invalid username-password|invalid password/i.test(message)) return 'access'
+  if (/\b(?:NOAUTH|WRONGPASS|NOPERM)\b|invalid username-password|invalid password/i.test(message)) return 'access'
   if (/^(?:OOM|MISCONF)/.test(message)) return 'memory'
   if (/^READONLY/.test(message)) return 'read_only'
   if (/^(?:[A-Z]{3,}) /.test(message) && !/^E[A-Z]+ /.test(message)) return 'reply'
-  if (/^(?:ERR|EXECABORT) /.test(message)) return 'reply'
+  if (/^(?:ERR|EXECABORT) /.test(message) || /^Protocol error|Cannot read|Please report this/.test(message))
+    return 'reply'
   return 'connection'
 }

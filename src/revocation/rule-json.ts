@@ -19,6 +19,8 @@ export interface RuleSettings {
   readonly nowSeconds: number
   /** The longest lifetime of any configured issuer's tokens: the default of `expiresAt`. */
   readonly maxLifetimeSeconds: number
+  /** The configured issuers, where they are known: a rule for another one could never match. */
+  readonly issuers?: readonly string[] | undefined
   /** Who revokes: written to the log, never taken from the input. */
   readonly actor?: string | undefined
 }
@@ -99,6 +101,8 @@ export function buildRule(draft: RuleDraft, settings: RuleSettings): Rule | Prob
   if (kind === 'issuer' && issuer !== undefined && issuer !== value) {
     return problem('rule can never match: a token has one issuer, and "value" and "issuer" differ')
   }
+  const neverMatches = whyNeverMatches(kind === 'issuer' ? value : issuer, issuedBeforeSeconds, settings)
+  if (neverMatches !== undefined) return problem(neverMatches)
   if (
     reason !== undefined &&
     (typeof reason !== 'string' || Buffer.byteLength(reason) > maxNoteBytes || hasControlCharacter(reason))
@@ -121,6 +125,24 @@ export function buildRule(draft: RuleDraft, settings: RuleSettings): Rule | Prob
     atMs: Math.trunc(settings.nowSeconds * 1000),
     lifted: false,
   }
+}
+
+// So much may the clock of who asks differ from ours.
+const futureToleranceSeconds = 60
+
+function whyNeverMatches(
+  issuer: string | undefined,
+  issuedBeforeSeconds: number | undefined,
+  settings: RuleSettings,
+): string | undefined {
+  if (issuer !== undefined && settings.issuers !== undefined && !settings.issuers.includes(issuer)) {
+    const known = settings.issuers.map(quote).join(', ')
+    return `rule can never match: no issuer is configured as ${quote(issuer)}; configured: ${known}`
+  }
+  if (issuedBeforeSeconds !== undefined && issuedBeforeSeconds > settings.nowSeconds + futureToleranceSeconds) {
+    return `"issuedBefore" ${timeText(issuedBeforeSeconds)} is in the future; "now" means all tokens so far`
+  }
+  return undefined
 }
 
 /** A name as it may stand in a message: quoted, escaped and short. */

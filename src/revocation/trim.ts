@@ -1,15 +1,21 @@
 // Which entries may leave the log? Only ended ones, from its head, and never the last: readers look for the entry that they
-// read last, and take its absence for a loss.
+// read last, and take its absence for a loss. What leaves is counted, so that readers can tell a trim from a loss.
+import type { Command } from './connection.ts'
 import { decodeEntry, type LogEntry, millisecondsOfId } from './entry.ts'
+import type { ListKeys } from './mirror.ts'
+import { countOf, entriesOf } from './replies.ts'
 
 export interface TrimParts {
-  readonly send: (command: readonly [string, ...(string | number)[]]) => Promise<unknown>
-  readonly entriesOf: (reply: unknown) => readonly LogEntry[]
-  readonly logKey: string
+  readonly send: (command: Command) => Promise<unknown>
+  readonly transact: (commands: readonly Command[]) => Promise<readonly unknown[]>
+  readonly keys: ListKeys
   readonly nowSeconds: number
   readonly maxLifetimeSeconds: number
   readonly toleranceSeconds: number
 }
+
+/** How much longer than its rule an entry or a key stays: a gate whose clock is behind still lets tokens live by it. */
+export const clockMarginSeconds = 300
 
 const pageSize = 200
 const maxPages = 20
@@ -19,13 +25,21 @@ const maxPages = 20
  * stops the walk, whatever comes after it. Answers how many entries Redis dropped.
  */
 export async function trimLog(parts: TrimParts): Promise<number> {
-  const { entriesOf, logKey, send } = parts
+  const { keys, send, transact } = parts
   let dropped = 0
   for (let page = 0; page < maxPages; page += 1) {
-    const entries = entriesOf(await send(['xrange', logKey, '-', '+', 'COUNT', pageSize]))
-    const keepFrom = entries.find((entry, index) => index === entries.length - 1 || !hasEnded(entry, parts))
-    if (keepFrom === undefined || keepFrom === entries[0]) return dropped
-    dropped += Number(await send(['xtrim', logKey, 'MINID', keepFrom.id]))
+    const entries = entriesOf(await send(['xrange', keys.log, '-', '+', 'COUNT', pageSize]))
+    const ended = entries.findIndex((entry, index) => index === entries.length - 1 || !hasEnded(entry, parts))
+    const keepFrom = entries[ended]
+    if (keepFrom === undefined || ended === 0) return dropped
+    const [reply] = await transact([
+      ['xtrim', keys.log, 'MINID', keepFrom.id],
+      ['incrby', keys.trimmed, ended],
+    ])
+    const count = countOf(reply)
+    // Another gate was faster with some of them.
+    if (count !== ended) await send(['incrby', keys.trimmed, count - ended])
+    dropped += count
     if (keepFrom !== entries.at(-1) || entries.length < pageSize) return dropped
   }
   return dropped
@@ -35,5 +49,5 @@ function hasEnded(entry: LogEntry, parts: TrimParts): boolean {
   const writtenSeconds = (millisecondsOfId(entry.id) ?? Number.POSITIVE_INFINITY) / 1000
   const farSeconds = writtenSeconds + parts.maxLifetimeSeconds
   const endSeconds = decodeEntry(entry.id, entry.fields, farSeconds)?.expiresAtSeconds ?? farSeconds
-  return endSeconds + parts.toleranceSeconds < parts.nowSeconds
+  return endSeconds + parts.toleranceSeconds + clockMarginSeconds < parts.nowSeconds
 }

@@ -1,4 +1,6 @@
 // What the tests of revocation share: a gate's worth of parts on one real Redis, and what was reported.
+import { expect, vi } from 'vitest'
+import type { Clock } from '../../src/model/clock.ts'
 import { createFeed, type Feed } from '../../src/revocation/feed.ts'
 import { createList, type RuleList } from '../../src/revocation/list.ts'
 import { parsePlainKey } from '../../src/revocation/plain-keys.ts'
@@ -7,6 +9,7 @@ import { type RevocationObserver, silentLog, silentObserver } from '../../src/re
 import { createLocalRevocations, type Revocations, type WhenStale } from '../../src/revocation/revocations.ts'
 import type { Rule, RuleIdentity } from '../../src/revocation/rule.ts'
 import { createRedisStore, type RedisStore } from '../../src/revocation/store.ts'
+import { verifiedToken } from '../support/verified-token.ts'
 
 export interface LocalGate {
   readonly revocations: Revocations
@@ -37,6 +40,11 @@ export interface GateOptions {
   readonly plainKeys?: readonly string[]
   readonly pageSize?: number
   readonly timeoutMs?: number
+  readonly clock?: Clock
+  readonly password?: string | (() => string | undefined)
+  readonly sentinelPassword?: string
+  readonly authority?: string
+  readonly follow?: 'stream' | 'poll'
 }
 
 const started: { stop(): Promise<void> }[] = []
@@ -55,6 +63,10 @@ export function storeFor(
     url: options.url,
     list: options.list ?? 'default',
     minReplicas: options.minReplicas ?? 0,
+    password: options.password,
+    sentinelPassword: options.sentinelPassword,
+    authority: options.authority,
+    follow: options.follow ?? 'stream',
     plainKeys: (options.plainKeys ?? []).map(parsePlainKey),
     maxLifetimeSeconds: 86_400,
     toleranceSeconds: 5,
@@ -67,7 +79,7 @@ export function storeFor(
 export function startLocal(options: GateOptions): LocalGate {
   const seen = createSeen()
   const shared = {
-    clock: Date.now,
+    clock: options.clock ?? Date.now,
     maxLifetimeSeconds: 86_400,
     toleranceSeconds: 5,
     observe: seen.observe,
@@ -95,17 +107,24 @@ export function startLocal(options: GateOptions): LocalGate {
   return { revocations, store, feed, list, seen: seen.seen }
 }
 
-/** Starts one gate that asks Redis each time. */
-export function startLookup(options: GateOptions): Revocations {
-  const revocations = createRedisLookup({
-    store: storeFor(options),
+/** Starts one gate that asks Redis each time, with a copy of the log beside it or without. */
+export function startLookup(options: GateOptions & { readonly hasCopy?: boolean }): Revocations {
+  const store = storeFor(options)
+  const list = createList({ toleranceSeconds: 5 })
+  const maxStalenessMs = options.maxStalenessMs ?? 30_000
+  const shared = {
+    store,
     clock: Date.now,
-    whenStale: options.whenStale ?? 'deny',
     maxLifetimeSeconds: 86_400,
     toleranceSeconds: 5,
-    timeoutMs: options.timeoutMs ?? 1000,
     observe: silentObserver,
     log: silentLog,
+  }
+  const revocations = createRedisLookup({
+    ...shared,
+    ...(options.hasCopy && { copy: { feed: createFeed({ ...shared, list, maxStalenessMs }), list, maxStalenessMs } }),
+    whenStale: options.whenStale ?? 'deny',
+    timeoutMs: options.timeoutMs ?? 1000,
   })
   revocations.start()
   started.push(revocations)
@@ -120,6 +139,63 @@ export function rule(identity: RuleIdentity, more: Partial<Rule> = {}): Rule {
     lifted: false,
     ...identity,
     ...more,
+  }
+}
+
+/** Where the log of the list `default` is. */
+export const logKey = 'sidegate:{default}:log'
+export const soon = { timeout: 10_000, interval: 10 }
+
+/** What a gate says of the token with this jti. */
+export function stateOf(gate: Pick<LocalGate, 'revocations'>, jti: string): string {
+  const verdict = gate.revocations.check(verifiedToken({ jti }))
+  if (verdict instanceof Promise) throw new Error('this gate does not answer at once')
+  return verdict.state === 'clear' && verdict.degraded ? 'degraded' : verdict.state
+}
+
+export const untilSynced = (gate: LocalGate) => vi.waitFor(() => expect(gate.feed.isSynced()).toBe(true), soon)
+export const untilState = (gate: LocalGate, jti: string, state: string) =>
+  vi.waitFor(() => expect(stateOf(gate, jti)).toBe(state), soon)
+
+/** A gate whose copy is complete. */
+export async function startSynced(options: GateOptions): Promise<LocalGate> {
+  const gate = startLocal(options)
+  await untilSynced(gate)
+  return gate
+}
+
+/** Revokes tokens through a gate. */
+export async function revoke(gate: LocalGate, ...jtis: readonly string[]): Promise<void> {
+  await gate.revocations.write(jtis.map((value) => rule({ kind: 'token', value })))
+}
+
+export interface Oracle {
+  /** Everything that must not have happened; ends the watch. */
+  violations(): readonly string[]
+}
+
+/** Asks gates again and again: what they knew to be revoked is never admitted, and what was lifted never refused for it. */
+export function watch(
+  gates: readonly LocalGate[],
+  tokens: { readonly revoked: readonly string[]; readonly lifted?: readonly string[] },
+): Oracle {
+  const violations = new Set<string>()
+  const look = () => {
+    for (const [index, gate] of gates.entries()) {
+      for (const jti of tokens.revoked)
+        if (stateOf(gate, jti) !== 'revoked') violations.add(`gate ${index} says ${stateOf(gate, jti)} to ${jti}`)
+      for (const jti of tokens.lifted ?? [])
+        if (stateOf(gate, jti) === 'revoked') violations.add(`gate ${index} refuses ${jti}, which was lifted`)
+    }
+  }
+  const timer = setInterval(look, 2)
+  look()
+  return {
+    violations: () => {
+      clearInterval(timer)
+      look()
+      return [...violations]
+    },
   }
 }
 

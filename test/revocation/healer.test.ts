@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { createHealer } from '../../src/revocation/healer.ts'
 import { createList } from '../../src/revocation/list.ts'
 import { silentLog, silentObserver } from '../../src/revocation/report.ts'
+import type { Rule } from '../../src/revocation/rule.ts'
 import { startRedis } from '../support/redis.ts'
 import { rule, storeFor } from './harness.ts'
 
@@ -14,8 +15,11 @@ test('what another gate wrote back before our turn is not written twice, and the
     const [theirs, ours] = [rule({ kind: 'token', value: 'theirs' }), rule({ kind: 'token', value: 'ours' })]
     list.apply(theirs)
     list.apply(ours)
-    const parts = { store, list, clock: Date.now, toleranceSeconds: 5, observe: silentObserver, log: silentLog }
-    const healer = createHealer(parts)
+    const append = async (rules: readonly Rule[]) => {
+      await store.append(rules, () => true)
+    }
+    const parts = { store, append, list, clock: Date.now, toleranceSeconds: 5 }
+    const healer = createHealer({ ...parts, observe: silentObserver, log: silentLog })
     healer.begin()
     await store.claimHealing('another', 10_000)
     await healer.attempt(async () => {})
@@ -23,6 +27,7 @@ test('what another gate wrote back before our turn is not written twice, and the
     expect(healer.isPending()).toBe(true)
     await store.releaseHealing('another')
     await healer.attempt(async () => healer.note(theirs))
+    await healer.attempt(async () => {})
     const entries = await store.readLog('0-0', 10)
     expect(entries.map(({ fields }) => fields[3])).toEqual(['ours'])
     expect(healer.isPending()).toBe(false)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createList } from '../../src/revocation/list.ts'
-import { createMemoryRevocations } from '../../src/revocation/revocations.ts'
+import { createMemoryRevocations } from '../../src/revocation/memory.ts'
 import { verifiedToken } from '../support/verified-token.ts'
 import { rule } from './harness.ts'
 

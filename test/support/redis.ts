@@ -17,38 +17,49 @@ export interface TestRedis {
   kill(signal: NodeJS.Signals): void
   /** Ends the server and keeps its port and its data. */
   halt(): Promise<void>
-  /** Starts it again on the same port and data. */
-  resume(): Promise<void>
+  /** Starts it again on the same port and data, with further arguments. */
+  resume(more?: readonly string[]): Promise<void>
+  /** Sends a command over a connection of its own, which does not wait until the server has loaded its data. */
+  probe(name: string, ...parts: string[]): Promise<unknown>
   restart(): Promise<void>
   /** Ends everything and removes the data. */
   stop(): Promise<void>
+}
+
+export interface RedisOptions {
+  readonly port?: number
+  readonly isHalted?: boolean
+  /** Makes it a Sentinel that watches the server on this port as the master `main`. */
+  readonly sentinelOf?: number
+  /** Further lines of the Sentinel's file, and how many Sentinels must agree. */
+  readonly sentinelLines?: readonly string[]
+  readonly quorum?: number
+  /** What the plain client says to come in. */
+  readonly password?: string
 }
 
 /**
  * Starts a server. `args` are further redis-server arguments, such as `--appendonly yes`; with `sentinelOf` it is a Sentinel
  * that knows the server on that port as the master `main`.
  */
-export async function startRedis(
-  args: readonly string[] = [],
-  options: { readonly port?: number; readonly isHalted?: boolean; readonly sentinelOf?: number } = {},
-): Promise<TestRedis> {
+export async function startRedis(args: readonly string[] = [], options: RedisOptions = {}): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'sidegate-redis-'))
   const port = options.port ?? (await freePort())
   const client = new Redis({
     port,
     host: '127.0.0.1',
     lazyConnect: true,
+    ...(options.password !== undefined && { password: options.password }),
     retryStrategy: () => 50,
     maxRetriesPerRequest: null,
   })
   client.on('error', () => {})
   let server: ChildProcess | undefined
 
-  async function resume(): Promise<void> {
-    const { sentinelOf } = options
-    const fixed =
-      sentinelOf === undefined ? dataArguments(port, folder) : await sentinelArguments(port, folder, sentinelOf)
-    server = await launch([...fixed, ...args])
+  async function resume(more: readonly string[] = []): Promise<void> {
+    const isSentinel = options.sentinelOf !== undefined
+    const fixed = isSentinel ? await sentinelArguments(port, folder, options) : dataArguments(port, folder)
+    server = await launch([...fixed, ...args, ...more])
   }
 
   async function halt(): Promise<void> {
@@ -62,6 +73,14 @@ export async function startRedis(
     port,
     client,
     command: (name, ...parts) => client.call(name, ...parts),
+    probe: async (name, ...parts) => {
+      const direct = client.duplicate({ enableReadyCheck: false })
+      try {
+        return await direct.call(name, ...parts)
+      } finally {
+        direct.disconnect()
+      }
+    },
     kill: (signal) => server?.kill(signal),
     halt,
     resume,
@@ -96,14 +115,11 @@ function dataArguments(port: number, folder: string): readonly string[] {
 }
 
 // A Sentinel writes what it learns into its file, so each has one of its own.
-async function sentinelArguments(port: number, folder: string, masterPort: number): Promise<readonly string[]> {
+async function sentinelArguments(port: number, folder: string, options: RedisOptions): Promise<readonly string[]> {
+  const { quorum = 1, sentinelLines = [], sentinelOf } = options
   const file = join(folder, 'sentinel.conf')
-  await writeFile(
-    file,
-    `port ${port}
-sentinel monitor main 127.0.0.1 ${masterPort} 1
-`,
-  )
+  const lines = [`port ${port}`, `dir ${folder}`, `sentinel monitor main 127.0.0.1 ${sentinelOf} ${quorum}`]
+  await writeFile(file, [...lines, ...sentinelLines, ''].join('\n'))
   return [file, '--sentinel']
 }
 
@@ -117,7 +133,9 @@ function launch(args: readonly string[]): Promise<ChildProcess> {
     let output = ''
     server.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString()
-      if (output.includes('Ready to accept connections') || output.includes('+monitor')) resolve(server)
+      // "Server initialized" comes before the data is loaded.
+      const isSlowOnPurpose = args.includes('--key-load-delay') && output.includes('Server initialized')
+      if (isSlowOnPurpose || /Ready to accept connections|\+monitor/.test(output)) resolve(server)
     })
     server.once('error', reject)
     server.once('exit', (code) => reject(new Error(`Cannot start redis-server: exit code is ${code}\n${output}`)))

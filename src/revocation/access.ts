@@ -1,0 +1,17 @@
+// What may the Redis user of a gate do at most? The documentation prints this line, and a test lives by it. Must never hold a
+// command that the gate does not send, nor one that shows secrets: CONFIG GET prints passwords, so it is not in here.
+
+/** The commands that a gate sends. */
+const commands = [
+  // Following the log, and knowing whether it is whole.
+  '+xread +xrange +xlen +get +time +info',
+  // Writing rules, trimming ended ones, writing lost ones back.
+  '+multi +exec +xadd +xtrim +hset +hdel +expireat +incrby +set +del +wait',
+  // `check: redis`.
+  '+hmget',
+  // Plain keys of an existing list, another database than 0, and a Redis Cluster.
+  '+exists +select +cluster|slots +cluster|info +asking',
+].join(' ')
+
+/** The line that makes the user of a gate on the list `default`. Plain keys need `%R~` and their pattern as well. */
+export const leastRights = `ACL SETUSER sidegate on >PASSWORD resetkeys ~sidegate:{default}:* resetchannels -@all ${commands}`

@@ -1,0 +1,31 @@
+// Many rules in writes of a bounded size. Where one of them is not certain, it is known how many were.
+import type { Rule } from './rule.ts'
+import { rulesPerWrite } from './rule-lines.ts'
+
+/** Some of many rules are written, the rest is not certain. Writing all of them again does no harm. */
+export class PartlyWrittenError extends Error {
+  override readonly name = 'PartlyWrittenError'
+  readonly written: readonly Rule[]
+
+  constructor(written: readonly Rule[], total: number, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super(`Only the first ${written.length} of ${total} rules are certain to be written: ${why}`)
+    this.written = written
+  }
+}
+
+/** Writes rules, up to a thousand in one transaction; rejects with `PartlyWrittenError` where not all are certain. */
+export async function writeInBatches(
+  rules: readonly Rule[],
+  write: (rules: readonly Rule[]) => Promise<readonly Rule[]>,
+): Promise<readonly Rule[]> {
+  const written: Rule[] = []
+  for (let start = 0; start < rules.length; start += rulesPerWrite) {
+    try {
+      for (const rule of await write(rules.slice(start, start + rulesPerWrite))) written.push(rule)
+    } catch (error) {
+      throw new PartlyWrittenError(written, rules.length, error)
+    }
+  }
+  return written
+}

@@ -1,0 +1,81 @@
+// What has to be done now and then beside judging tokens? Trimming the log, asking whether Redis keeps what it is given, and
+// saying when the copy grew too old. Every change of state is one line.
+import type { Clock } from '../model/clock.ts'
+import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
+import type { Safety } from './safety.ts'
+import type { RedisStore } from './store.ts'
+
+export interface Chores {
+  start(): void
+  afterWrite(): void
+  /** What an operator should know about this Redis; empty where nothing is wrong. */
+  warnings(): readonly string[]
+  stop(): void
+}
+
+export interface ChoreParts {
+  readonly store: RedisStore
+  readonly clock: Clock
+  readonly observe: RevocationObserver
+  readonly log: RevocationLog
+}
+
+const trimEveryMs = 60_000
+const safetyEveryMs = 60_000
+
+/** Makes the chores of one store. */
+export function createChores(parts: ChoreParts): Chores {
+  const { clock, log, observe, store } = parts
+  let timer: NodeJS.Timeout | undefined
+  let trimmedMs = 0
+  let warnings: readonly string[] = []
+
+  async function look(): Promise<void> {
+    const safety = await store.safety()
+    if (safety.mayEvict !== undefined) observe.evictionUnsafe(safety.mayEvict)
+    const found = warningsOf(safety, warnings)
+    for (const warning of found) if (!warnings.includes(warning)) log.warn({ redis: store.description }, warning)
+    if (warnings.length > 0 && found.length === 0) log.info({ redis: store.description }, 'Redis is set up safely')
+    warnings = found
+  }
+
+  store.onUp(look)
+
+  return Object.freeze({
+    start: () => {
+      timer = setInterval(() => {
+        if (store.isUp()) look()
+      }, safetyEveryMs).unref()
+    },
+    afterWrite: () => {
+      if (Math.abs(clock() - trimmedMs) < trimEveryMs) return
+      trimmedMs = clock()
+      store.trim().catch((error: unknown) => {
+        log.warn({ detail: messageOf(error) }, 'Cannot trim the revocation log')
+      })
+    },
+    warnings: () => warnings,
+    stop: () => clearInterval(timer),
+  } satisfies Chores)
+}
+
+const replica = 'Redis is a replica: no revocation can be written to it'
+const forgetful =
+  'Redis keeps nothing on disk: a restart loses every rule that no gate holds; turn on AOF (appendonly yes)'
+const tooOld = 'Redis is older than 7.0: no revocation can be written to it'
+const evicting = 'Redis may evict revocation rules'
+
+// What is not known this time stays as it was: an answer that failed is no all-clear.
+function warningsOf(safety: Safety, before: readonly string[]): readonly string[] {
+  const judge = (isWrong: boolean | undefined, warning: string, sign = warning): readonly string[] => {
+    if (isWrong === undefined) return before.filter((text) => text.startsWith(sign))
+    return isWrong ? [warning] : []
+  }
+  const policy = safety.evictionPolicy ?? ''
+  return [
+    ...judge(safety.mayEvict, `${evicting} (maxmemory-policy ${policy}): set it to noeviction`, evicting),
+    ...judge(safety.isPersistent === undefined ? undefined : !safety.isPersistent, forgetful),
+    ...judge(safety.isReplica, replica),
+    ...judge(safety.isTooOld, tooOld),
+  ]
+}

@@ -1,0 +1,126 @@
+// Where in memory do the parts of the local list lie? Off the heap of V8, in blocks of one size, packed without a gap: a part
+// that grows pushes its neighbours aside or moves to another block, so that nothing is copied twice over in one go.
+
+/** A run of words inside a block. It can be moved by any change to any extent: read `words` and `start` anew after one. */
+export interface Extent {
+  words: Int32Array
+  start: number
+  capacity: number
+  block: Block
+}
+
+interface Block {
+  readonly words: Int32Array
+  /** Extents in the order in which they lie. */
+  readonly extents: Extent[]
+  used: number
+}
+
+export interface Blocks {
+  /** Gives an extent its first words; they hold what was there before. */
+  place(extent: Extent, capacity: number): void
+  /** Makes an extent larger or smaller. What fits stays. */
+  resize(extent: Extent, capacity: number): void
+  remove(extent: Extent): void
+  bytes(): number
+}
+
+/**
+ * The words of a block, which is the most that one extent can have. A little under 256 KiB: malloc maps a block of this size
+ * on its own and gives it back at once; with its header it fills whole pages.
+ */
+export const blockWords = 65_520
+
+const nowhere: Block = { words: new Int32Array(0), extents: [], used: 0 }
+
+/** An extent that is in no block yet. */
+export function unplaced(): Extent {
+  return { words: nowhere.words, start: 0, capacity: 0, block: nowhere }
+}
+
+export function createBlocks(): Blocks {
+  const blocks: Block[] = []
+  let used = 0
+
+  function append(extent: Extent, block: Block, capacity: number): void {
+    extent.words = block.words
+    extent.start = block.used
+    extent.capacity = capacity
+    extent.block = block
+    block.extents.push(extent)
+    block.used += capacity
+    used += capacity
+  }
+
+  // The fullest that has room: the others may become empty.
+  function roomFor(capacity: number): Block {
+    let best: Block | undefined
+    for (const block of blocks) {
+      if (block.used + capacity <= blockWords && (best === undefined || block.used > best.used)) best = block
+    }
+    if (best !== undefined) return best
+    const fresh = { words: new Int32Array(blockWords), extents: [], used: 0 }
+    blocks.push(fresh)
+    return fresh
+  }
+
+  function move(extent: Extent, capacity: number): void {
+    const { words, start, block, capacity: before } = extent
+    const index = block.extents.indexOf(extent)
+    append(extent, roomFor(capacity), capacity)
+    extent.words.set(words.subarray(start, start + before), extent.start)
+    closeGap(block, index, start, before)
+  }
+
+  function closeGap(block: Block, index: number, start: number, gap: number): void {
+    block.extents.splice(index, 1)
+    block.words.copyWithin(start, start + gap, block.used)
+    for (let next = index; next < block.extents.length; next += 1) shift(block.extents[next], -gap)
+    block.used -= gap
+    used -= gap
+    if (block.used === 0) blocks.splice(blocks.indexOf(block), 1)
+    gather()
+  }
+
+  function resize(extent: Extent, capacity: number): void {
+    const { block, start } = extent
+    const growth = capacity - extent.capacity
+    if (block.used + growth > blockWords) {
+      move(extent, capacity)
+      return
+    }
+    const end = start + extent.capacity
+    block.words.copyWithin(end + growth, end, block.used)
+    for (let next = block.extents.indexOf(extent) + 1; next < block.extents.length; next += 1) {
+      shift(block.extents[next], growth)
+    }
+    extent.capacity = capacity
+    block.used += growth
+    used += growth
+    if (growth < 0) gather()
+  }
+
+  // Where more than one block and an eighth could be spared, the emptiest one goes, its extents into the others.
+  function gather(): void {
+    if (blocks.length * blockWords - used <= 1.5 * blockWords + used / 8) return
+    const emptiest = blocks.reduce((least, block) => (block.used < least.used ? block : least))
+    blocks.splice(blocks.indexOf(emptiest), 1)
+    for (const extent of emptiest.extents) {
+      const { words, start, capacity } = extent
+      append(extent, roomFor(capacity), capacity)
+      extent.words.set(words.subarray(start, start + capacity), extent.start)
+    }
+    used -= emptiest.used
+  }
+
+  return Object.freeze({
+    place: (extent, capacity) => append(extent, roomFor(capacity), capacity),
+    resize,
+    remove: (extent) => closeGap(extent.block, extent.block.extents.indexOf(extent), extent.start, extent.capacity),
+    bytes: () => blocks.length * blockWords * Int32Array.BYTES_PER_ELEMENT,
+  } satisfies Blocks)
+}
+
+function shift(extent: Extent | undefined, by: number): void {
+  if (extent !== undefined) extent.start += by
+}

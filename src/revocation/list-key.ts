@@ -1,0 +1,166 @@
+// What does a value look like as words? UUIDs and hexadecimal digests take 16 bytes, other texts one or two bytes for each
+// UTF-16 unit. Lossless: no two texts may ever give the same form, units and words, or a rule would hit the wrong token.
+import type { WordHash } from './list-hash.ts'
+
+/** A UUID in lower case, with its four dashes. */
+export const uuidForm = 0
+/** 32 hexadecimal digits in lower case. */
+export const hexForm = 1
+/** One byte for each unit, four in a word: every unit is below 256. */
+export const bytesForm = 2
+/** Two bytes for each unit. */
+export const unitsForm = 3
+
+/** The longest value that can be held, in UTF-16 units: what 1024 bytes of UTF-8 can hold at most. */
+export const maxKeyUnits = 1024
+
+/** A value as words. Made once and filled for each question, so that a check allocates nothing. */
+export interface Key {
+  readonly words: Int32Array
+  /** How many of the words are in use. */
+  count: number
+  form: number
+  units: number
+  hash: number
+}
+
+// Not `text.charCodeAt`: texts of several makes (parsed, cut, put together) would make that a slow look-up of the method,
+// which was measured to triple the time of a check.
+export const codeAt = String.prototype.charCodeAt
+
+const dash = 0x2d
+const digits = '0123456789abcdef'
+const noDigit = 0x10000
+const digitOf = new Int32Array(256).fill(noDigit)
+for (let digit = 0; digit < digits.length; digit += 1) digitOf[digits.charCodeAt(digit)] = digit
+
+export function createKey(): Key {
+  return { words: new Int32Array(maxKeyUnits / 2), count: 0, form: uuidForm, units: 0, hash: 0 }
+}
+
+/** Fills a key with a value. Answers false where the value is too long for any rule. */
+export function fillKey(key: Key, value: string, hash: WordHash): boolean {
+  const units = value.length
+  if (units > maxKeyUnits) return false
+  if (units === 36 && packUuid(value, key.words)) setShape(key, uuidForm, 0)
+  else if (units === 32 && packDigits(value, key.words, 8, 12, 16, 20)) setShape(key, hexForm, 0)
+  else setShape(key, packText(value, key.words, 0) ? unitsForm : bytesForm, units)
+  key.hash = hash(key.words, 0, key.count, lastWordOf(key.form, key.units))
+  return true
+}
+
+/** What the hash takes after the words, so that texts of the same words but another form or length lie elsewhere. */
+export function lastWordOf(form: number, units: number): number {
+  return (units << 2) | form
+}
+
+/** How many words a value takes. */
+export function wordCountOf(form: number, units: number): number {
+  return form < bytesForm ? 4 : textWordCount(units, form === unitsForm)
+}
+
+/** How many words a text takes. */
+export function textWordCount(units: number, isWide: boolean): number {
+  return isWide ? (units + 1) >> 1 : (units + 3) >> 2
+}
+
+/** Writes a text as words, and answers whether it needs two bytes for each unit. */
+export function packText(text: string, words: Int32Array, start: number): boolean {
+  const units = text.length
+  const whole = units & ~3
+  let seen = 0
+  let at = start
+  for (let unit = 0; unit < whole; unit += 4, at += 1) {
+    const a = codeAt.call(text, unit)
+    const b = codeAt.call(text, unit + 1)
+    const c = codeAt.call(text, unit + 2)
+    const d = codeAt.call(text, unit + 3)
+    seen |= a | b | c | d
+    words[at] = a | (b << 8) | (c << 16) | (d << 24)
+  }
+  if (whole < units) {
+    let word = 0
+    for (let unit = whole; unit < units; unit += 1) {
+      const code = codeAt.call(text, unit)
+      seen |= code
+      word |= code << ((unit & 3) << 3)
+    }
+    words[at] = word
+  }
+  if (seen < 256) return false
+  for (let unit = 0; unit < units; unit += 2) {
+    const upper = unit + 1 < units ? codeAt.call(text, unit + 1) : 0
+    words[start + (unit >> 1)] = codeAt.call(text, unit) | (upper << 16)
+  }
+  return true
+}
+
+/** One unit of a packed text. */
+export function unitAt(words: Int32Array, start: number, unit: number, isWide: boolean): number {
+  if (isWide) return ((words[start + (unit >> 1)] ?? 0) >>> ((unit & 1) << 4)) & 0xffff
+  return ((words[start + (unit >> 2)] ?? 0) >>> ((unit & 3) << 3)) & 0xff
+}
+
+/** Reads a packed text back. */
+export function unpackText(words: Int32Array, start: number, units: number, isWide: boolean): string {
+  const codes = new Array<number>(units)
+  for (let unit = 0; unit < units; unit += 1) codes[unit] = unitAt(words, start, unit, isWide)
+  return String.fromCharCode(...codes)
+}
+
+/** Reads a value back. */
+export function unpackValue(words: Int32Array, start: number, form: number, units: number): string {
+  if (form >= bytesForm) return unpackText(words, start, units, form === unitsForm)
+  let hex = ''
+  for (let word = 0; word < 4; word += 1) hex += ((words[start + word] ?? 0) >>> 0).toString(16).padStart(8, '0')
+  if (form === hexForm) return hex
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+function setShape(key: Key, form: number, units: number): void {
+  key.form = form
+  key.units = units
+  key.count = wordCountOf(form, units)
+}
+
+// Four digits as 16 bits, or a number beyond that. Capital letters are no digits here: their case would be lost.
+function readDigits(text: string, at: number): number {
+  return (
+    ((digitOf[codeAt.call(text, at)] ?? noDigit) << 12) |
+    ((digitOf[codeAt.call(text, at + 1)] ?? noDigit) << 8) |
+    ((digitOf[codeAt.call(text, at + 2)] ?? noDigit) << 4) |
+    (digitOf[codeAt.call(text, at + 3)] ?? noDigit)
+  )
+}
+
+function packUuid(text: string, words: Int32Array): boolean {
+  if (codeAt.call(text, 8) !== dash || codeAt.call(text, 13) !== dash) return false
+  if (codeAt.call(text, 18) !== dash || codeAt.call(text, 23) !== dash) return false
+  return packDigits(text, words, 9, 14, 19, 24)
+}
+
+// The places are those of the third to the sixth group of four; the first two begin at 0, the last two eight before the end.
+function packDigits(
+  text: string,
+  words: Int32Array,
+  third: number,
+  fourth: number,
+  fifth: number,
+  sixth: number,
+): boolean {
+  const last = text.length - 8
+  const a = readDigits(text, 0)
+  const b = readDigits(text, 4)
+  const c = readDigits(text, third)
+  const d = readDigits(text, fourth)
+  const e = readDigits(text, fifth)
+  const f = readDigits(text, sixth)
+  const g = readDigits(text, last)
+  const h = readDigits(text, last + 4)
+  if ((a | b | c | d | e | f | g | h) > 0xffff) return false
+  words[0] = (a << 16) | b
+  words[1] = (c << 16) | d
+  words[2] = (e << 16) | f
+  words[3] = (g << 16) | h
+  return true
+}

@@ -1,0 +1,145 @@
+// Which shard holds the rules of this value? All rules of one kind, spread by the leading bits of their hash (extendible
+// hashing): a shard that is full is split in two, so that growing never touches more than one shard's rows.
+import type { Blocks } from './list-blocks.ts'
+import type { WordHash } from './list-hash.ts'
+import type { Key } from './list-key.ts'
+import { hashOfRow, lengthOf } from './list-layout.ts'
+import {
+  clearShard,
+  createShard,
+  headWords,
+  insertRow,
+  keepRows,
+  maxUsedWords,
+  removeRow,
+  type Shard,
+} from './list-shard.ts'
+import { createSieve, type Sieve } from './list-sieve.ts'
+import type { RuleKind } from './rule.ts'
+
+export interface Table {
+  readonly kind: RuleKind
+  /** How many of its rules are no lifts: kept by the list. */
+  inForce: number
+  readonly sieve: Sieve
+  /** The shard that would hold a value; undefined while the table is empty. */
+  shardOf(hash: number): Shard | undefined
+  insert(key: Key, source: Int32Array, length: number): void
+  remove(shard: Shard, key: Key, row: number): void
+  /** The shards, in an order to which new ones are appended. */
+  shards(): readonly Shard[]
+  /** Drops the rows of one shard for which the answer is true, and answers how many. */
+  drop(shard: Shard, isOver: (words: Int32Array, row: number) => boolean): number
+  bytes(): number
+}
+
+// A shard of 16 KiB is split: 400 to 700 rules. Smaller ones cost more heads, larger ones longer moves for each insertion.
+const splitWords = 4096
+// Growing by a thirty-second wastes one and a half hundredths on average.
+const spareShift = 5
+const leastSpareWords = 16
+// Measured on V8: the object of a shard, its slots in two lists.
+const bytesPerShard = 120
+const bytesPerDirectorySlot = 8
+
+export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Table {
+  const sieve = createSieve()
+  let shards: Shard[] = []
+  // A shard of depth d stands in 2^(bits - d) neighbouring slots.
+  let directory: Shard[] = []
+  let bits = 0
+  let rows = 0
+
+  const slotOf = (hashed: number) => hashed >>> (32 - bits)
+
+  function begin(): Shard {
+    const shard = place(createShard(0), headWords + leastSpareWords)
+    bits = 1
+    directory = [shard, shard]
+    return shard
+  }
+
+  function place(shard: Shard, capacity: number): Shard {
+    blocks.place(shard, capacity)
+    clearShard(shard)
+    shards.push(shard)
+    return shard
+  }
+
+  // Values of one hash cannot be parted: the directory must not double in vain.
+  const canSplit = (shard: Shard) => shard.depth < bits || directory.length < 8 * (shards.length + 8)
+
+  function split(shard: Shard, hashed: number): void {
+    if (shard.depth === bits) {
+      directory = directory.flatMap((one) => [one, one])
+      bits += 1
+    }
+    const width = 1 << (bits - shard.depth)
+    const from = slotOf(hashed) & -width
+    shard.depth += 1
+    const upper = place(createShard(shard.depth), shard.capacity)
+    directory.fill(upper, from + width / 2, from + width)
+    const bit = 32 - shard.depth
+    keepRows(shard, (words, row) => {
+      const rowHash = hashOfRow(words, row, hash)
+      if (((rowHash >>> bit) & 1) === 0) return true
+      insertRow(upper, rowHash, words, row, lengthOf(words, row))
+      return false
+    })
+    adjust(shard, 0)
+    adjust(upper, 0)
+  }
+
+  // Gives a shard room for so many more words, and takes back what it has far too much.
+  function adjust(shard: Shard, more: number): void {
+    const needed = headWords + shard.used + more
+    const spare = Math.max(leastSpareWords, needed >> spareShift)
+    if (needed <= shard.capacity && shard.capacity <= needed + 3 * spare) return
+    if (shard.used + more > maxUsedWords) throw new RangeError('Cannot hold a revocation rule: too many have one hash')
+    blocks.resize(shard, Math.min(needed + spare, headWords + maxUsedWords))
+  }
+
+  function endIfEmpty(): void {
+    if (rows > 0) return
+    for (const shard of shards) blocks.remove(shard)
+    shards = []
+    directory = []
+    bits = 0
+    sieve.clear()
+  }
+
+  return {
+    kind,
+    inForce: 0,
+    sieve,
+    shardOf: (hashed) => directory[slotOf(hashed)],
+    insert: (key, source, length) => {
+      let shard = directory[slotOf(key.hash)] ?? begin()
+      while (shard.used + length > splitWords && canSplit(shard)) {
+        split(shard, key.hash)
+        shard = directory[slotOf(key.hash)] ?? shard
+      }
+      adjust(shard, length)
+      insertRow(shard, key.hash, source, 0, length)
+      rows += 1
+    },
+    remove: (shard, key, row) => {
+      removeRow(shard, key.hash, row)
+      rows -= 1
+      adjust(shard, 0)
+      endIfEmpty()
+    },
+    shards: () => shards,
+    drop: (shard, isOver) => {
+      const before = shard.rows
+      keepRows(shard, (words, row) => !isOver(words, row))
+      const dropped = before - shard.rows
+      if (dropped === 0) return 0
+      rows -= dropped
+      adjust(shard, 0)
+      endIfEmpty()
+      return dropped
+    },
+    bytes: () => shards.length * bytesPerShard + directory.length * bytesPerDirectorySlot,
+  }
+}

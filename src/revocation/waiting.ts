@@ -1,0 +1,57 @@
+// How long may one wait, and how many at once? Time limits and the bounded room in which callers wait for a connection.
+// Must never let callers pile up while Redis is away.
+
+/** Answers what `answer` answers, or rejects after `timeoutMs`, and calls `onTimeout` then. */
+export function within<T>(answer: Promise<T>, timeoutMs: number, onTimeout: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Error(`Redis timed out: no answer in ${timeoutMs} ms`))
+      onTimeout()
+    }, timeoutMs)
+    answer.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
+export interface WaitingRoom {
+  /** Answers when the door opens; rejects after `timeoutMs`, and at once where too many wait already. */
+  wait(timeoutMs: number): Promise<void>
+  /** Lets everybody go on. */
+  open(): void
+  /** Sends everybody away. */
+  close(error: Error): void
+}
+
+interface Guest {
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+  readonly timer: NodeJS.Timeout
+}
+
+/** Makes a room for at most `size` callers. */
+export function createWaitingRoom(size: number): WaitingRoom {
+  const guests = new Set<Guest>()
+
+  function dismiss(each: (guest: Guest) => void): void {
+    for (const guest of guests) {
+      clearTimeout(guest.timer)
+      each(guest)
+    }
+    guests.clear()
+  }
+
+  return Object.freeze({
+    wait: (timeoutMs) => {
+      if (guests.size >= size) return Promise.reject(new Error('Cannot ask Redis: it is away and too many wait for it'))
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          guests.delete(guest)
+          reject(new Error('Cannot ask Redis: it is not connected'))
+        }, timeoutMs)
+        const guest: Guest = { resolve, reject, timer }
+        guests.add(guest)
+      })
+    },
+    open: () => dismiss((guest) => guest.resolve()),
+    close: (error) => dismiss((guest) => guest.reject(error)),
+  } satisfies WaitingRoom)
+}

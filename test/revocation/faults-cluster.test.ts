@@ -1,0 +1,111 @@
+// A Redis Cluster whose slot moves under the gates: the log goes along, and nothing is lost or admitted meanwhile.
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { TestRedis } from '../support/redis.ts'
+import { startCluster, type TestCluster } from '../support/redis-cluster.ts'
+import { verifiedToken } from '../support/verified-token.ts'
+import {
+  logKey,
+  revoke,
+  soon,
+  startLookup,
+  startSynced,
+  stateOf,
+  stopAll,
+  untilState,
+  untilSynced,
+  watch,
+} from './harness.ts'
+
+let cluster: TestCluster
+let slot: number
+
+beforeAll(async () => {
+  cluster = await startCluster()
+  slot = await cluster.slotOf(logKey)
+})
+
+afterEach(async () => {
+  await stopAll()
+  for (const node of cluster.nodes) {
+    node.kill('SIGCONT')
+    await node.command('flushall')
+  }
+})
+afterAll(() => cluster.stop())
+
+const values = async (server: TestRedis) =>
+  ((await server.command('xrange', logKey, '-', '+')) as [string, string[]][]).map(([, fields]) => fields[3])
+
+async function otherThan(holder: TestRedis): Promise<TestRedis> {
+  return cluster.nodes.find((node) => node !== holder) as TestRedis
+}
+
+describe('a slot that moves', () => {
+  test('with MOVED and ASK: gates follow it, rules stay in force, and writes go to the new place', async () => {
+    const gates = await Promise.all([0, 1].map(() => startSynced({ url: cluster.url, maxStalenessMs: 3000 })))
+    const [first, second] = gates as [(typeof gates)[0], (typeof gates)[0]]
+    await revoke(first, 'one', 'back')
+    await first.revocations.lift('token', 'back')
+    for (const gate of gates)
+      await vi.waitFor(() => expect(gate.list.find({ kind: 'token', value: 'back' })?.lifted).toBe(true), soon)
+    const lookup = startLookup({ url: cluster.url, plainKeys: ['plain:{jti}'] })
+    await vi.waitFor(() => expect(lookup.readiness().ready).toBe(true), soon)
+    const oracle = watch(gates, { revoked: ['one'], lifted: ['back'] })
+    for (let round = 0; round < 2; round += 1) {
+      const from = await cluster.holderOf(slot)
+      const to = await otherThan(from)
+      await cluster.move(slot, to, async () => {
+        // Midway the keys answer with ASK only. What cannot be written is no yes.
+        await revoke(first, `midway-${round}`).catch((error) =>
+          expect(String(error)).toMatch(/TRYAGAIN|ASK|MOVED|redirections|timed out/),
+        )
+        expect(await lookup.check(verifiedToken({ jti: 'one' }))).toMatchObject({ state: 'revoked' })
+      })
+      await vi.waitFor(() => revoke(second, `after-${round}`), { timeout: 8000, interval: 50 })
+      for (const gate of gates) await untilState(gate, `after-${round}`, 'revoked')
+      expect(await values(to)).toContain(`after-${round}`)
+      expect(await lookup.check(verifiedToken({ jti: 'one' }))).toMatchObject({ state: 'revoked' })
+      expect(await lookup.check(verifiedToken({ jti: 'other' }))).toMatchObject({ state: 'clear' })
+    }
+    await Promise.all(gates.map(untilSynced))
+    const late = await startSynced({ url: cluster.url })
+    for (const jti of ['one', 'after-0', 'after-1']) expect(stateOf(late, jti)).toBe('revoked')
+    expect(stateOf(late, 'back')).toBe('clear')
+    expect(oracle.violations()).toEqual([])
+  })
+})
+
+describe('a node that goes away', () => {
+  test('the one with the log: stale, never clear, and back by itself; empty, it gets everything back', async () => {
+    const gate = await startSynced({ url: cluster.url, maxStalenessMs: 1500 })
+    await revoke(gate, 'one')
+    const oracle = watch([gate], { revoked: ['one'] })
+    const holder = await cluster.holderOf(slot)
+    holder.kill('SIGSTOP')
+    await untilState(gate, 'other', 'stale')
+    await expect(revoke(gate, 'x')).rejects.toThrow()
+    holder.kill('SIGCONT')
+    await untilState(gate, 'other', 'clear')
+    // Without a file it forgets its slots too; this one remembers them and has lost its data.
+    await holder.restart()
+    await vi.waitFor(async () => expect(await values(holder)).toContain('one'), { timeout: 20_000, interval: 50 })
+    await untilState(gate, 'other', 'clear')
+    const late = await startSynced({ url: cluster.url })
+    expect(stateOf(late, 'one')).toBe('revoked')
+    expect(oracle.violations()).toEqual([])
+  })
+
+  test('one without the log does no harm', async () => {
+    const gate = await startSynced({ url: cluster.url, maxStalenessMs: 1500 })
+    const other = await otherThan(await cluster.holderOf(slot))
+    other.kill('SIGSTOP')
+    for (let round = 0; round < 5; round += 1) {
+      const reads = gate.seen.reads.length
+      await vi.waitFor(() => expect(gate.seen.reads.length).toBeGreaterThan(reads), soon)
+      expect(stateOf(gate, 'other')).toBe('clear')
+    }
+    other.kill('SIGCONT')
+    await vi.waitFor(async () => expect(String(await other.command('cluster', 'info'))).toContain('state:ok'), soon)
+    await vi.waitFor(() => revoke(gate, 'one'), { timeout: 8000, interval: 50 })
+  })
+})
