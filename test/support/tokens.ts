@@ -62,7 +62,7 @@ export function hmacToken(secret: Buffer | string, payload: unknown, header: Rec
   return `${signedPart}.${createHmac('sha256', secret).update(signedPart).digest('base64url')}`
 }
 
-export function signature(key: TestKey, signedPart: string): Buffer {
+function signature(key: TestKey, signedPart: string): Buffer {
   const data = Buffer.from(signedPart)
   if (algorithmsOf(key.publicKey).includes('EdDSA')) return sign(null, data, key.privateKey)
   const digest = `sha${key.algorithm.slice(2)}`
