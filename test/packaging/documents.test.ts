@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { metricsPage } from '../../scripts/documents/metrics.ts'
 import { reasonsPage } from '../../scripts/documents/reasons.ts'
 import { reasons, refusalSpec } from '../../src/model/refusal.ts'
+import { leastRights } from '../../src/revocation/access.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { configOf } from '../support/settings.ts'
 
@@ -29,11 +30,24 @@ test('every metric is in the table, with its type and its labels', async () => {
   expect(page).toContain('| `sidegate_requests_total` | counter | `method`, `code`, `decision` |')
 })
 
+test('the least rights at Redis are printed as they are tested', () => {
+  const page = readFileSync(join(root, 'docs', 'revocation.md'), 'utf8')
+  const printed = page.split('\n').filter((line) => line.startsWith('ACL SETUSER'))
+  expect(printed).toEqual([leastRights])
+})
+
 describe.each(pages)('%s', (path, text) => {
   test('links only to what is there', () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g)].map(([, target]) => target ?? '')
     const missing = links.filter((target) => !existsSync(join(root, dirname(path), target)))
     expect(missing).toEqual([])
+  })
+
+  test('links only to sections that are there', () => {
+    for (const [, target = '', section = ''] of text.matchAll(/\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g)) {
+      const page = target === '' ? text : readFileSync(join(root, dirname(path), target), 'utf8')
+      expect(sectionsOf(page), `${target}#${section}`).toContain(section)
+    }
   })
 
   test('shows settings that load', () => {
@@ -50,3 +64,14 @@ describe.each(pages)('%s', (path, text) => {
     for (const [, reason] of text.matchAll(/urn:sidegate:refusal:([a-z_]+)/g)) expect(reasons).toContain(reason)
   })
 })
+
+/** The names by which a page's headings and anchors can be linked to, as GitHub makes them. */
+function sectionsOf(page: string): readonly string[] {
+  const headings = [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{Letter}\p{Number} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+  return [...headings, ...[...page.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id)]
+}
