@@ -14,8 +14,8 @@ import type { AdminAnswer } from './authenticate.ts'
 import { readBody } from './body.ts'
 
 const MAXIMUM_BYTES = 1024 * 1024
-/** About half a million rules; they are read before the first is written. */
-const MAXIMUM_LINES_BYTES = 64 * MAXIMUM_BYTES
+/** Some hundred thousand rules. All are read before the first is written, so they are in memory at once. */
+const MAXIMUM_LINES_BYTES = 16 * MAXIMUM_BYTES
 const PROBLEMS_SHOWN = 20
 
 export interface RevocationApiParts {
@@ -188,7 +188,7 @@ function tooLarge(): Answer {
   return problem(
     413,
     'Content too large',
-    'The body may have at most 1 MiB, or 64 MiB of lines as application/x-ndjson',
+    'The body may have at most 1 MiB, or 16 MiB of lines as application/x-ndjson',
   )
 }
 

@@ -127,7 +127,7 @@ const refresh = group({
       clientSecretFile: setting(filePath(), 'A file with the secret of this client.'),
       timeout: setting(
         duration({ min: '1ms', max: '2s' }).prefault('300ms'),
-        'How long an answer may take. A refresh that fails never fails the request.',
+        'How long a response waits for the successor; one that comes later goes out with the next response.',
       ),
     }).exactOptional(),
     'Asks the identity provider for successors: this or key.',

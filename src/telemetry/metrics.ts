@@ -70,7 +70,7 @@ export function createMetrics() {
     revocationReads: counter('revocation_reads_total', 'Runs of the feed', ['type', 'result']),
     revocationHealed: counter('revocation_healed_rules_total', 'Rules written back to a log that had lost them'),
 
-    redisUp: gauge('redis_up', '1 while Redis answers'),
+    redisUp: gauge('redis_up', '1 while the connection to Redis stands'),
     redisReconnects: counter('redis_reconnects_total', 'New connections after the first'),
     redisErrors: counter('redis_errors_total', 'Errors of Redis and of the connection to it', ['kind']),
     redisEvictionUnsafe: gauge('redis_eviction_unsafe', '1 when Redis may evict rules'),
