@@ -17,17 +17,14 @@ interface Block {
 }
 
 export interface Blocks {
-  /** Gives an extent its first words; they hold what was there before. */
-  place(extent: Extent, capacity: number): void
-  /** Makes an extent larger or smaller. What fits stays. */
+  /** Makes an extent larger or smaller. What fits stays; new words hold anything. Without capacity it is in no block. */
   resize(extent: Extent, capacity: number): void
-  remove(extent: Extent): void
   bytes(): number
 }
 
 /**
- * The words of a block, which is the most that one extent can have. A little under 256 KiB: malloc maps a block of this size
- * on its own and gives it back at once; with its header it fills whole pages.
+ * The words of a block, which is the most that one extent can have. A little under 256 KiB: malloc usually maps a block
+ * of this size on its own and can give it back at once; with its header it fills whole pages.
  */
 export const blockWords = 65_520
 
@@ -64,12 +61,14 @@ export function createBlocks(): Blocks {
     return fresh
   }
 
+  // To another block, into the first one, or out of all.
   function move(extent: Extent, capacity: number): void {
     const { words, start, block, capacity: before } = extent
     const index = block.extents.indexOf(extent)
-    append(extent, roomFor(capacity), capacity)
-    extent.words.set(words.subarray(start, start + before), extent.start)
-    closeGap(block, index, start, before)
+    if (capacity === 0) Object.assign(extent, unplaced())
+    else append(extent, roomFor(capacity), capacity)
+    extent.words.set(words.subarray(start, start + Math.min(before, capacity)), extent.start)
+    if (before > 0) closeGap(block, index, start, before)
   }
 
   function closeGap(block: Block, index: number, start: number, gap: number): void {
@@ -85,7 +84,7 @@ export function createBlocks(): Blocks {
   function resize(extent: Extent, capacity: number): void {
     const { block, start } = extent
     const growth = capacity - extent.capacity
-    if (block.used + growth > blockWords) {
+    if (extent.capacity === 0 || capacity === 0 || block.used + growth > blockWords) {
       move(extent, capacity)
       return
     }
@@ -114,9 +113,7 @@ export function createBlocks(): Blocks {
   }
 
   return Object.freeze({
-    place: (extent, capacity) => append(extent, roomFor(capacity), capacity),
     resize,
-    remove: (extent) => closeGap(extent.block, extent.block.extents.indexOf(extent), extent.start, extent.capacity),
     bytes: () => blocks.length * blockWords * Int32Array.BYTES_PER_ELEMENT,
   } satisfies Blocks)
 }

@@ -1,7 +1,7 @@
 // What does a row of the local list say? Reads rules back, and judges a row against a token without making anything of it.
 // Exact: what was written is what is read, to the last digit and character.
 import type { VerifiedToken } from '../model/decision.ts'
-import { codeAt, unitAt, unpackText, unpackValue } from './list-key.ts'
+import { unitAt, unpackText, unpackValue } from './list-key.ts'
 import {
   atLimitMs,
   atShift,
@@ -179,7 +179,7 @@ function isText(words: Int32Array, at: number, text: string): boolean {
   const head = words[at] ?? 0
   if (head >>> 1 !== text.length) return false
   for (let unit = 0; unit < text.length; unit += 1) {
-    if (unitAt(words, at + 1, unit, (head & 1) === 1) !== codeAt.call(text, unit)) return false
+    if (unitAt(words, at + 1, unit, (head & 1) === 1) !== text.charCodeAt(unit)) return false
   }
   return true
 }

@@ -1,4 +1,4 @@
-// Which rows may be about this value? One shard of a table: its rows lie in 64 buckets, one behind the other without a gap, so
+// Which rows may be about this value? One shard of a table: its rows lie in 256 buckets, one behind the other without a gap, so
 // that a question reads one short run of memory and a row costs nothing beyond its own words.
 import { blockWords, type Extent, unplaced } from './list-blocks.ts'
 import type { Key } from './list-key.ts'
@@ -10,32 +10,27 @@ export interface Shard extends Extent {
   rows: number
   /** The words that the rows take. */
   used: number
+  /** Where each bucket ends, from `endsAt` on. Apart from the rows, so that the ends of all shards stay in the caches. */
+  readonly ends: Uint16Array
+  readonly endsAt: number
 }
 
 /** No such row. */
 export const noRow = -1
 
-const bucketCount = 64
+export const bucketCount = 256
 const bucketMask = bucketCount - 1
-/** In front of the rows: where each bucket ends, two of them in a word. */
-export const headWords = bucketCount / 2
 /** The most that the rows of one shard can take: an end has 16 bits. */
-export const maxUsedWords = blockWords - headWords
+export const maxUsedWords = blockWords
 
-export function createShard(depth: number): Shard {
-  return { ...unplaced(), depth, rows: 0, used: 0 }
-}
-
-/** Empties the words that a shard was placed on. */
-export function clearShard(shard: Shard): void {
-  shard.words.fill(0, shard.start, shard.start + headWords)
-  shard.rows = 0
-  shard.used = 0
+/** Makes an empty shard, that is in no block yet. */
+export function createShard(depth: number, ends: Uint16Array, endsAt: number): Shard {
+  return { ...unplaced(), ends, endsAt, depth, rows: 0, used: 0 }
 }
 
 /** The first row that is about a value; its place in `shard.words`, until anything changes. */
 export function firstRow(shard: Shard, key: Key): number {
-  return search(shard, key, shard.start + headWords + startOf(shard, key.hash & bucketMask))
+  return search(shard, key, shard.start + startOf(shard, key.hash & bucketMask))
 }
 
 /** The next one: rules of one value that differ in their issuer. */
@@ -45,7 +40,7 @@ export function nextRow(shard: Shard, key: Key, row: number): number {
 
 function search(shard: Shard, key: Key, from: number): number {
   const { words } = shard
-  const end = shard.start + headWords + endOf(shard, key.hash & bucketMask)
+  const end = shard.start + endOf(shard, key.hash & bucketMask)
   for (let row = from; row < end; row += lengthOf(words, row)) if (hasValue(words, row, key)) return row
   return noRow
 }
@@ -53,7 +48,7 @@ function search(shard: Shard, key: Key, from: number): number {
 /** Adds a row, for which the shard must have the capacity. */
 export function insertRow(shard: Shard, hash: number, source: Int32Array, from: number, length: number): void {
   const { words } = shard
-  const first = shard.start + headWords
+  const first = shard.start
   const row = first + endOf(shard, hash & bucketMask)
   words.copyWithin(row + length, row, first + shard.used)
   copyWords(words, row, source, from, length)
@@ -66,7 +61,7 @@ export function insertRow(shard: Shard, hash: number, source: Int32Array, from: 
 export function removeRow(shard: Shard, hash: number, row: number): void {
   const { words } = shard
   const length = lengthOf(words, row)
-  words.copyWithin(row, row + length, shard.start + headWords + shard.used)
+  words.copyWithin(row, row + length, shard.start + shard.used)
   moveEnds(shard, hash & bucketMask, -length)
   shard.rows -= 1
   shard.used -= length
@@ -74,14 +69,14 @@ export function removeRow(shard: Shard, hash: number, row: number): void {
 
 /** Calls back for every row. */
 export function eachRow(shard: Shard, visit: (words: Int32Array, row: number) => void): void {
-  const first = shard.start + headWords
+  const first = shard.start
   for (let row = first; row < first + shard.used; row += lengthOf(shard.words, row)) visit(shard.words, row)
 }
 
 /** Keeps the rows for which the answer is true, in one pass. The capacity stays. */
 export function keepRows(shard: Shard, isKept: (words: Int32Array, row: number) => boolean): void {
   const { words } = shard
-  const first = shard.start + headWords
+  const first = shard.start
   let read = first
   let kept = first
   for (let bucket = 0; bucket < bucketCount; bucket += 1) {
@@ -94,7 +89,7 @@ export function keepRows(shard: Shard, isKept: (words: Int32Array, row: number) 
       } else shard.rows -= 1
       read += length
     }
-    moveEnd(shard, bucket, kept - end)
+    shard.ends[shard.endsAt + bucket] = kept - first
   }
   shard.used = kept - first
 }
@@ -104,23 +99,12 @@ function startOf(shard: Shard, bucket: number): number {
 }
 
 function endOf(shard: Shard, bucket: number): number {
-  const pair = shard.words[shard.start + (bucket >> 1)] ?? 0
-  return (bucket & 1) === 0 ? pair & 0xffff : pair >>> 16
-}
-
-function moveEnd(shard: Shard, bucket: number, by: number): void {
-  const at = shard.start + (bucket >> 1)
-  shard.words[at] = (shard.words[at] ?? 0) + ((bucket & 1) === 0 ? by : by << 16)
+  return shard.ends[shard.endsAt + bucket] ?? 0
 }
 
 function moveEnds(shard: Shard, bucket: number, by: number): void {
-  const { words, start } = shard
-  if ((bucket & 1) === 1) moveEnd(shard, bucket, by)
-  // Both halves at once: neither can leave its 16 bits, so neither can carry into the other.
-  const both = Math.imul(by, 0x10001)
-  for (let pair = (bucket + 1) >> 1; pair < headWords; pair += 1) {
-    words[start + pair] = (words[start + pair] ?? 0) + both
-  }
+  const { ends, endsAt } = shard
+  for (let at = endsAt + bucket; at < endsAt + bucketCount; at += 1) ends[at] = (ends[at] ?? 0) + by
 }
 
 function copyWords(to: Int32Array, at: number, from: Int32Array, start: number, length: number): void {

@@ -1,6 +1,5 @@
 // Is it worth looking this value up? A kind with few rules (a client, a key, an issuer) is asked for every token, and the answer
 // is nearly always no: three characters and the length tell. May say yes in vain; must never say no to a value that was added.
-import { codeAt } from './list-key.ts'
 
 export interface Sieve {
   add(value: string): void
@@ -39,8 +38,8 @@ export function createSieve(): Sieve {
 // Values of one kind begin alike more often than they end alike.
 function bitOf(value: string): number {
   const { length } = value
-  const last = codeAt.call(value, length - 1)
-  const before = codeAt.call(value, length - 2)
-  const middle = codeAt.call(value, length >> 1)
+  const last = value.charCodeAt(length - 1)
+  const before = value.charCodeAt(length - 2)
+  const middle = value.charCodeAt(length >> 1)
   return Math.imul(length ^ (last << 6) ^ (before << 13) ^ (middle << 20), 0x9e3779b1) >>> 21
 }

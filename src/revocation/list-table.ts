@@ -4,16 +4,7 @@ import type { Blocks } from './list-blocks.ts'
 import type { WordHash } from './list-hash.ts'
 import type { Key } from './list-key.ts'
 import { hashOfRow, lengthOf } from './list-layout.ts'
-import {
-  clearShard,
-  createShard,
-  headWords,
-  insertRow,
-  keepRows,
-  maxUsedWords,
-  removeRow,
-  type Shard,
-} from './list-shard.ts'
+import { bucketCount, createShard, insertRow, keepRows, maxUsedWords, removeRow, type Shard } from './list-shard.ts'
 import { createSieve, type Sieve } from './list-sieve.ts'
 import type { RuleKind } from './rule.ts'
 
@@ -33,7 +24,7 @@ export interface Table {
   bytes(): number
 }
 
-// A shard of 16 KiB is split: 400 to 700 rules. Smaller ones cost more heads, larger ones longer moves for each insertion.
+// A shard of 16 KiB is split: 400 to 700 rules. Smaller ones cost more ends of buckets, larger ones longer moves for each insertion.
 const splitWords = 4096
 // Growing by a thirty-second wastes one and a half hundredths on average.
 const spareShift = 5
@@ -41,10 +32,15 @@ const leastSpareWords = 16
 // Measured on V8: the object of a shard, its slots in two lists.
 const bytesPerShard = 120
 const bytesPerDirectorySlot = 8
+const shardsPerChunk = 16
+const bytesPerChunk = shardsPerChunk * bucketCount * Uint16Array.BYTES_PER_ELEMENT
+const noEnds = new Uint16Array(0)
 
 export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Table {
   const sieve = createSieve()
   let shards: Shard[] = []
+  // The ends of the buckets of a few shards at a time.
+  let ends: Uint16Array[] = []
   // A shard of depth d stands in 2^(bits - d) neighbouring slots.
   let directory: Shard[] = []
   let bits = 0
@@ -53,15 +49,17 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
   const slotOf = (hashed: number) => hashed >>> (32 - bits)
 
   function begin(): Shard {
-    const shard = place(createShard(0), headWords + leastSpareWords)
+    const shard = addShard(0, leastSpareWords)
     bits = 1
     directory = [shard, shard]
     return shard
   }
 
-  function place(shard: Shard, capacity: number): Shard {
-    blocks.place(shard, capacity)
-    clearShard(shard)
+  function addShard(depth: number, capacity: number): Shard {
+    const at = shards.length % shardsPerChunk
+    if (at === 0) ends.push(new Uint16Array(shardsPerChunk * bucketCount))
+    const shard = createShard(depth, ends.at(-1) ?? noEnds, at * bucketCount)
+    blocks.resize(shard, capacity)
     shards.push(shard)
     return shard
   }
@@ -77,7 +75,7 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
     const width = 1 << (bits - shard.depth)
     const from = slotOf(hashed) & -width
     shard.depth += 1
-    const upper = place(createShard(shard.depth), shard.capacity)
+    const upper = addShard(shard.depth, shard.capacity)
     directory.fill(upper, from + width / 2, from + width)
     const bit = 32 - shard.depth
     keepRows(shard, (words, row) => {
@@ -92,17 +90,21 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
 
   // Gives a shard room for so many more words, and takes back what it has far too much.
   function adjust(shard: Shard, more: number): void {
-    const needed = headWords + shard.used + more
+    const needed = shard.used + more
+    if (needed === 0) {
+      blocks.resize(shard, 0)
+      return
+    }
     const spare = Math.max(leastSpareWords, needed >> spareShift)
     if (needed <= shard.capacity && shard.capacity <= needed + 3 * spare) return
-    if (shard.used + more > maxUsedWords) throw new RangeError('Cannot hold a revocation rule: too many have one hash')
-    blocks.resize(shard, Math.min(needed + spare, headWords + maxUsedWords))
+    if (needed > maxUsedWords) throw new RangeError('Cannot hold a revocation rule: too many have one hash')
+    blocks.resize(shard, Math.min(needed + spare, maxUsedWords))
   }
 
   function endIfEmpty(): void {
     if (rows > 0) return
-    for (const shard of shards) blocks.remove(shard)
     shards = []
+    ends = []
     directory = []
     bits = 0
     sieve.clear()
@@ -132,6 +134,7 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
     shards: () => shards,
     drop: (shard, isOver) => {
       const before = shard.rows
+      if (before === 0) return 0
       keepRows(shard, (words, row) => !isOver(words, row))
       const dropped = before - shard.rows
       if (dropped === 0) return 0
@@ -140,6 +143,6 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
       endIfEmpty()
       return dropped
     },
-    bytes: () => shards.length * bytesPerShard + directory.length * bytesPerDirectorySlot,
+    bytes: () => shards.length * bytesPerShard + directory.length * bytesPerDirectorySlot + ends.length * bytesPerChunk,
   }
 }

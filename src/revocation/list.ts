@@ -43,6 +43,9 @@ export interface ListSettings {
   readonly hash?: WordHash
 }
 
+// What a sweep counts for a shard with few rules: looking through its buckets takes as long as looking at so many.
+const leastRowsOfShard = 32
+
 /** Makes an empty list. */
 export function createList(settings: ListSettings = {}): RuleList {
   const toleranceSeconds = settings.toleranceSeconds ?? 0
@@ -166,7 +169,7 @@ export function createList(settings: ListSettings = {}): RuleList {
         continue
       }
       cursor.shard += 1
-      looked += Math.max(shard.rows, 1)
+      looked += shard.rows === 0 ? 1 : Math.max(shard.rows, leastRowsOfShard)
       dropped += tables[kind].drop(shard, (words, row) => {
         if (rows.forgetAtSeconds(words, row) + toleranceSeconds > nowSeconds) return false
         discount(tables[kind], words, row)

@@ -1,0 +1,171 @@
+// The list against the obvious one: a Map of rules, asked by looking at all of them. Whatever is done, both say the same.
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { VerifiedToken } from '../../src/model/decision.ts'
+import { factsOf, matches } from '../../src/revocation/facts.ts'
+import { createList, type ListSettings, type RuleList } from '../../src/revocation/list.ts'
+import type { WordHash } from '../../src/revocation/list-hash.ts'
+import { compareRules, type Rule, ruleKeyOf, ruleKinds } from '../../src/revocation/rule.ts'
+import { values } from '../support/rule-values.ts'
+import { verifiedToken } from '../support/verified-token.ts'
+
+const toleranceSeconds = 5
+const start = 1_800_000_000
+const issuers = ['https://id.example', 'https://other.example', 'ι'.repeat(300)]
+
+const seconds = fc.oneof(
+  fc.integer({ min: -100, max: 100 }).map((more) => start + more),
+  fc.constantFrom(
+    0,
+    0.5,
+    start - toleranceSeconds,
+    start + 0.25,
+    start + 50.001,
+    start + 400 * 86_400,
+    253_402_300_799,
+  ),
+)
+
+const rules = fc.record({
+  kind: fc.constantFrom(...ruleKinds),
+  value: values,
+  issuer: fc.option(fc.constantFrom(...issuers), { nil: undefined, freq: 2 }),
+  issuedBeforeSeconds: fc.option(seconds, { nil: undefined }),
+  expiresAtSeconds: seconds,
+  reason: fc.option(fc.constantFrom('', 'stolen', '3:+', 'größer', '失'.repeat(80)), { nil: undefined }),
+  actor: fc.option(fc.constantFrom('', '+', 'admin', '4:'), { nil: undefined }),
+  atMs: fc.oneof(
+    fc.integer({ min: 0, max: 3 }).map((more) => start * 1000 + more),
+    fc.constantFrom(
+      0,
+      1,
+      start * 1000 - 2 ** 33,
+      start * 1000 + 2 ** 33,
+      start * 1000 + 2 ** 36,
+      start * 1000 + 2 ** 40,
+      start * 1000 + 0.5,
+    ),
+  ),
+  lifted: fc.boolean(),
+}) satisfies fc.Arbitrary<Rule>
+
+type Step =
+  | { readonly do: 'apply'; readonly rules: readonly Rule[] }
+  | { readonly do: 'check'; readonly value: string; readonly iat: number | undefined; readonly issuer: string }
+  | { readonly do: 'pass'; readonly seconds: number }
+
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant('apply' as const),
+        rules: fc.array(rules, { maxLength: 60, size: 'max' }),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant('check' as const),
+        value: values,
+        iat: fc.option(seconds, { nil: undefined }),
+        issuer: fc.constantFrom(...issuers),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constant('pass' as const), seconds: fc.integer({ min: 1, max: 150 }) }),
+    },
+  ),
+  { maxLength: 25, size: 'large' },
+)
+
+/** The slow, obvious list. */
+function createModel() {
+  const entries = new Map<string, { rule: Rule; forgetAtSeconds: number }>()
+  return {
+    entries,
+    apply(rule: Rule): boolean {
+      const known = entries.get(ruleKeyOf(rule))
+      const forgetAtSeconds = Math.max(known?.forgetAtSeconds ?? 0, rule.expiresAtSeconds)
+      const isLater = known === undefined || compareRules(rule, known.rule) > 0
+      entries.set(ruleKeyOf(rule), { rule: isLater ? rule : known.rule, forgetAtSeconds })
+      return isLater
+    },
+    check(token: VerifiedToken, nowSeconds: number): Rule | undefined {
+      for (const { kind, value } of factsOf(token)) {
+        const against = [...entries.values()]
+          .map(({ rule }) => rule)
+          .filter((rule) => rule.kind === kind && rule.value === value)
+          .filter((rule) => matches(rule, token, nowSeconds, toleranceSeconds))
+        const found = against.find(({ issuer }) => issuer === undefined) ?? against[0]
+        if (found !== undefined) return found
+      }
+      return undefined
+    },
+    sweep(nowSeconds: number): void {
+      for (const [key, { forgetAtSeconds }] of entries) {
+        if (forgetAtSeconds + toleranceSeconds <= nowSeconds) entries.delete(key)
+      }
+    },
+  }
+}
+
+function expectSame(list: RuleList, model: ReturnType<typeof createModel>): void {
+  const held = [...model.entries.values()]
+  const shown = held.map(({ rule, forgetAtSeconds }) =>
+    rule.lifted ? { ...rule, expiresAtSeconds: forgetAtSeconds } : rule,
+  )
+  const sorted = (some: readonly Rule[]) => some.map((rule) => JSON.stringify(Object.entries(rule).sort())).sort()
+  expect(sorted([...list.entries()])).toEqual(sorted(shown))
+  expect(list.sizeAll()).toBe(held.length)
+  for (const kind of ruleKinds) {
+    expect(list.size(kind)).toBe(held.filter(({ rule }) => rule.kind === kind && !rule.lifted).length)
+  }
+  for (const { rule } of held) expect(list.find(rule)).toEqual(rule)
+}
+
+function run(settings: ListSettings, taken: readonly Step[]): void {
+  const list = createList({ toleranceSeconds, ...settings })
+  const model = createModel()
+  let nowSeconds = start
+  for (const step of taken) {
+    if (step.do === 'apply') {
+      for (const rule of step.rules) {
+        expect(list.apply(rule)).toBe(model.apply(rule))
+        expect(list.apply({ ...rule })).toBe(false)
+      }
+    } else if (step.do === 'pass') {
+      nowSeconds += step.seconds
+      // The first one ends at the end of the list, wherever it began.
+      for (let round = 0; round < 2; round += 1) list.sweep(nowSeconds, Number.POSITIVE_INFINITY)
+      model.sweep(nowSeconds)
+      expectSame(list, model)
+    } else {
+      const { value, iat, issuer } = step
+      for (const claim of ['jti', 'sub', 'sid', 'azp', 'client_id', 'iss']) {
+        const token = verifiedToken({ iss: issuer, jti: 'none', [claim]: value, iat: iat as number }, { keyId: value })
+        expect(list.check(token, nowSeconds)).toEqual(model.check(token, nowSeconds))
+      }
+    }
+  }
+  expectSame(list, model)
+}
+
+const always0: WordHash = () => 0
+const always1: WordHash = () => -1
+const twoPlaces: WordHash = (words, first) => ((words[first] ?? 0) & 1) << 31
+const fewPlaces: WordHash = (words, first, count) => Math.imul((words[first] ?? 0) + count, 0x9e3779b1) & 0x30000003
+
+test.each([
+  ['a secret hash', {}],
+  ['a hash that puts everything into the first place', { hash: always0 }],
+  ['a hash that puts everything into the last place', { hash: always1 }],
+  ['a hash of two places', { hash: twoPlaces }],
+  ['a hash of a few places', { hash: fewPlaces }],
+] as const)('with %s, the list says what the model says', (_, settings) => {
+  fc.assert(
+    fc.property(steps, (taken) => run(settings, taken)),
+    { numRuns: 150 },
+  )
+})
