@@ -173,7 +173,8 @@ function makeRule(index: number, mix: 'mixed' | 'uuid'): Rule {
 
 /**
  * One of a million different rules: 85 % token rules with UUIDs, 1 % with digests, 5 % sessions, 9 % subjects (half of them
- * addresses, half `auth0|…`, half of them with a time), a few clients, keys and issuers. 30 % have a reason and an actor, 5 % an issuer.
+ * addresses, half `auth0|…`, half of them with a time), a few clients, keys and issuers. 30 % have a reason and an actor,
+ * 5 % an issuer.
  */
 function ruleOf(index: number, nowSeconds: number): Rule {
   const dice = (mixed(index, 1) >>> 0) % 100

@@ -2,9 +2,9 @@
 //
 //   head · at · [size] · [shared] · [before] · [exact: at, expires, forget, before] · value · [issuer] · [note]
 //
-// head: 6 flags, the upper 4 bits of `at`, 22 bits of lifetime (48 days); `at`: milliseconds since the list was begun (2 years).
-// Rules that do not fit that, and lifts, are `exact`: their times are doubles. size: words of the whole row, units of the
-// value. shared: the numbers of the issuer and of the note. Issuer and note at the end: texts that are not shared.
+// head: 6 flags, the upper 4 bits of `at`, 22 bits of lifetime (48 days); `at`: milliseconds since the list was begun (2
+// years). Rules that do not fit that, and lifts, are `exact`: their times are doubles. size: words of the whole row, units of
+// the value. shared: the numbers of the issuer and of the note. Issuer and note at the end: texts that are not shared.
 import type { WordHash } from './list-hash.ts'
 import { bytesForm, type Key, lastWordOf, textWordCount, unitsForm, wordCountOf } from './list-key.ts'
 

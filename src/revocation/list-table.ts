@@ -24,7 +24,8 @@ export interface Table {
   bytes(): number
 }
 
-// A shard of 16 KiB is split: 400 to 700 rules. Smaller ones cost more ends of buckets, larger ones longer moves for each insertion.
+// A shard of 16 KiB is split: 400 to 700 rules. Smaller ones cost more ends of buckets, larger ones more moving for each
+// rule that comes in.
 const splitWords = 4096
 // Growing by a thirty-second wastes one and a half hundredths on average.
 const spareShift = 5
