@@ -26,6 +26,7 @@ export function createMemoryRevocations(parts: { readonly list: RuleList; readon
       const rule = list.check(token, clock() / 1000)
       return rule === undefined ? clear : { state: 'revoked', rule }
     },
+    isKnownRevoked: (token) => list.check(token, clock() / 1000) !== undefined,
     write,
     list: async () => rulesInForce(list, clock() / 1000),
     lift: (kind, value, issuer, actor) =>

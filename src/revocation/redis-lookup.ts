@@ -128,6 +128,7 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
 
   return Object.freeze({
     check,
+    isKnownRevoked: (token) => copy?.list.check(token, clock() / 1000) !== undefined,
     write: (rules) => write(rules),
     list: async () => rulesInForce(await readList(), clock() / 1000),
     lift: async (kind, value, issuer, actor) => {

@@ -25,6 +25,8 @@ export type WhenStale = 'deny' | 'allow'
 export interface Revocations {
   /** Judges a token now. A promise only where every request is looked up in Redis. */
   check(token: VerifiedToken): Verdict | Promise<Verdict>
+  /** Whether a rule that is known here is against the token: at once, for connections that are open already. */
+  isKnownRevoked(token: VerifiedToken): boolean
   /** Writes rules for the whole fleet and answers them as written. Rejects where that is not certain. */
   write(rules: readonly Rule[]): Promise<readonly Rule[]>
   /** Every rule in force. */
@@ -97,6 +99,7 @@ export function createLocalRevocations(parts: LocalParts): Revocations {
 
   return Object.freeze({
     check,
+    isKnownRevoked: (token) => list.check(token, clock() / 1000) !== undefined,
     write,
     list: async () => rulesInForce(list, clock() / 1000),
     lift: (kind, value, issuer, actor) =>

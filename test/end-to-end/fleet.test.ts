@@ -1,5 +1,6 @@
 // One list for a fleet: what is revoked anywhere is refused everywhere, through every trouble of Redis.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
 import { runCommandLine } from '../../src/commands/command-line.ts'
 import {
   ADMIN_TOKEN,
@@ -209,6 +210,18 @@ describe('other ways to ask', () => {
       '9999999999',
     )
     await vi.waitFor(async () => expect(await refusal(gate, other)).toBe('token_revoked'))
+  })
+
+  it('check: redis ends a connection that is open when its token is revoked', async () => {
+    const gate = await startReady(', check: redis, timeout: 1s')
+    const sockets = new WebSocketServer({ server: upstream.server })
+    const headers = { authorization: `Bearer ${world.mint({ jti: 'open' })}` }
+    const socket = new WebSocket(`ws://127.0.0.1:${gate.port}/`, { headers })
+    await new Promise((resolve) => socket.once('open', resolve))
+    const closed = new Promise<number>((resolve) => socket.once('close', resolve))
+    await sidegate('revoke', '--redis', redis.url, '--jti', 'open')
+    expect(await closed).toBe(1008)
+    sockets.close()
   })
 
   it('check: redis adopts the plain keys of an existing list', async () => {

@@ -73,3 +73,13 @@ test('the timer runs only while something is open', () => {
   vi.advanceTimersByTime(1_000)
   expect(vi.getTimerCount()).toBe(0)
 })
+
+test('ten thousand open connections share one timer, and one look ends all that a revocation is against', () => {
+  const ends = Array.from({ length: 10_000 }, () => vi.fn())
+  for (const end of ends) lifetime.guard(verifiedToken(), 'websocket', end)
+  expect(vi.getTimerCount()).toBe(1)
+  revoked = 'token_revoked'
+  lifetime.sweepNow()
+  vi.runOnlyPendingTimers()
+  for (const end of ends) expect(end).toHaveBeenCalledOnce()
+})
