@@ -2,7 +2,10 @@
 import { type SettingRow, settingRows } from '../src/config/flags.ts'
 
 /** A complete settings file; a test loads it from the page. */
-const example = `listen: 0.0.0.0:8080
+const example = `listen: 0.0.0.0:8443
+tls:
+  certFile: /etc/sidegate/tls/tls.crt
+  keyFile: /etc/sidegate/tls/tls.key
 upstream: http://127.0.0.1:3000
 admin:
   listen: 0.0.0.0:9090

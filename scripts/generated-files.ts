@@ -1,6 +1,7 @@
 // Which files of the repository are written by a program? Each with its path from the root and the function that makes it.
 import { jsonSchema } from '../src/config/schema.ts'
 import { configurationPage } from './configuration-page.ts'
+import { coveragePage } from './documents/coverage.ts'
 import { metricsPage } from './documents/metrics.ts'
 import { reasonsPage } from './documents/reasons.ts'
 
@@ -14,4 +15,5 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { path: 'docs/sidegate.schema.json', content: () => `${JSON.stringify(jsonSchema(), null, 2)}\n` },
   { path: 'docs/reasons.md', content: reasonsPage },
   { path: 'docs/metrics.md', content: metricsPage },
+  { path: 'docs/coverage.md', content: coveragePage },
 ]

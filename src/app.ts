@@ -1,6 +1,7 @@
 // The composition root: reads top to bottom as the object graph, then the order in which it starts, changes and stops.
 // What lives as long as the process is made once; what depends on reloadable settings is one object that a reload replaces.
 import type { AddressInfo } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { createAuthenticator } from './admin/authenticate.ts'
 import type { Check } from './admin/probes.ts'
 import { createRevocationApi } from './admin/revocation-api.ts'
@@ -8,6 +9,7 @@ import { createAdminServer } from './admin/server.ts'
 import { type BuiltGate, buildGate } from './assembly/gate.ts'
 import { createIssuers } from './assembly/issuers.ts'
 import { closeServer, listenOn } from './assembly/listening.ts'
+import { watchLoopLag } from './assembly/loop-lag.ts'
 import type { Materials } from './assembly/materials.ts'
 import { createLifetimeObserver, createRevocationObserver, readHoldings } from './assembly/observers.ts'
 import { restartSettings } from './assembly/restart-settings.ts'
@@ -63,6 +65,7 @@ export function createApp(parts: AppParts): App {
     log,
   })
 
+  const loop = watchLoopLag(monotonic)
   let trusted: readonly Issuer[] = []
   let gate = build()
 
@@ -77,16 +80,14 @@ export function createApp(parts: AppParts): App {
     return buildGate({
       ...{ config, materials, issuers: trusted, revocations },
       ...{ metrics, log, fetch: parts.fetch, clock, monotonic },
+      lagMs: loop.lagMs,
     })
   }
 
   const lifetime = createLifetime({
     clock,
-    stillAdmitted: (token): Reason | undefined => {
-      const verdict = revocations.check(token)
-      const isRevoked = !(verdict instanceof Promise) && verdict.state === 'revoked'
-      return isRevoked ? 'token_revoked' : judgeTime(token, clock() / 1000)?.reason
-    },
+    stillAdmitted: (token): Reason | undefined =>
+      revocations.isKnownRevoked(token) ? 'token_revoked' : judgeTime(token, clock() / 1000)?.reason,
     ...createLifetimeObserver(metrics),
   })
   revocations.onChange(() => lifetime.sweepNow())
@@ -105,6 +106,7 @@ export function createApp(parts: AppParts): App {
     log,
     monotonicMs: monotonic,
     maxConnections: config.limits.maxConnections,
+    certificates: materials.listenerCertificates,
   })
 
   const checks = (): readonly Check[] => {
@@ -163,6 +165,13 @@ export function createApp(parts: AppParts): App {
     },
 
     reload: (nextConfig, nextMaterials) => {
+      // First, as it alone can fail: then everything before stays in force
+      const { listenerCertificates } = nextMaterials
+      if (
+        listenerCertificates !== undefined &&
+        !isDeepStrictEqual(listenerCertificates, materials.listenerCertificates)
+      )
+        proxy.renewCertificates(listenerCertificates)
       const waiting = restartSettings(config, nextConfig)
       if (waiting.length > 0) log.warn({ settings: waiting }, 'These settings take effect with the next start')
       config = nextConfig
@@ -186,6 +195,7 @@ export function createApp(parts: AppParts): App {
       log.info({ open: proxy.inFlight() }, 'Draining')
       await proxy.drain(config.limits.drainTimeout)
       lifetime.close()
+      loop.stop()
       issuers.stop()
       await revocations.stop()
       await closeServer(admin)

@@ -57,7 +57,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const DOORS: Readonly<Record<string, RegExp>> = {
   jose: /^token\//,
   ioredis: /^revocation\/connection\.ts$/,
-  undici: /^proxy\/forward\.ts$/,
+  // trust.ts: the fetch of Node takes no certificates of a private authority.
+  undici: /^(proxy\/forward|assembly\/trust)\.ts$/,
   'http-proxy-3': /^proxy\/tunnel\.ts$/,
   'prom-client': /^telemetry\/metrics\.ts$/,
   pino: /^telemetry\/log\.ts$/,

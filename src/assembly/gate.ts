@@ -9,6 +9,7 @@ import type { Revocations, Verdict } from '../revocation/revocations.ts'
 import { createRoutes } from '../route/routes.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { createVerificationBudget } from '../token/budget.ts'
 import { createExtractor } from '../token/extract.ts'
 import type { Fetch } from '../token/fetch-keys.ts'
 import { createTokenMemory, type TokenMemory } from '../token/memory.ts'
@@ -18,6 +19,11 @@ import { buildRefresher, createAdmission } from './refresh.ts'
 
 const REMEMBERED_TOKENS = 20_000
 const REMEMBERED_BYTES = 32 * 1024 * 1024
+/** Half of libuv's threads: the others look up names and read files, and the event loop needs a core as well. */
+const VERIFICATIONS_AT_ONCE = 2
+/** No first sight waits longer than this, even on one core. Five hundred ES256 tokens at once fit, as after a restart. */
+const PENDING_VERIFICATIONS_MICROSECONDS = 100_000
+const MAXIMUM_LAG_MS = 50
 
 export interface GateParts {
   readonly config: Config
@@ -29,6 +35,8 @@ export interface GateParts {
   readonly fetch: Fetch
   readonly clock: Clock
   readonly monotonic: Clock
+  /** How late the event loop is; never, by default. */
+  readonly lagMs?: () => number
 }
 
 export interface BuiltGate {
@@ -50,13 +58,23 @@ export function buildGate(parts: GateParts): BuiltGate {
   const questions: Questions = {
     route: createRoutes(config.routes),
     extract: createExtractor({ sources: config.tokens.sources, maxBytes: config.tokens.maxBytes }),
-    verify: createVerifier({ issuers, memory, clock, monotonic, observe }),
+    verify: createVerifier({ issuers, memory, budget: createBudget(parts), clock, monotonic, observe }),
     clock,
     revocation: askRevocations(parts.revocations, metrics),
   }
   const gate = createGate(questions)
   const decide = config.mode === 'shadow' ? inShadow(gate) : gate
   return { policy: buildPolicy(parts, decide, questions.verify), questions, memory }
+}
+
+/** What tokens seen for the first time may cost, so that junk leaves the others their share. */
+function createBudget({ lagMs = () => 0 }: Pick<GateParts, 'lagMs'>) {
+  return createVerificationBudget({
+    maxRunning: VERIFICATIONS_AT_ONCE,
+    maxPendingMicroseconds: PENDING_VERIFICATIONS_MICROSECONDS,
+    maxLagMs: MAXIMUM_LAG_MS,
+    lagMs,
+  })
 }
 
 /** Translates what is known of revocations into the gate's question, and counts what was decided without a fresh list. */

@@ -9,6 +9,7 @@ import { createFixedKeys, type KeySource, withOwnKeys } from '../token/keys.ts'
 import { createRemoteKeys } from '../token/remote-keys.ts'
 import type { Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
+import { createRenewedFetch } from './trust.ts'
 
 export interface IssuerParts {
   readonly fetch: Fetch
@@ -27,14 +28,19 @@ export interface Issuers {
 /** Makes the builder, which keeps the fetched key sets between reloads. */
 export function createIssuers(parts: IssuerParts): Issuers {
   let sources = new Map<string, KeySource>()
+  let authorities: Materials['issuerAuthorities'] = new Map()
 
   return {
     build: (config, materials) => {
       const next = new Map<string, KeySource>()
+      authorities = materials.issuerAuthorities
       const issuers = config.issuers.map((issuer) => {
         const fixed = materials.issuerKeys.get(issuer.issuer)
         const id = JSON.stringify([issuer.issuer, issuer.keys])
-        const keys = fixed === undefined ? (sources.get(id) ?? startFetching(issuer, parts)) : createFixedKeys(fixed)
+        // Asked again for each fetch: other certificates must not make the gate forget the keys that it has
+        const fetch = createRenewedFetch(() => authorities.get(issuer.issuer), parts.fetch)
+        const keys =
+          fixed === undefined ? (sources.get(id) ?? startFetching(issuer, { ...parts, fetch })) : createFixedKeys(fixed)
         if (fixed === undefined) next.set(id, keys)
         return toIssuer(issuer, keys, materials)
       })
@@ -59,7 +65,7 @@ function toIssuer(issuer: IssuerConfig, keys: KeySource, { signer }: Materials):
       requiredClaims: issuer.requiredClaims,
       maxLifetimeSeconds: issuer.maxLifetime / 1000,
     },
-    keys: signer === undefined ? keys : withOwnKeys(signer.verification, keys),
+    keys: signer === undefined ? keys : withOwnKeys(signer.verification, keys, issuer.algorithms),
     ownAlgorithm: signer?.algorithm,
   }
 }

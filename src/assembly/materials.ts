@@ -3,11 +3,16 @@
 import { filesOf, readSettingFile, readSettingText, type SettingFile } from '../config/files.ts'
 import type { Config, IssuerConfig } from '../config/options.ts'
 import type { Problem } from '../config/problems.ts'
+import type { Clock } from '../model/clock.ts'
+import type { ListenerCertificates } from '../proxy/listener.ts'
 import { KeyError, type KeySet, readKeySet, readPublicKey, readSecret } from '../token/key-set.ts'
 import { createPrivateKeySigner, createSecretSigner, type Signer } from '../token/mint.ts'
+import { CertificateError, checkPair, readAuthority, readListenerKey } from './listener-certificates.ts'
 
 /** Keys and secrets, ready for use. */
 export interface Materials {
+  /** What the listener shows to clients; undefined: plain HTTP. */
+  readonly listenerCertificates: ListenerCertificates | undefined
   readonly adminToken: string | undefined
   readonly redisPassword: string | undefined
   readonly sentinelPassword: string | undefined
@@ -17,6 +22,10 @@ export interface Materials {
   readonly issuerKeys: ReadonlyMap<string, KeySet>
   readonly signer: Signer | undefined
   readonly clientSecret: string | undefined
+  /** Certificates as PEM that fetching keys trusts, by issuer; issuers for which those of the system do are not in it. */
+  readonly issuerAuthorities: ReadonlyMap<string, string>
+  /** Certificates as PEM that the exchange of tokens trusts. */
+  readonly exchangeAuthority: string | undefined
 }
 
 export type MaterialsResult =
@@ -24,7 +33,7 @@ export type MaterialsResult =
   | { readonly problems: readonly Problem[] }
 
 /** Reads every file that the settings name. Answers all problems at once; no message holds a byte of a file. */
-export async function readMaterials(config: Config): Promise<MaterialsResult> {
+export async function readMaterials(config: Config, clock: Clock = Date.now): Promise<MaterialsResult> {
   const problems: Problem[] = []
   const warnings: Problem[] = []
   const read = async <T>(
@@ -41,10 +50,30 @@ export async function readMaterials(config: Config): Promise<MaterialsResult> {
   }
   const files = new Map(filesOf(config).map((file) => [file.setting, file]))
   const textOf = (setting: string) => read(files.get(setting), (file) => readSettingText(file.path))
+  const authorityOf = (setting: string) =>
+    read(files.get(setting), async ({ path }) => readAuthority(await readSettingText(path), clock()))
+
+  async function readListener(): Promise<ListenerCertificates | undefined> {
+    const certificate = await textOf('tls.certFile')
+    const privateKey = await read(files.get('tls.keyFile'), async ({ path }) =>
+      readListenerKey(await readSettingText(path)),
+    )
+    const clientAuthority = await authorityOf('tls.clientCaFile')
+    if (certificate === undefined || privateKey === undefined) return undefined
+    return await read(files.get('tls.certFile'), async ({ setting }) => {
+      const warning = checkPair(certificate, privateKey, clock())
+      if (warning !== undefined) warnings.push({ where: setting, message: warning })
+      const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+      return { certificate, privateKey: pem, clientAuthority }
+    })
+  }
 
   const issuerKeys = new Map<string, KeySet>()
+  const issuerAuthorities = new Map<string, string>()
   for (const [index, issuer] of config.issuers.entries()) {
     const at = `issuers[${index}].keys`
+    const authority = await authorityOf(`${at}.caFile`)
+    if (authority !== undefined) issuerAuthorities.set(issuer.issuer, authority)
     const file = files.get(`${at}.jwksFile`) ?? files.get(`${at}.publicKeyFile`) ?? files.get(`${at}.secretFile`)
     const keys = await read(file, async ({ path }) => readIssuerKeys(issuer, await readSettingFile(path)))
     if (keys === undefined || file === undefined) continue
@@ -56,6 +85,7 @@ export async function readMaterials(config: Config): Promise<MaterialsResult> {
       })
   }
   const materials = {
+    listenerCertificates: await readListener(),
     adminToken: await textOf('admin.tokenFile'),
     redisPassword: await textOf('revocation.passwordFile'),
     sentinelPassword: await textOf('revocation.sentinelPasswordFile'),
@@ -65,6 +95,8 @@ export async function readMaterials(config: Config): Promise<MaterialsResult> {
       readSigner(config, path),
     ),
     clientSecret: await textOf('refresh.exchange.clientSecretFile'),
+    issuerAuthorities,
+    exchangeAuthority: await authorityOf('refresh.exchange.caFile'),
   }
   return problems.length > 0 ? { problems } : { materials, warnings }
 }
@@ -98,6 +130,7 @@ async function readSigner(config: Config, path: string): Promise<Signer> {
 }
 
 function messageFor(error: unknown, file: SettingFile): string {
-  if (error instanceof KeyError) return `Cannot use ${JSON.stringify(file.path)} as ${file.purpose}: ${error.message}`
+  if (error instanceof KeyError || error instanceof CertificateError)
+    return `Cannot use ${JSON.stringify(file.path)} as ${file.purpose}: ${error.message}`
   return error instanceof Error ? error.message : String(error)
 }

@@ -14,6 +14,7 @@ import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Fetch } from '../token/fetch-keys.ts'
 import type { Materials } from './materials.ts'
+import { createTrustingFetch } from './trust.ts'
 
 export interface RefreshParts {
   readonly config: Config
@@ -57,9 +58,11 @@ function buildExchanger(
   { exchange }: RefreshConfig,
   policy: SuccessorPolicy & DeliveryPolicy,
   observe: ExchangerParts['observe'],
-  { materials: { clientSecret }, fetch, clock, monotonic, admit, log }: RefreshParts,
+  { materials, clock, monotonic, admit, log, ...parts }: RefreshParts,
 ): Refresher | undefined {
+  const { clientSecret, exchangeAuthority } = materials
   if (exchange === undefined || clientSecret === undefined) return undefined
+  const fetch = exchangeAuthority === undefined ? parts.fetch : createTrustingFetch(exchangeAuthority)
   const { tokenEndpoint, clientId, timeout: timeoutMs } = exchange
   const deadlineMs = Math.max(EXCHANGE_DEADLINE_MS, timeoutMs)
   return createExchanger({

@@ -10,6 +10,9 @@ export function restartSettings(before: Config, after: Config): readonly string[
     if (!isDeepStrictEqual(one, other)) names.push(name)
   }
   compare('listen', before.listen, after.listen)
+  compare('tls', before.tls === undefined, after.tls === undefined)
+  if (before.tls !== undefined && after.tls !== undefined)
+    compare('tls.clientCaFile', before.tls.clientCaFile === undefined, after.tls.clientCaFile === undefined)
   compare('admin.listen', before.admin.listen, after.admin.listen)
   compare('admin.tokenFile', before.admin.tokenFile === undefined, after.admin.tokenFile === undefined)
   compare('revocation', before.revocation, after.revocation)

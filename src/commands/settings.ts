@@ -15,7 +15,14 @@ export interface Settings {
   readonly warnings: readonly Problem[]
 }
 
-export type SettingsResult = Settings | { readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }
+export type SettingsResult = Settings | WrongSettings
+
+export interface WrongSettings {
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+  /** What was read, where the settings are right and only the files that they name are not. */
+  readonly config?: Config
+}
 
 /** The arguments that say where settings come from. */
 export type SettingsArguments = Readonly<Record<string, unknown>> & { readonly config?: string | undefined }
@@ -51,8 +58,8 @@ export async function readSettings(given: SettingsArguments, shell: Shell): Prom
   const loaded = loadConfig(sources)
   const { warnings } = loaded
   if ('problems' in loaded) return { problems: [...loaded.problems, ...(await unreadableFiles(sources))], warnings }
-  const read = await readMaterials(loaded.config)
-  if ('problems' in read) return { problems: placeProblems(read.problems, sources), warnings }
+  const read = await readMaterials(loaded.config, shell.clock)
+  if ('problems' in read) return { problems: placeProblems(read.problems, sources), warnings, config: loaded.config }
   return {
     config: loaded.config,
     materials: read.materials,

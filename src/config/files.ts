@@ -25,21 +25,29 @@ export interface SettingFile {
     | 'redis password'
     | 'sentinel password'
     | 'redis certificates'
+    | 'identity provider certificates'
+    | 'listener certificate'
+    | 'listener key'
+    | 'client certificates'
 }
 
 /** Every file that the settings name, in the order of the table. */
 export function filesOf(config: Config): SettingFile[] {
-  const { admin, issuers, revocation, refresh } = config
+  const { tls, admin, issuers, revocation, refresh } = config
   const files: SettingFile[] = []
   const add = (path: string | undefined, setting: string, purpose: SettingFile['purpose'], secret: boolean) => {
     if (path !== undefined) files.push({ path, setting, secret, purpose })
   }
+  add(tls?.certFile, 'tls.certFile', 'listener certificate', false)
+  add(tls?.keyFile, 'tls.keyFile', 'listener key', true)
+  add(tls?.clientCaFile, 'tls.clientCaFile', 'client certificates', false)
   add(admin.tokenFile, 'admin.tokenFile', 'admin token', true)
   for (const [index, { keys }] of issuers.entries()) {
     const at = `issuers[${index}].keys`
     if ('jwksFile' in keys) add(keys.jwksFile, `${at}.jwksFile`, 'key set', false)
     if ('publicKeyFile' in keys) add(keys.publicKeyFile, `${at}.publicKeyFile`, 'public key', false)
     if ('secretFile' in keys) add(keys.secretFile, `${at}.secretFile`, 'shared secret', true)
+    add(keys.caFile, `${at}.caFile`, 'identity provider certificates', false)
   }
   add(revocation.passwordFile, 'revocation.passwordFile', 'redis password', true)
   add(revocation.sentinelPasswordFile, 'revocation.sentinelPasswordFile', 'sentinel password', true)
@@ -47,6 +55,7 @@ export function filesOf(config: Config): SettingFile[] {
   add(refresh?.key?.privateKeyFile, 'refresh.key.privateKeyFile', 'signing key', true)
   add(refresh?.key?.secretFile, 'refresh.key.secretFile', 'shared secret', true)
   add(refresh?.exchange?.clientSecretFile, 'refresh.exchange.clientSecretFile', 'client secret', true)
+  add(refresh?.exchange?.caFile, 'refresh.exchange.caFile', 'identity provider certificates', false)
   return files
 }
 

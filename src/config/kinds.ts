@@ -179,18 +179,28 @@ export function group<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return noted(z.strictObject(shape), { kind: 'group', expects: 'a group of settings' })
 }
 
-type OneOf<Shape extends z.core.$ZodLooseShape> = {
-  [Name in keyof Shape]: { readonly [Only in Name]: z.output<Shape[Only]> }
+type OneOf<Shape extends z.core.$ZodLooseShape, Beside extends z.core.$ZodLooseShape> = {
+  [Name in keyof Shape]: { readonly [Only in Name]: z.output<Shape[Only]> } & z.output<z.ZodObject<Beside>>
 }[keyof Shape]
 
-/** A group of which exactly one setting is given. */
-export function oneOf<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+/** A group of which exactly one setting is given; the optional settings `beside` it may be added to any. */
+export function oneOf<
+  const Shape extends z.core.$ZodLooseShape,
+  const Beside extends z.core.$ZodLooseShape = Record<never, never>,
+>(shape: Shape, beside?: Beside) {
   const names = Object.keys(shape)
   const expects = `exactly one of ${names.map((name) => `"${name}"`).join(', ')}`
-  const inner = noted(z.strictObject(shape).partial().meta({ minProperties: 1, maxProperties: 1 }), {
-    kind: 'group',
-    expects,
-  })
+  const counted =
+    beside === undefined
+      ? { minProperties: 1, maxProperties: 1 }
+      : { oneOf: names.map((name) => ({ required: [name] })) }
+  const inner = noted(
+    z
+      .strictObject({ ...shape, ...beside })
+      .partial()
+      .meta(counted),
+    { kind: 'group', expects },
+  )
   const checked = inner.superRefine(
     (value, context) => {
       const given = Object.keys(value as object).filter((name) => names.includes(name))
@@ -204,7 +214,7 @@ export function oneOf<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
     },
   )
   return noted(
-    checked.transform((value) => value as OneOf<Shape>),
+    checked.transform((value) => value as unknown as OneOf<Shape, Beside>),
     { kind: 'group', expects },
   )
 }

@@ -37,17 +37,25 @@ const issuer = group({
     'The signature algorithms that are allowed. HS256, HS384 and HS512 need a secretFile, and no other algorithm may stand beside them. ES512 is not in the default because one verification costs milliseconds.',
   ),
   keys: setting(
-    oneOf({
-      discovery: setting(only(true), 'Finds the keys by OpenID discovery below the issuer.'),
-      jwksUri: setting(secureUrl(), 'The URL of the key set. It is https, or http to this machine or cluster.'),
-      jwksFile: setting(filePath(), 'A file with the key set (RFC 7517).'),
-      publicKeyFile: setting(filePath(), 'A file with one public key, as PEM or JWK.'),
-      secretFile: setting(
-        filePath(),
-        'A file with the shared secret of HS256, HS384 or HS512: at least 32, 48 or 64 bytes.',
-      ),
-    }),
-    'Where the keys come from: exactly one of these.',
+    oneOf(
+      {
+        discovery: setting(only(true), 'Finds the keys by OpenID discovery below the issuer.'),
+        jwksUri: setting(secureUrl(), 'The URL of the key set. It is https, or http to this machine or cluster.'),
+        jwksFile: setting(filePath(), 'A file with the key set (RFC 7517).'),
+        publicKeyFile: setting(filePath(), 'A file with one public key, as PEM or JWK.'),
+        secretFile: setting(
+          filePath(),
+          'A file with the shared secret of HS256, HS384 or HS512: at least 32, 48 or 64 bytes.',
+        ),
+      },
+      {
+        caFile: setting(
+          filePath().exactOptional(),
+          'A file with the certificates (PEM) that vouch for the identity provider, with discovery or jwksUri; absent: those of the system.',
+        ),
+      },
+    ),
+    'Where the keys come from: exactly one of these, and caFile where it is needed.',
   ),
   clockTolerance: setting(
     duration({ max: '10m' }).prefault('5s'),
@@ -125,6 +133,10 @@ const refresh = group({
       tokenEndpoint: setting(secureUrl(), 'The token endpoint of the identity provider (RFC 8693).'),
       clientId: setting(text('a client id'), 'The client that Sidegate is there.'),
       clientSecretFile: setting(filePath(), 'A file with the secret of this client.'),
+      caFile: setting(
+        filePath().exactOptional(),
+        'A file with the certificates (PEM) that vouch for the token endpoint; absent: those of the system.',
+      ),
       timeout: setting(
         duration({ min: '1ms', max: '2s' }).prefault('300ms'),
         'How long a response waits for the successor; one that comes later goes out with the next response.',
@@ -153,6 +165,20 @@ const refresh = group({
 
 const table = {
   listen: setting(address().prefault('0.0.0.0:8080'), 'Where requests arrive.'),
+  tls: setting(
+    group({
+      certFile: setting(
+        filePath(),
+        'A file with the certificate (PEM) of this server, and those between it and its authority after it.',
+      ),
+      keyFile: setting(filePath(), 'A file with the private key (PEM) of the certificate.'),
+      clientCaFile: setting(
+        filePath().exactOptional(),
+        'A file with the certificates (PEM) that vouch for clients. When set, a client without a certificate from them is not let in.',
+      ),
+    }).exactOptional(),
+    'Speaks HTTPS (TLS 1.2 or 1.3, HTTP/1.1) on `listen`; absent: plain HTTP. A changed certificate is taken over without a restart.',
+  ),
   upstream: setting(origin().prefault('http://127.0.0.1:3000'), 'The app that stands behind.'),
   admin: setting(
     group({

@@ -12,6 +12,13 @@ export function* refreshRules({ refresh, issuers = [], tokens }: Draft<Config>):
   yield* timeRules(refresh)
   yield* signerRules(refresh)
   if (refresh.key !== undefined) yield* keyRules(refresh.key)
+  const { tokenEndpoint, caFile } = refresh.exchange ?? {}
+  if (caFile !== undefined && tokenEndpoint?.startsWith('http:'))
+    yield {
+      path: ['refresh', 'exchange', 'caFile'],
+      message: `Cannot use certificates: the connection to ${quote(tokenEndpoint)} is not encrypted`,
+      hint: 'begin that URL with "https"',
+    }
   yield* acceptanceRules(refresh, issuers)
   yield* cookieRules(refresh, tokens?.sources ?? [])
 }

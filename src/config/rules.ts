@@ -1,8 +1,8 @@
 // Which settings contradict each other? Everything that one setting alone cannot show, checked on whatever part of the
 // settings could be read, so that these problems appear in the same run as all others. Changes nothing.
-import { readSecureUrl } from './addresses.ts'
 import type { Draft } from './draft.ts'
 import { formatDuration } from './durations.ts'
+import { issuerRules } from './issuer-rules.ts'
 import type { Config } from './options.ts'
 import type { Finding } from './problems.ts'
 import { quote } from './quote.ts'
@@ -13,7 +13,7 @@ import { routeRules } from './route-rules.ts'
 export function findContradictions(draft: Draft<Config>): Finding[] {
   return [
     ...listenRules(draft),
-    ...issuerRules(draft),
+    ...issuerRules(draft.issuers ?? []),
     ...sourceRules(draft),
     ...routeRules(draft.routes ?? []),
     ...revocationRules(draft),
@@ -61,62 +61,6 @@ function overlap(a: string | undefined, b: string | undefined): boolean {
   const wildcards = ['0.0.0.0', '::']
   const plain = (host: string | undefined) => (host === 'localhost' ? '127.0.0.1' : host)
   return plain(a) === plain(b) || wildcards.includes(a ?? '') || wildcards.includes(b ?? '')
-}
-
-function* issuerRules({ issuers = [] }: Draft<Config>): Generator<Finding> {
-  const first = new Map<string, number>()
-  for (const [index, issuer] of issuers.entries()) {
-    const path = ['issuers', index]
-    const name = issuer?.issuer
-    if (name !== undefined) {
-      const earlier = first.get(name)
-      if (earlier !== undefined)
-        yield {
-          path: [...path, 'issuer'],
-          message: `Repeated issuer ${quote(name)}`,
-          hint: `it is issuers[${earlier}] already`,
-        }
-      else first.set(name, index)
-    }
-    const { keys, algorithms } = issuer ?? {}
-    if (keys === undefined) continue
-    if (algorithms !== undefined) yield* algorithmRules(path, 'secretFile' in keys, algorithms)
-    if ('discovery' in keys && name !== undefined) yield* discoveryRules(path, name)
-  }
-}
-
-/** A public key must never be taken for a shared secret, so the two kinds of algorithms never stand together. */
-function* algorithmRules(
-  path: readonly PropertyKey[],
-  isSecret: boolean,
-  algorithms: readonly (string | undefined)[],
-): Generator<Finding> {
-  const wrong = algorithms.find((algorithm) => algorithm !== undefined && algorithm.startsWith('HS') !== isSecret)
-  if (wrong === undefined) return
-  yield isSecret
-    ? {
-        path: [...path, 'algorithms'],
-        message: `Expected only HS256, HS384 or HS512 with "secretFile", got ${quote(wrong)}`,
-        hint: 'name the one that the issuer uses: algorithms: [HS256]',
-      }
-    : {
-        path: [...path, 'algorithms'],
-        message: `Expected no ${quote(wrong)} without "secretFile"`,
-        hint: 'as a public key would then pass for a secret that everybody knows',
-      }
-}
-
-function* discoveryRules(path: readonly PropertyKey[], issuer: string): Generator<Finding> {
-  let finding: Finding | undefined
-  readSecureUrl(issuer, (message, hint) => {
-    finding = {
-      path: [...path, 'issuer'],
-      message: `Cannot use discovery: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
-      hint,
-    }
-    return undefined
-  })
-  if (finding !== undefined) yield finding
 }
 
 /** Headers that carry the message or its framing, or that proxies own: nobody's identity and nobody's token. */

@@ -38,7 +38,10 @@ export interface VerifiedToken {
   readonly issuer: string
   readonly algorithm: string
   readonly type: string | undefined
+  /** The key that verified it: its id, or a name made of the key. A token cannot choose it. */
   readonly keyId: string | undefined
+  /** The `kid` that the token itself names; it may name none, or for a key without an id, any. */
+  readonly namedKeyId?: string | undefined
   /** What a `token` rule names: the jti, or `sha256:` and the digest of `header.payload` where it has none. */
   readonly id: string
   /** Unix seconds from which it must be refused, the issuer's clock tolerance included. */

@@ -34,7 +34,7 @@ export function forward(
   exchange.stop = parts.forwarder(policy).forward(permit, {
     message,
     target: policy.stripToken ? withoutQueryToken(message.target, permit.source) : message.target,
-    headers: upstreamHeaders(message, permit, exchange.peer, rules),
+    headers: upstreamHeaders(message, permit, exchange.peer, parts.scheme, rules),
     req: exchange.req,
     bodyBytes: policy.limits.bodyBytes,
     onBodyWanted: () => {
@@ -81,7 +81,7 @@ export function openTunnel(
   exchange.stop = parts.tunnel(permit, {
     message,
     target: policy.stripToken ? withoutQueryToken(message.target, permit.source) : message.target,
-    headers: upstreamHeaders(message, permit, exchange.peer, rules),
+    headers: upstreamHeaders(message, permit, exchange.peer, parts.scheme, rules),
     req,
     socket,
     head,

@@ -13,6 +13,8 @@ import { createUpload, type Upload } from './upload.ts'
 const idleConnectionMs = 4_000
 const responseHeaderBytes = 65_536
 const responseHeaderLines = 1_000
+/** Each interim answer starts the wait for the final one anew, so there may only be a few (RFC 9110 section 15.2). */
+const interimAnswers = 16
 /** How many requests may wait for a free connection, for each connection. */
 const waitingPerConnection = 4
 
@@ -123,6 +125,7 @@ function dispatch(pool: Pool, order: Order, slots: Slots, usedConnectionErrors: 
   let isStopped = false
   let isAnswered = false
   let isRepeated = false
+  let interim = 0
 
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
@@ -134,7 +137,11 @@ function dispatch(pool: Pool, order: Order, slots: Slots, usedConnectionErrors: 
       isAnswered = true
     },
     onResponseStart(flow, status) {
-      if (isStopped || (status >= 100 && status < 200)) return
+      if (isStopped) return
+      if (status >= 100 && status < 200) {
+        if (++interim > interimAnswers) throw new Error('Cannot read the answer: it has too many interim answers')
+        return
+      }
       reader.onStart(status, textHeaders(flow.rawHeaders), flow)
     },
     onResponseData(flow, chunk) {

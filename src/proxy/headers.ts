@@ -23,7 +23,13 @@ interface Forwarded {
  * Identity and forwarding headers from outside never pass, on public paths neither; forwarding headers are believed and
  * continued only where the peer is a trusted proxy (RFC 7239).
  */
-export function upstreamHeaders(message: Message, permit: Permit, peer: string, rules: HeaderRules): string[] {
+export function upstreamHeaders(
+  message: Message,
+  permit: Permit,
+  peer: string,
+  scheme: 'http' | 'https',
+  rules: HeaderRules,
+): string[] {
   const isTrusted = rules.policy.isTrustedProxy(peer)
   const said: Forwarded = { for: '', proto: '', host: '', port: '', forwarded: '' }
   const stripped = rules.policy.stripToken ? permit.source : undefined
@@ -41,7 +47,7 @@ export function upstreamHeaders(message: Message, permit: Permit, peer: string, 
     if (kept !== undefined) lines.push(name, kept)
   }
   if (message.maxForwards !== undefined) lines.push('max-forwards', String(message.maxForwards - 1))
-  addForwarded(lines, said, message, peer)
+  addForwarded(lines, said, message, peer, scheme)
   // In shadow mode a token passes that would have been refused: nobody vouches for its holder
   const identity = identityLines(permit.decision === 'shadow' ? undefined : permit.token, rules)
   for (const part of identity) lines.push(part)
@@ -67,18 +73,24 @@ function joined(before: string, value: string): string {
   return before === '' ? value : `${before}, ${value}`
 }
 
-function addForwarded(lines: string[], said: Forwarded, message: Message, peer: string): void {
+function addForwarded(
+  lines: string[],
+  said: Forwarded,
+  message: Message,
+  peer: string,
+  scheme: 'http' | 'https',
+): void {
   const node = peer.includes(':') ? `"[${peer}]"` : peer
-  const element = `for=${node};host="${message.host}";proto=http`
+  const element = `for=${node};host="${message.host}";proto=${scheme}`
   lines.push(
     'x-forwarded-for',
     joined(said.for, peer),
     'x-forwarded-proto',
-    said.proto === '' ? 'http' : said.proto,
+    said.proto === '' ? scheme : said.proto,
     'x-forwarded-host',
     said.host === '' ? message.host : said.host,
     'x-forwarded-port',
-    said.port === '' ? portOf(message.host) : said.port,
+    said.port === '' ? portOf(message.host, scheme) : said.port,
     'forwarded',
     joined(said.forwarded, element),
     'via',
@@ -86,9 +98,9 @@ function addForwarded(lines: string[], said: Forwarded, message: Message, peer: 
   )
 }
 
-function portOf(host: string): string {
+function portOf(host: string, scheme: 'http' | 'https'): string {
   const colon = host.lastIndexOf(':')
-  return colon > host.lastIndexOf(']') ? host.slice(colon + 1) : '80'
+  return colon > host.lastIndexOf(']') ? host.slice(colon + 1) : scheme === 'https' ? '443' : '80'
 }
 
 /** The address of a peer as others write it: IPv4 in IPv6 clothes is plain IPv4. */

@@ -26,4 +26,6 @@ export interface HandlerParts {
   readonly monotonicMs: () => number
   /** Whether the server is going away: connections are closed after their present answer. */
   readonly isClosing: () => boolean
+  /** How clients reach us. */
+  readonly scheme: 'http' | 'https'
 }

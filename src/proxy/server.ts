@@ -1,6 +1,6 @@
-// The listening side: one node:http server with a strict parser, its limits, and the way it goes away. It must never
+// The listening side: one server of node:http or node:https with a strict parser, its limits, and the way it goes away. It must never
 // answer a request by itself: what the parser refuses is answered in the same form as every other refusal.
-import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http'
+import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Outcome } from '../model/outcome.ts'
 import { type Refusal, refuse } from '../model/refusal.ts'
@@ -9,6 +9,7 @@ import { codeOf } from './fault.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
 import { createHandler, type Handler } from './handler.ts'
 import type { Lifetime } from './lifetime.ts'
+import { createListener, type ListenerCertificates } from './listener.ts'
 import type { ProxyLog } from './parts.ts'
 import type { ProxyPolicy } from './policy.ts'
 import { createTunnel } from './tunnel.ts'
@@ -29,6 +30,8 @@ export interface ProxyParts {
   readonly monotonicMs: () => number
   /** How many client connections may be open; undefined is no bound. */
   readonly maxConnections?: number
+  /** Undefined: plain HTTP. */
+  readonly certificates?: ListenerCertificates | undefined
 }
 
 /** The proxy, as its owner sees it. */
@@ -38,6 +41,8 @@ export interface ProxyServer {
   readonly address: () => AddressInfo | undefined
   /** How many requests are being served, tunnels not counted. */
   readonly inFlight: () => number
+  /** Shows other certificates to connections from now on; those that are open go on. Throws where they are unusable. */
+  readonly renewCertificates: (certificates: ListenerCertificates) => void
   /** Stops accepting, lets what is open finish, and destroys what is still there after `timeoutMs`. */
   readonly drain: (timeoutMs: number) => Promise<void>
 }
@@ -46,6 +51,9 @@ export interface ProxyServer {
 export function createProxyServer(parts: ProxyParts): ProxyServer {
   const connections = createConnections()
   const forwarders = createForwarders()
+  const policy = parts.current()
+  const listener = createListener(serverOptions(policy), parts.certificates, policy.limits.headersTimeoutMs)
+  const { server } = listener
   let isClosing = false
   const handler = createHandler({
     current: parts.current,
@@ -57,12 +65,12 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
     log: parts.log,
     monotonicMs: parts.monotonicMs,
     isClosing: () => isClosing,
+    scheme: listener.scheme,
   })
-  const server = createServer(serverOptions(parts.current()))
   // Node drops headers beyond its own count without a word; 0 leaves the counting to the message gate (CVE-2026-58044)
   server.maxHeadersCount = 0
   if (parts.maxConnections !== undefined) server.maxConnections = parts.maxConnections
-  server.on('connection', (socket) => connections.add(socket, handler.gone))
+  listener.onConnection((socket) => connections.add(socket, handler.gone))
   server.on('request', handler.request)
   server.on('checkContinue', handler.request)
   server.on('checkExpectation', handler.request)
@@ -79,6 +87,7 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     server.closeIdleConnections()
     connections.closeUnused()
+    listener.closeHandshakes()
     const deadline = setTimeout(() => connections.destroyAll(), timeoutMs)
     await closed
     clearTimeout(deadline)
@@ -90,6 +99,7 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
     listen: (address: { readonly host: string; readonly port: number }) => listen(server, address),
     address: () => addressOf(server),
     inFlight: connections.openExchanges,
+    renewCertificates: listener.renew,
     drain,
   })
 }

@@ -11,9 +11,9 @@ export function withoutToken(name: string, value: string, source: TokenSource): 
 
 /** A Cookie value (RFC 6265 section 4.2) without every pair of that name; empty where nothing else is left. */
 function withoutCookie(value: string, name: string): string {
-  const prefix = `${name}=`
   const pairs = value.split(';')
-  const kept = pairs.filter((pair) => !pair.trimStart().startsWith(prefix))
+  // Spaces around the name are skipped here as they are where the token is looked for
+  const kept = pairs.filter((pair) => pair.indexOf('=') === -1 || pair.slice(0, pair.indexOf('=')).trim() !== name)
   return kept.length === pairs.length ? value : kept.join(';').trim()
 }
 

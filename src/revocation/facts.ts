@@ -28,6 +28,7 @@ export function factsOf(token: VerifiedToken): readonly Fact[] {
   add('client', authorizedParty)
   if (clientId !== authorizedParty) add('client', clientId)
   add('key', token.keyId)
+  if (token.namedKeyId !== token.keyId) add('key', token.namedKeyId)
   add('issuer', token.claims.iss)
   return facts
 }

@@ -134,6 +134,13 @@ export function createList(settings: ListSettings = {}): RuleList {
     )
   }
 
+  function lookUpKey(asked: VerifiedToken, nowSeconds: number): Rule | undefined {
+    return (
+      lookUp(keyId, asked.keyId, asked, nowSeconds) ??
+      (asked.namedKeyId === asked.keyId ? undefined : lookUp(keyId, asked.namedKeyId, asked, nowSeconds))
+    )
+  }
+
   function check(asked: VerifiedToken, nowSeconds: number): Rule | undefined {
     if (total === 0) return undefined
     return (
@@ -141,7 +148,7 @@ export function createList(settings: ListSettings = {}): RuleList {
       (subject.inForce === 0 ? undefined : lookUp(subject, textClaim(asked, 'sub'), asked, nowSeconds)) ??
       (session.inForce === 0 ? undefined : lookUp(session, textClaim(asked, 'sid'), asked, nowSeconds)) ??
       (client.inForce === 0 ? undefined : lookUpClient(asked, nowSeconds)) ??
-      lookUp(keyId, asked.keyId, asked, nowSeconds) ??
+      (keyId.inForce === 0 ? undefined : lookUpKey(asked, nowSeconds)) ??
       lookUp(issuer, asked.claims.iss, asked, nowSeconds)
     )
   }

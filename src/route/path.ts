@@ -5,8 +5,8 @@
 /**
  * Answers the decoded path that rules are matched on, or `undefined` where the path is ambiguous: a backslash, a `;`
  * parameter, an empty segment (`//`), a dot segment, an octet outside printable ASCII, a percent sign without two
- * hexadecimal digits, or an encoded slash, backslash, dot segment, control character, `;`, or percent sign followed by
- * two hexadecimal digits (encoded twice), or octets that are not UTF-8 (overlong spellings among them).
+ * hexadecimal digits, or an encoded slash, backslash, dot segment, control character, `;`, or what is still encoded after
+ * one decoding (encoded twice), or octets that are not UTF-8 (overlong spellings among them).
  */
 export function readPath(path: string): string | undefined {
   if (path.charCodeAt(0) !== SLASH) return undefined
@@ -33,14 +33,17 @@ const BACKSLASH = 0x5c
 const SEMICOLON = 0x3b
 
 /** Encoded octets that change how a path is split or where it ends, in one reader or another. */
-const FORBIDDEN_WHEN_ENCODED = /%(?:[01][0-9a-f]|7f|2f|5c|3b|25[0-9a-f]{2})/i
+const FORBIDDEN_WHEN_ENCODED = /%(?:[01][0-9a-f]|7f|2f|5c|3b)/i
 const INCOMPLETE_ENCODING = /%(?![0-9a-f]{2})/i
+/** Looked for in what was decoded: the digits may have been encoded too (`%25%32%66`, `%252%66`). */
+const STILL_ENCODED = /%[0-9a-f]{2}/i
 
 function decode(path: string): string | undefined {
   if (INCOMPLETE_ENCODING.test(path) || FORBIDDEN_WHEN_ENCODED.test(path)) return undefined
   try {
     // Refuses what is not UTF-8: overlong forms, lone surrogates, single bytes of Latin-1.
-    return decodeURIComponent(path)
+    const decoded = decodeURIComponent(path)
+    return STILL_ENCODED.test(decoded) ? undefined : decoded
   } catch {
     return undefined
   }

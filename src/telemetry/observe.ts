@@ -20,7 +20,7 @@ const NONE = 'none'
 /** Reasons that are found before the issuer is known, or that no token has a part in. */
 const WITHOUT_ISSUER: ReadonlySet<Reason> = new Set<Reason>([
   ...(['message_invalid', 'path_ambiguous', 'token_multiple', 'token_too_large', 'headers_too_large'] as const),
-  ...(['token_missing', 'issuer_unknown', 'overloaded', 'draining', 'internal'] as const),
+  ...(['token_missing', 'issuer_unknown', 'draining', 'internal'] as const),
   ...(['upstream_unreachable', 'upstream_failed', 'upstream_timeout'] as const),
 ])
 

@@ -94,13 +94,28 @@ function noteCookies(found: Found, sources: readonly { readonly cookie: string }
   }
 }
 
-/** RFC 6750 section 2.3. A JWT needs no percent-encoding, so none is undone: an encoded one is malformed. */
+/**
+ * RFC 6750 section 2.3. A JWT needs no percent-encoding, so none is undone: an encoded one is malformed. A name that is
+ * spelled with percent-encoding holds no token for us, but counts as one: the app would decode it and might read that one.
+ */
 function noteQuery(found: Found, sources: readonly { readonly query: string }[], query: string): void {
   for (const pair of query.split('&')) {
     const equals = pair.indexOf('=')
     if (equals === -1) continue
     const name = pair.slice(0, equals)
-    for (const source of sources)
-      if (source.query === name && equals + 1 < pair.length) note(found, source, pair.slice(equals + 1))
+    for (const source of sources) {
+      if (equals + 1 === pair.length) continue
+      if (source.query === name) note(found, source, pair.slice(equals + 1))
+      else if (isEncoded(name, source.query)) found.count++
+    }
+  }
+}
+
+function isEncoded(name: string, plain: string): boolean {
+  if (!name.includes('%') && !name.includes('+')) return false
+  try {
+    return decodeURIComponent(name.replaceAll('+', ' ')).trim() === plain
+  } catch {
+    return false
   }
 }

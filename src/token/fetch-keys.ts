@@ -72,5 +72,24 @@ function parseDocument(text: string, url: string): Record<string, unknown> {
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
-  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message
+  const { cause } = error
+  if (!(cause instanceof Error)) return error.message
+  const hint = 'code' in cause ? hintFor(String(cause.code)) : undefined
+  if (hint === undefined) return cause.message || cause.name
+  // Node adds advice about its own flags to some messages; ours stands in its place
+  return `${cause.message.split(';', 1)[0]}: ${hint}`
+}
+
+const untrusted: ReadonlySet<string> = new Set([
+  ...['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+  ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
+  'CERT_SIGNATURE_FAILURE',
+])
+
+/** What would be right, for the troubles with TLS that the settings can end. */
+function hintFor(code: string): string | undefined {
+  if (untrusted.has(code)) return 'set keys.caFile to a file with the certificates that vouch for this server'
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
+    return 'that port does not speak TLS'
+  return undefined
 }

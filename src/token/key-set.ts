@@ -2,6 +2,7 @@
 // not understood is left out and named, so that one bad key does not take the good ones with it. The algorithm comes
 // from the kind of the key, never from the token's header alone (RFC 8725 section 3.1).
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
+import { secretName, thumbprint } from './key-name.ts'
 import { hasRocaFingerprint } from './roca.ts'
 
 const MINIMUM_RSA_BITS = 2048
@@ -20,6 +21,8 @@ const SECRET_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, H
 /** A key that may verify signatures made with one of its algorithms. */
 export interface VerificationKey {
   readonly keyId: string | undefined
+  /** Its key id, or a name made of the key itself where it came without one. */
+  readonly name: string
   readonly algorithms: readonly string[]
   readonly key: KeyObject
   /** True for a key that came without a key id by its nature (PEM, secret): it serves tokens with any `kid`. */
@@ -70,7 +73,7 @@ export function readPublicKey(text: string): KeySet {
   return { keys: [{ ...key, keyId: undefined, servesAnyKeyId: true }], rejected: [] }
 }
 
-type BareKey = Pick<VerificationKey, 'algorithms' | 'key'>
+type BareKey = Pick<VerificationKey, 'algorithms' | 'key' | 'name'>
 
 function readPem(text: string): BareKey {
   let key: KeyObject
@@ -81,7 +84,7 @@ function readPem(text: string): BareKey {
   }
   const algorithms = algorithmsOf(key)
   if (typeof algorithms === 'string') throw new KeyError(algorithms)
-  return { key, algorithms }
+  return { key, algorithms, name: thumbprint(key) }
 }
 
 function readSingleJwk(text: string): BareKey {
@@ -105,7 +108,8 @@ export function readSecret(bytes: Buffer, algorithms: readonly string[]): KeySet
       throw new KeyError(`it has ${secret.length} bytes; ${algorithm} needs at least ${minimum}`)
   }
   if (isPublicKey(secret.toString('latin1'))) throw new KeyError('it is a key of a key pair, not a shared secret')
-  return { keys: [{ keyId: undefined, algorithms, key: createSecretKey(secret), servesAnyKeyId: true }], rejected: [] }
+  const key = { keyId: undefined, name: secretName(secret), algorithms, key: createSecretKey(secret) }
+  return { keys: [{ ...key, servesAnyKeyId: true }], rejected: [] }
 }
 
 /** The keys of a set that may verify a signature of this algorithm and `kid`; at most four are worth a try. */
@@ -177,9 +181,10 @@ function readJwk(jwk: Readonly<Record<string, unknown>>, keyId: string | undefin
   const possible = algorithmsOf(key)
   if (typeof possible === 'string') return possible
   const named = jwk.alg
-  if (named === undefined) return { keyId, algorithms: possible, key, servesAnyKeyId: false }
+  const name = keyId ?? thumbprint(key)
+  if (named === undefined) return { keyId, name, algorithms: possible, key, servesAnyKeyId: false }
   if (typeof named !== 'string' || !possible.includes(named)) return 'its "alg" does not fit its type'
-  return { keyId, algorithms: [named], key, servesAnyKeyId: false }
+  return { keyId, name, algorithms: [named], key, servesAnyKeyId: false }
 }
 
 function couldBeMistaken(one: VerificationKey, other: VerificationKey): boolean {
@@ -187,7 +192,9 @@ function couldBeMistaken(one: VerificationKey, other: VerificationKey): boolean 
   return one.algorithms.some((algorithm) => other.algorithms.includes(algorithm))
 }
 
+/** Whatever stands before or after it: an HMAC with something that is published protects nothing (CVE-2026-34950). */
 function isPublicKey(text: string): boolean {
+  if (/-----BEGIN [A-Z ]*(?:KEY|CERTIFICATE)-----/.test(text)) return true
   try {
     createPublicKey(text.trim())
     return true

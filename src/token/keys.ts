@@ -13,6 +13,8 @@ export interface KeySource {
   find(algorithm: string, keyId: string | undefined): FoundKeys | Promise<FoundKeys>
   /** Grows whenever a key was taken away or changed: what was verified before no longer counts. */
   generation(): number
+  /** Grows with every change, an added key too: what was not verified before may be verified now. */
+  revision(): number
   /** Nothing where keys are at hand, else what is missing. */
   missing(): string | undefined
   /** How many keys can be used. */
@@ -26,6 +28,7 @@ export function createFixedKeys(set: KeySet): KeySource {
   return {
     find: (algorithm, keyId) => choose(set, algorithm, keyId),
     generation: () => 0,
+    revision: () => 0,
     missing: () => (set.keys.length === 0 ? 'the key set holds no usable key' : undefined),
     size: () => set.keys.length,
     start: () => {},
@@ -35,14 +38,18 @@ export function createFixedKeys(set: KeySet): KeySource {
 
 /**
  * An issuer's keys with keys of the gate's own before them: what the gate signs as a successor must be admitted by
- * every gate, though the issuer never published that key.
+ * every gate, though the issuer never published that key. `algorithms` are those of the issuer's own keys.
  */
-export function withOwnKeys(own: KeySet, source: KeySource): KeySource {
+export function withOwnKeys(own: KeySet, source: KeySource, algorithms: readonly string[]): KeySource {
   return {
     ...source,
     find: (algorithm, keyId) => {
       const fitting = keyId === undefined ? [] : own.keys.filter((key) => isOwn(key, algorithm, keyId))
-      return fitting.length > 0 ? fitting : source.find(algorithm, keyId)
+      if (fitting.length > 0) return fitting
+      // The algorithm of our own key must not open the issuer's keys to it (RFC 8725 section 3.1).
+      if (!algorithms.includes(algorithm))
+        return refuse('algorithm_not_allowed', { detail: 'it is allowed to our own key alone' })
+      return source.find(algorithm, keyId)
     },
     size: () => source.size() + own.keys.length,
   }

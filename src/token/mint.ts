@@ -1,6 +1,7 @@
 // Signs tokens: successors for the refresh, and development tokens for `sidegate token mint`.
-import { createHash, createHmac, createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { CompactSign, calculateJwkThumbprint, exportJWK, exportPKCS8, generateKeyPair } from 'jose'
+import { secretName, thumbprint } from './key-name.ts'
 import { algorithmsOf, KeyError, type KeySet, readSecret, withoutLineEnd } from './key-set.ts'
 
 /** A key that signs, and the public half that verifies what it signed. */
@@ -21,7 +22,7 @@ export function createPrivateKeySigner(text: string, algorithm: string, givenKey
   if (!possible.includes(algorithm))
     throw new KeyError(`it cannot sign with ${algorithm}; it can with ${possible.join(', ')}`)
   const keyId = givenKeyId ?? jwkKeyId ?? thumbprint(publicKey)
-  const verification = { keyId, algorithms: [algorithm], key: publicKey, servesAnyKeyId: false }
+  const verification = { keyId, name: keyId, algorithms: [algorithm], key: publicKey, servesAnyKeyId: false }
   return createSigner(key, algorithm, keyId, { keys: [verification], rejected: [] })
 }
 
@@ -29,8 +30,8 @@ export function createPrivateKeySigner(text: string, algorithm: string, givenKey
 export function createSecretSigner(bytes: Buffer, algorithm: string, givenKeyId?: string): Signer {
   const [verification] = readSecret(bytes, [algorithm]).keys
   if (verification === undefined) throw new KeyError('it holds no key')
-  const keyId = givenKeyId ?? secretKeyId(bytes)
-  const keys = [{ ...verification, keyId, servesAnyKeyId: false }]
+  const keyId = givenKeyId ?? secretName(withoutLineEnd(bytes))
+  const keys = [{ ...verification, keyId, name: keyId, servesAnyKeyId: false }]
   return createSigner(createSecretKey(withoutLineEnd(bytes)), algorithm, keyId, { keys, rejected: [] })
 }
 
@@ -78,16 +79,4 @@ function readPrivateKey(text: string): { readonly key: KeyObject; readonly jwkKe
   } catch {
     throw new KeyError('it is not a private key in PEM or JWK')
   }
-}
-
-/** The name of a key that was given none, the same that `keys generate` writes: its thumbprint (RFC 7638 section 3). */
-function thumbprint(key: KeyObject): string {
-  const { crv, e, kty, n, x, y } = key.export({ format: 'jwk' })
-  // The required members in this order; JSON leaves out those that the type does not have.
-  return createHash('sha256').update(JSON.stringify({ crv, e, kty, n, x, y })).digest('base64url')
-}
-
-/** The same for a secret, by way of HMAC: a plain digest would help to guess a weak secret. */
-function secretKeyId(bytes: Buffer): string {
-  return createHmac('sha256', withoutLineEnd(bytes)).update('sidegate key id').digest('base64url').slice(0, 16)
 }

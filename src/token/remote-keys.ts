@@ -46,6 +46,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
   let set: KeySet | undefined
   let problem = 'the keys have not been fetched yet'
   let generation = 0
+  let revision = 0
   let lastSuccessMs = 0
   let lastUnknownFetchMs = Number.NEGATIVE_INFINITY
   let failures = 0
@@ -66,6 +67,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
       for (const key of fetched.rejected) observe.rejected(key.keyId, key.why)
       if (fetched.keys.length === 0) throw new Error('the key set holds no usable key')
       if (set !== undefined && hasLostKeys(set, fetched)) generation++
+      if (set === undefined || !isSame(set, fetched)) revision++
       set = fetched
       failures = 0
       lastSuccessMs = clock()
@@ -98,7 +100,13 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
   async function findAfterFetch(algorithm: string, keyId: string | undefined): Promise<FoundKeys> {
     await fetchOnce()
     const current = usable()
-    return current === undefined ? unavailable() : choose(current, algorithm, keyId)
+    return current === undefined ? unavailable() : orUnavailable(choose(current, algorithm, keyId))
+  }
+
+  /** While the provider fails nobody knows which keys it has by now: not finding one is no verdict on the token. */
+  function orUnavailable(found: FoundKeys): FoundKeys {
+    if (failures === 0 || !isRefusal(found)) return found
+    return refuse('keys_unavailable', { detail: `${found.detail}, and new ones cannot be fetched: ${problem}` })
   }
 
   function find(algorithm: string, keyId: string | undefined): FoundKeys | Promise<FoundKeys> {
@@ -116,7 +124,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
     // is not asked more often than a healthy one.
     if (clock() - lastUnknownFetchMs < timing.cooldownMs) {
       observe.unknownKeyId('cooldown')
-      return found
+      return orUnavailable(found)
     }
     lastUnknownFetchMs = clock()
     observe.unknownKeyId('fetched')
@@ -126,6 +134,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
   return {
     find,
     generation: () => generation,
+    revision: () => revision,
     missing: () => (usable() === undefined ? problem : undefined),
     size: () => set?.keys.length ?? 0,
     start: () => {
@@ -142,6 +151,17 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
 /** True where a key of the old set is not in the new one as it was: tokens verified with it must be verified again. */
 function hasLostKeys(before: KeySet, after: KeySet): boolean {
   return before.keys.some((old) => !after.keys.some((key) => serves(key, old)))
+}
+
+/** True where the same keys are tried for every token, and in the same order. */
+function isSame(before: KeySet, after: KeySet): boolean {
+  return (
+    before.keys.length === after.keys.length &&
+    before.keys.every((old, index) => {
+      const key = after.keys[index]
+      return key !== undefined && serves(key, old) && serves(old, key)
+    })
+  )
 }
 
 /** True where everything that the old key verified is verified by this one. */

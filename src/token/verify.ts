@@ -4,31 +4,28 @@
 // every request in gate.ts, because a remembered token grows older.
 import { createHash } from 'node:crypto'
 import type { Clock } from '../model/clock.ts'
-import type { Claims, VerifiedToken } from '../model/decision.ts'
+import type { VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
-import { type IssuerPolicy, judgeClaims, judgeClaimTypes, scopesOf } from './claims.ts'
-import type { FoundKeys, KeySource } from './keys.ts'
+import { unlimitedBudget, type VerificationBudget, verificationCost } from './budget.ts'
+import { scopesOf } from './claims.ts'
+import { createFlights } from './flights.ts'
+import type { VerificationKey } from './key-set.ts'
+import type { FoundKeys } from './keys.ts'
 import type { TokenMemory } from './memory.ts'
-import { readToken, type UnverifiedToken } from './read.ts'
-import { hasValidSignature } from './signature.ts'
+import { type Issuer, prepare, type Question } from './question.ts'
+import { readToken } from './read.ts'
+import { createRefusedTokens, type RefusedTokens } from './refused.ts'
+import { verifyingKey } from './signature.ts'
 
-/** The signature algorithms that exist for us (RFC 7518, RFC 8037). `none` is not one of them. */
-const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
-  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'HS256', 'HS384', 'HS512'],
-])
-
-/** An issuer that is trusted: what its tokens must look like, and the keys that it signs with. */
-export interface Issuer {
-  readonly policy: IssuerPolicy
-  readonly keys: KeySource
-  /** Algorithms of the gate's own key, besides those of the policy: successors are signed with it. */
-  readonly ownAlgorithm?: string | undefined
-}
+export type { Issuer } from './question.ts'
 
 export interface VerifierParts {
   readonly issuers: readonly Issuer[]
   readonly memory: TokenMemory
+  /** Tokens with a wrong signature; a small memory of its own by default. */
+  readonly refused?: RefusedTokens
+  /** What first sights may cost; without bounds by default. */
+  readonly budget?: VerificationBudget
   readonly clock: Clock
   /** Called once per verification of a signature or recollection of one. */
   readonly observe: (algorithm: string, remembered: boolean, durationMs: number) => void
@@ -41,88 +38,102 @@ export type Verified = VerifiedToken | Refusal
 /** Answers the proof that a token is one of ours, or why it is not. A promise only at first sight. */
 export type Verify = (text: string) => Verified | Promise<Verified>
 
+/** Makes the verifier. Answers `overloaded` where a first sight does not fit into the budget. */
 export function createVerifier(parts: VerifierParts): Verify {
-  const issuers = new Map(parts.issuers.map((issuer) => [issuer.policy.issuer, issuer]))
+  const judge = createFirstSight(parts)
 
   return (text) => {
     const startedMs = parts.monotonic()
     const remembered = parts.memory.recall(text)
-    if (remembered !== undefined) {
-      if (isExpired(remembered, parts.clock() / 1000)) {
-        parts.memory.forget(text)
-        return refuse('token_expired', { issuer: remembered.issuer })
-      }
-      parts.observe(remembered.algorithm, true, parts.monotonic() - startedMs)
-      return remembered
+    if (remembered === undefined) return judge(text, startedMs)
+    if (isExpired(remembered, parts.clock() / 1000)) {
+      parts.memory.forget(text)
+      return refuse('token_expired', { issuer: remembered.issuer })
     }
+    parts.observe(remembered.algorithm, true, parts.monotonic() - startedMs)
+    return remembered
+  }
+}
+
+/** Makes the function that judges tokens which are not remembered as good. */
+function createFirstSight(parts: VerifierParts): (text: string, startedMs: number) => Verified | Promise<Verified> {
+  const { clock, monotonic, observe } = parts
+  const issuers = new Map(parts.issuers.map((issuer) => [issuer.policy.issuer, issuer]))
+  const proof = { ...parts, refused: parts.refused ?? createRefusedTokens(), budget: parts.budget ?? unlimitedBudget }
+  const flights = createFlights<Verified>()
+
+  return (text, startedMs) => {
+    const nowSeconds = clock() / 1000
+    const known = proof.refused.recall(text, nowSeconds)
+    if (known !== undefined) {
+      observe(known.algorithm, true, monotonic() - startedMs)
+      return known.refusal
+    }
+    const underWay = flights.join(text)
+    if (underWay !== undefined) return underWay
     const unverified = readToken(text)
     if (isRefusal(unverified)) return unverified
-    const question = prepare(unverified, issuers, parts.clock() / 1000)
+    const question = prepare(unverified, issuers, nowSeconds)
     if (isRefusal(question)) return question
     const { header } = unverified
-    const keys = question.issuer.keys.find(header.alg, header.kid)
-    return keys instanceof Promise
-      ? keys.then((found) => proveWith(found, unverified, question, parts, startedMs))
-      : proveWith(keys, unverified, question, parts, startedMs)
+    const { keys } = question.issuer
+    const found = keys.find(header.alg, header.kid)
+    const answer =
+      found instanceof Promise
+        ? found.then((fetched) => proveWithin(fetched, question, proof, startedMs))
+        : proveWithin(found, question, proof, startedMs)
+    return answer instanceof Promise ? flights.begin(text, keys, answer) : answer
   }
 }
 
-/** A token that fits its issuer's policy, its signature not yet verified. */
-interface Question {
-  readonly issuer: Issuer
-  readonly claims: Claims
-}
+/** What a proof needs from outside. */
+type ProofParts = VerifierParts & Required<Pick<VerifierParts, 'refused' | 'budget'>>
 
-/** Everything that costs microseconds, before the signature that costs a hundred of them. */
-function prepare(token: UnverifiedToken, issuers: ReadonlyMap<string, Issuer>, nowSeconds: number): Question | Refusal {
-  const { alg } = token.header
-  if (!SIGNATURE_ALGORITHMS.has(alg)) return refuse('algorithm_not_allowed', { detail: 'its "alg" is not a signature' })
-  const { iss } = token.payload
-  const issuer = typeof iss === 'string' ? issuers.get(iss) : undefined
-  const mistyped = judgeClaimTypes(token.payload)
-  if (mistyped !== undefined) return issuer === undefined ? mistyped : { ...mistyped, issuer: issuer.policy.issuer }
-  const claims = token.payload as Claims
-  if (issuer === undefined) return refuse('issuer_unknown', { detail: 'its "iss" is none of the configured issuers' })
-  const { policy } = issuer
-  if (!policy.algorithms.includes(alg) && issuer.ownAlgorithm !== alg) {
-    const detail = `this issuer signs with one of: ${policy.algorithms.join(', ')}`
-    return refuse('algorithm_not_allowed', { issuer: policy.issuer, detail })
-  }
-  const problem = judgeClaims(token, claims, policy, nowSeconds)
-  if (problem !== undefined) return problem
-  if (nowSeconds >= claims.exp + policy.clockToleranceSeconds)
-    return refuse('token_expired', { issuer: policy.issuer, detail: 'judged before its signature' })
-  return { issuer, claims }
-}
-
-async function proveWith(
+/** The proof, if there are keys to make it with and the budget has room for it. */
+function proveWithin(
   keys: FoundKeys,
-  unverified: UnverifiedToken,
-  { issuer, claims }: Question,
-  parts: VerifierParts,
+  question: Question,
+  parts: ProofParts,
   startedMs: number,
-): Promise<Verified> {
+): Verified | Promise<Verified> {
+  const { token, issuer } = question
   if (isRefusal(keys)) return { ...keys, issuer: issuer.policy.issuer }
-  // Before the await: keys that change meanwhile must not be taken for the ones that verified it.
+  // Before any wait: keys that change meanwhile must not be taken for the ones that verified it, or did not.
   const generation = issuer.keys.generation()
-  const isProven = await hasValidSignature(unverified, keys)
-  parts.observe(unverified.header.alg, false, parts.monotonic() - startedMs)
-  if (!isProven) return refuse('signature_invalid', { issuer: issuer.policy.issuer })
-  const token = toVerifiedToken(unverified, claims, issuer.policy)
-  parts.memory.remember(unverified.text, { token, keys: issuer.keys, generation })
-  return token
+  const revision = issuer.keys.revision()
+  const proving = parts.budget.run(verificationCost(token.header.alg, keys), async (): Promise<Verified> => {
+    const key = await verifyingKey(token, keys)
+    parts.observe(token.header.alg, false, parts.monotonic() - startedMs)
+    if (key === undefined) return refuseSignature(question, parts.refused, revision)
+    const verified = toVerifiedToken(question, key)
+    parts.memory.remember(token.text, { token: verified, keys: issuer.keys, generation })
+    return verified
+  })
+  return (
+    proving ?? refuse('overloaded', { issuer: issuer.policy.issuer, detail: 'too many tokens seen for the first time' })
+  )
 }
 
-function toVerifiedToken(unverified: UnverifiedToken, claims: Claims, policy: IssuerPolicy): VerifiedToken {
-  const { header } = unverified
+function refuseSignature({ token, issuer, claims }: Question, refused: RefusedTokens, revision: number): Refusal {
+  const { policy, keys } = issuer
+  const refusal = refuse('signature_invalid', { issuer: policy.issuer })
+  const expiredFromSeconds = claims.exp + policy.clockToleranceSeconds
+  refused.remember(token.text, { refusal, algorithm: token.header.alg, expiredFromSeconds, keys, revision })
+  return refusal
+}
+
+function toVerifiedToken({ token, issuer: { policy }, claims }: Question, key: VerificationKey): VerifiedToken {
+  const { header } = token
   return {
     claims,
     issuer: policy.issuer,
     algorithm: header.alg,
     type: header.typ,
-    keyId: header.kid,
+    // Of the key, not of the header: who signs with a stolen key would leave out the kid that a rule names.
+    keyId: key.name,
+    namedKeyId: header.kid,
     // An empty jti names nothing, so it counts as none.
-    id: claims.jti || signedPartId(unverified.signedPart),
+    id: claims.jti || signedPartId(token.signedPart),
     refusedFromSeconds: claims.exp + policy.clockToleranceSeconds,
     refusedBeforeSeconds: Math.max(claims.nbf ?? 0, claims.iat ?? 0) - policy.clockToleranceSeconds,
     scopes: scopesOf(claims),

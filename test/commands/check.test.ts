@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeCertificates } from '../support/certificates.ts'
 import { sidegate } from '../support/shell.ts'
 import { jwksOf, makeKey, privatePem, publicPem } from '../support/tokens.ts'
 
@@ -82,6 +83,27 @@ revocation: { maxStaleness: 30 }
   ])
   expect(printed).toEqual([])
   expect(exitCode).toBe(1)
+})
+
+test('the certificate of the listener: a wrong pair is a problem at its place, and a variable is named as such', async () => {
+  const [ours, others] = [makeCertificates(), makeCertificates()]
+  try {
+    const settings = `tls:\n  certFile: ${ours.certificateFile}\n  keyFile: ${others.keyFile}\n${issuer('jwksFile: @/jwks.json')}`
+    const wrong = await check(settings)
+    expect(wrong.complained).toEqual([
+      'The settings have 1 problem:',
+      `  sidegate.yaml:2:3 tls.certFile: Cannot use "${ours.certificateFile}" as listener certificate: it does not belong to the key in "tls.keyFile"`,
+    ])
+    expect(wrong.exitCode).toBe(1)
+    expect((await check(settings, ['--tls-key-file', ours.keyFile])).exitCode).toBe(0)
+    const { complained } = await check(settings, [], { SIDEGATE_TLS_KEY_FILE: ours.certificateFile })
+    expect(complained[1]).toBe(
+      `  SIDEGATE_TLS_KEY_FILE: Cannot use "${ours.certificateFile}" as listener key: it is not a private key in PEM`,
+    )
+  } finally {
+    ours.remove()
+    others.remove()
+  }
 })
 
 const keyProblems: Record<string, readonly [settings: string, problem: string]> = {

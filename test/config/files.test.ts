@@ -21,20 +21,30 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('every file that a setting names is listed', () => {
   const config = configOf(`
+tls: { certFile: /cert, keyFile: /key, clientCaFile: /clients }
 admin: { tokenFile: /token }
 issuers:
   - { issuer: a, audiences: [x], keys: { jwksFile: /jwks }, algorithms: [ES256] }
   - { issuer: b, audiences: [x], keys: { publicKeyFile: /public } }
   - { issuer: c, audiences: [x], keys: { secretFile: /shared }, algorithms: [HS256] }
-  - { issuer: 'https://d', audiences: [x], keys: { discovery: true } }
+  - { issuer: 'https://d', audiences: [x], keys: { discovery: true, caFile: /provider } }
 revocation: { redis: 'rediss+sentinel://r/m', passwordFile: /password, sentinelPasswordFile: /sentinel, caFile: /ca }
 refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
 `)
   expect(filesOf(config)).toEqual([
+    { path: '/cert', setting: 'tls.certFile', purpose: 'listener certificate', secret: false },
+    { path: '/key', setting: 'tls.keyFile', purpose: 'listener key', secret: true },
+    { path: '/clients', setting: 'tls.clientCaFile', purpose: 'client certificates', secret: false },
     { path: '/token', setting: 'admin.tokenFile', purpose: 'admin token', secret: true },
     { path: '/jwks', setting: 'issuers[0].keys.jwksFile', purpose: 'key set', secret: false },
     { path: '/public', setting: 'issuers[1].keys.publicKeyFile', purpose: 'public key', secret: false },
     { path: '/shared', setting: 'issuers[2].keys.secretFile', purpose: 'shared secret', secret: true },
+    {
+      path: '/provider',
+      setting: 'issuers[3].keys.caFile',
+      purpose: 'identity provider certificates',
+      secret: false,
+    },
     { path: '/password', setting: 'revocation.passwordFile', purpose: 'redis password', secret: true },
     { path: '/sentinel', setting: 'revocation.sentinelPasswordFile', purpose: 'sentinel password', secret: true },
     { path: '/ca', setting: 'revocation.caFile', purpose: 'redis certificates', secret: false },
@@ -49,16 +59,14 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     secret: true,
   })
   const exchange = configOf(
-    `issuers: [${issuer}]\nrefresh: { exchange: { tokenEndpoint: 'https://a', clientId: c, clientSecretFile: /c } }`,
+    `issuers: [${issuer}]\nrefresh: { exchange: { tokenEndpoint: 'https://a', clientId: c, clientSecretFile: /c, caFile: /ca } }`,
   )
-  expect(filesOf(exchange).at(-1)).toEqual({
-    path: '/c',
-    setting: 'refresh.exchange.clientSecretFile',
-    purpose: 'client secret',
-    secret: true,
-  })
+  expect(filesOf(exchange).slice(-2)).toEqual([
+    { path: '/c', setting: 'refresh.exchange.clientSecretFile', purpose: 'client secret', secret: true },
+    { path: '/ca', setting: 'refresh.exchange.caFile', purpose: 'identity provider certificates', secret: false },
+  ])
   // A row that is added to the table must be added there as well.
-  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(10)
+  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(15)
 })
 
 describe('reading', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { jsonSchema } from '../../src/config/schema.ts'
 import { configOf, issuersLine, problemsOf } from '../support/settings.ts'
 
 const key = 'key: { privateKeyFile: /k, algorithm: ES256, keyId: k1 }'
@@ -100,6 +101,12 @@ const rules: readonly (readonly [string, string, string])[] = [
     'revocation: { caFile: /c }',
     'revocation.caFile: Cannot use certificates: no Redis is given, give "revocation.redis" as well',
   ],
+  [
+    'certificates for a token endpoint need TLS',
+    "refresh: { exchange: { tokenEndpoint: 'http://127.0.0.1/t', clientId: c, clientSecretFile: /s, caFile: /c } }",
+    'refresh.exchange.caFile: Cannot use certificates: the connection to "http://127.0.0.1/t" is not encrypted, begin that URL with "https"',
+  ],
+  ['a certificate needs its key', 'tls: { certFile: /c }', 'tls.keyFile: Missing setting, give the path of a file'],
   [
     'replicas need Redis',
     'revocation: { minReplicas: 1 }',
@@ -215,6 +222,34 @@ describe('issuers', () => {
     expect(problemsOf('issuers: [{ issuer: a, audiences: [b], keys: { secretFile: /s } }]')).toEqual([
       'sidegate.yaml:1:11 issuers[0].algorithms: Expected only HS256, HS384 or HS512 with "secretFile", got "PS256", name the one that the issuer uses: algorithms: [HS256]',
     ])
+  })
+
+  test.each([
+    ['jwksFile: /j', 'the keys come from a file, remove "caFile"'],
+    [
+      'jwksUri: "http://127.0.0.1/j"',
+      'the connection to "http://127.0.0.1/j" is not encrypted, begin that URL with "https"',
+    ],
+  ])('certificates for %s would protect nothing', (keys, why) => {
+    expect(problemsOf(`issuers: [{ issuer: a, audiences: [b], keys: { ${keys}, caFile: /c } }]`)).toEqual([
+      expect.stringContaining(`issuers[0].keys.caFile: Cannot use certificates: ${why}`),
+    ])
+  })
+
+  test('certificates alone are no keys, and stand beside one source of them', () => {
+    const expected =
+      'issuers[0].keys: Expected exactly one of "discovery", "jwksUri", "jwksFile", "publicKeyFile", "secretFile", got'
+    expect(problemsOf('issuers: [{ issuer: a, audiences: [b], keys: { caFile: /c } }]')).toEqual([
+      expect.stringContaining(`${expected} none`),
+    ])
+    expect(
+      problemsOf('issuers: [{ issuer: a, audiences: [b], keys: { jwksFile: /j, secretFile: /s, caFile: /c } }]'),
+    ).toContainEqual(expect.stringContaining(`${expected} "jwksFile" and "secretFile"`))
+    expect(jsonSchema()).toMatchObject({
+      properties: {
+        issuers: { items: { properties: { keys: { oneOf: expect.arrayContaining([{ required: ['jwksUri'] }]) } } } },
+      },
+    })
   })
 
   test('one issuer stands once', () => {

@@ -17,6 +17,7 @@ const refreshKey = {
   'refresh-key-algorithm': 'HS256',
   issuers: '[{ issuer: a, audiences: [b], algorithms: [HS256], keys: { secretFile: /s } }]',
 }
+const pair = { 'tls-cert-file': '/c', 'tls-key-file': '/k' }
 const exchange = {
   'refresh-exchange-token-endpoint': 'https://id.example.com/token',
   'refresh-exchange-client-id': 'c',
@@ -26,6 +27,9 @@ const redis = { 'revocation-redis': 'redis://redis:6379/0' }
 
 const samples: Record<string, Sample> = {
   listen: { text: '[::]:8000', value: { host: '::', port: 8000 } },
+  'tls.certFile': { text: '/c2', value: '/c2', with: pair },
+  'tls.keyFile': { text: '/k2', value: '/k2', with: pair },
+  'tls.clientCaFile': { text: '/ca', value: '/ca', with: pair },
   upstream: { text: 'http://127.0.0.1:4000/', value: 'http://127.0.0.1:4000' },
   'admin.listen': { text: 'localhost:0', value: { host: 'localhost', port: 0 } },
   'admin.tokenFile': { text: '/etc/token', value: '/etc/token' },
@@ -71,6 +75,7 @@ const samples: Record<string, Sample> = {
   },
   'refresh.exchange.clientId': { text: 'gate', value: 'gate', with: exchange },
   'refresh.exchange.clientSecretFile': { text: '/c2', value: '/c2', with: exchange },
+  'refresh.exchange.caFile': { text: '/ca', value: '/ca', with: exchange },
   'refresh.exchange.timeout': { text: '1s', value: 1000, with: exchange },
   'refresh.header': { text: 'X-Next', value: 'x-next', with: refreshKey },
   'refresh.cookie.path': { text: '/app', value: '/app', with: refreshKey },
@@ -148,6 +153,7 @@ issuers:
   - { issuer: c, audiences: [x], keys: { publicKeyFile: /p } }
   - { issuer: d, audiences: [x], keys: { secretFile: /s }, algorithms: [HS256] }
   - { issuer: 'https://e.example.com', audiences: [x], keys: { discovery: true } }
+  - { issuer: 'https://f.example.com', audiences: [x], keys: { caFile: /ca, discovery: true } }
 tokens: { sources: [{ header: Authorization }, { cookie: Session }, { query: t }] }
 routes:
   - { path: /caf%C3%A9/*, methods: [GET], access: token, scopes: [a, b], claims: { tenant: [acme], plan: gold } }
@@ -168,6 +174,7 @@ routes:
     { publicKeyFile: '/p' },
     { secretFile: '/s' },
     { discovery: true },
+    { discovery: true, caFile: '/ca' },
   ])
   expect(config.tokens.sources).toEqual([{ header: 'authorization' }, { cookie: 'Session' }, { query: 't' }])
   // Requests are judged by their decoded path, so a route is decoded as well.
@@ -191,6 +198,7 @@ routes:
     'jwksFile',
     'publicKeyFile',
     'secretFile',
+    'caFile',
     'clockTolerance',
     'tokenTypes',
     'requiredClaims',

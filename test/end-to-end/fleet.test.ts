@@ -95,6 +95,15 @@ describe('a fleet of gates on one Redis', () => {
     }
   })
 
+  it('refuses everything that a stolen key signs, also where the thief leaves out the key id', async () => {
+    const gate = await startReady()
+    const nameless = world.mint({}, { kid: undefined })
+    expect(await statusOf(gate, nameless)).toBe(200)
+    await sidegate('revoke', '--redis', redis.url, '--key-id', 'ES256-key')
+    for (const token of [world.mint(), nameless, world.mint({}, { kid: undefined })])
+      await vi.waitFor(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
+  })
+
   it('logs a subject out without touching tokens that are issued afterwards', async () => {
     const gate = await startReady()
     const nowSeconds = Math.floor(Date.now() / 1000)

@@ -4,12 +4,20 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-export interface TestCertificates {
-  readonly authorityFile: string
+/** A certificate and its key, as files and as PEM. */
+export interface TestPair {
   readonly certificateFile: string
   readonly keyFile: string
+  readonly certificate: string
+  readonly privateKey: string
+}
+
+export interface TestCertificates extends TestPair {
+  readonly authorityFile: string
   /** The certificate of the authority, as PEM. */
   readonly authority: string
+  /** One more certificate of this authority, for 127.0.0.1 and localhost. */
+  issue(commonName: string): TestPair
   remove(): void
 }
 
@@ -17,42 +25,26 @@ export interface TestCertificates {
 export function makeCertificates(): TestCertificates {
   const folder = mkdtempSync(join(tmpdir(), 'sidegate-certificates-'))
   const file = (name: string) => join(folder, name)
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
   run([
-    'req',
-    '-x509',
-    ...key,
-    '-days',
-    '2',
-    '-subj',
-    '/CN=Test authority',
-    '-keyout',
-    file('ca.key'),
-    '-out',
-    file('ca.pem'),
+    ...['req', '-x509', ...newKey, '-subj', '/CN=Test authority'],
+    ...['-keyout', file('ca.key'), '-out', file('ca.pem')],
   ])
-  run([
-    ...[
-      'req',
-      '-x509',
-      ...key,
-      '-days',
-      '2',
-      '-subj',
-      '/CN=localhost',
-      '-CA',
-      file('ca.pem'),
-      '-CAkey',
-      file('ca.key'),
-    ],
-    ...['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-addext', 'basicConstraints=critical,CA:FALSE'],
-    ...['-keyout', file('server.key'), '-out', file('server.pem')],
-  ])
+  const issue = (commonName: string): TestPair => {
+    const [certificateFile, keyFile] = [file(`${commonName}.pem`), file(`${commonName}.key`)]
+    run([
+      ...['req', '-x509', ...newKey, '-subj', `/CN=${commonName}`, '-CA', file('ca.pem'), '-CAkey', file('ca.key')],
+      ...['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-addext', 'basicConstraints=critical,CA:FALSE'],
+      ...['-keyout', keyFile, '-out', certificateFile],
+    ])
+    const [certificate, privateKey] = [readFileSync(certificateFile, 'utf8'), readFileSync(keyFile, 'utf8')]
+    return { certificateFile, keyFile, certificate, privateKey }
+  }
   return {
+    ...issue('localhost'),
     authorityFile: file('ca.pem'),
-    certificateFile: file('server.pem'),
-    keyFile: file('server.key'),
     authority: readFileSync(file('ca.pem'), 'utf8'),
+    issue,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -1,6 +1,8 @@
 // An identity provider's key set over real HTTP, which answers whatever it is told to and counts how often it is asked.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { pipeline, Readable } from 'node:stream'
+import type { TestPair } from './certificates.ts'
 import { listen } from './listen.ts'
 
 export type KeyAnswer = (res: ServerResponse, req: IncomingMessage) => void
@@ -14,14 +16,18 @@ export interface KeyServer {
   close(): Promise<void>
 }
 
-/** Starts it on a free port; `answer` may be changed at any time. */
-export async function startKeyServer(answer: KeyAnswer): Promise<KeyServer> {
+/** Starts it on a free port, over TLS where it has a certificate; `answer` may be changed at any time. */
+export async function startKeyServer(answer: KeyAnswer, pair?: TestPair): Promise<KeyServer> {
   const asked: string[] = []
-  const server = createServer((req, res) => {
+  const onRequest = (req: IncomingMessage, res: ServerResponse) => {
     asked.push(req.url ?? '')
     keyServer.answer(res, req)
-  })
-  const origin = `http://127.0.0.1:${await listen(server)}`
+  }
+  const server =
+    pair === undefined
+      ? createServer(onRequest)
+      : createSecureServer({ cert: pair.certificate, key: pair.privateKey }, onRequest)
+  const origin = `${pair === undefined ? 'http' : 'https'}://127.0.0.1:${await listen(server)}`
   const keyServer: KeyServer = {
     origin,
     url: `${origin}/jwks`,

@@ -3,6 +3,7 @@ import type { Claims, Decide, Decision, Permit, TokenSource, VerifiedToken } fro
 import type { Outcome } from '../../src/model/outcome.ts'
 import type { Reason } from '../../src/model/refusal.ts'
 import { createLifetime, type Lifetime } from '../../src/proxy/lifetime.ts'
+import type { ListenerCertificates } from '../../src/proxy/listener.ts'
 import type { ProxyLimits, ProxyPolicy } from '../../src/proxy/policy.ts'
 import { createProxyServer, type ProxyServer } from '../../src/proxy/server.ts'
 
@@ -67,7 +68,11 @@ export interface TestProxy {
 
 export async function startProxy(
   upstream: URL,
-  options: Partial<Omit<ProxyPolicy, 'limits'>> & { limits?: Partial<ProxyLimits>; decide?: Decide } = {},
+  options: Partial<Omit<ProxyPolicy, 'limits'>> & {
+    limits?: Partial<ProxyLimits>
+    decide?: Decide
+    certificates?: ListenerCertificates
+  } = {},
 ): Promise<TestProxy> {
   const outcomes: Outcome[] = []
   const errors: string[] = []
@@ -75,7 +80,7 @@ export async function startProxy(
   const counts: TestProxy['counts'] = {}
   let nowMs = 1_000_000
   let revoked: Reason | undefined
-  const { limits: changedLimits, ...changed } = options
+  const { limits: changedLimits, certificates, ...changed } = options
   let policy: ProxyPolicy = {
     decide: admitAll,
     upstream,
@@ -104,6 +109,7 @@ export async function startProxy(
     observe: (outcome) => outcomes.push(outcome),
     log: { error: (fields, message) => errors.push(`${message} ${JSON.stringify(fields)}`) },
     monotonicMs: () => performance.now(),
+    certificates,
   })
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
   return {

@@ -1,6 +1,8 @@
 // A token endpoint that answers whatever it is told to: slow, failing, lying.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { text } from 'node:stream/consumers'
+import type { TestPair } from './certificates.ts'
 import { listen } from './listen.ts'
 
 export interface Asked {
@@ -17,16 +19,23 @@ export interface TestTokenEndpoint {
   close(): Promise<void>
 }
 
-/** Starts it on a free port; `answer` may be changed at any time. */
-export async function startTokenEndpoint(answer: Answer = refuseWith(500, {})): Promise<TestTokenEndpoint> {
+/** Starts it on a free port, over TLS where it has a certificate; `answer` may be changed at any time. */
+export async function startTokenEndpoint(
+  answer: Answer = refuseWith(500, {}),
+  pair?: TestPair,
+): Promise<TestTokenEndpoint> {
   const asked: Asked[] = []
-  const server = createServer(async (req, res) => {
+  const onRequest = async (req: IncomingMessage, res: ServerResponse) => {
     const one = { authorization: req.headers.authorization, form: new URLSearchParams(await text(req)) }
     asked.push(one)
     await endpoint.answer(one, res, req)
-  })
+  }
+  const server =
+    pair === undefined
+      ? createServer(onRequest)
+      : createSecureServer({ cert: pair.certificate, key: pair.privateKey }, onRequest)
   const endpoint: TestTokenEndpoint = {
-    url: `http://127.0.0.1:${await listen(server)}/token`,
+    url: `${pair === undefined ? 'http' : 'https'}://127.0.0.1:${await listen(server)}/token`,
     asked,
     answer,
     close: () =>

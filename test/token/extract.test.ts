@@ -46,6 +46,12 @@ describe('finding the one token of a request', () => {
       '',
       'token_multiple',
     ],
+    'one in the query and one under an encoded spelling of its name': [
+      [],
+      'access_token=a.b.c&access%5Ftoken=d.e.f',
+      'token_multiple',
+    ],
+    'an encoded spelling of the name alone': [[], 'access%5Ftoken=a.b.c', 'token_missing'],
     'one in a header and one in a cookie': [
       ['authorization', 'Bearer a.b.c', 'cookie', 'session=d.e.f'],
       '',

@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Fetch, fetchByDiscovery, fetchFrom } from '../../src/token/fetch-keys.ts'
 import { readKeySet } from '../../src/token/key-set.ts'
+import { makeCertificates, type TestCertificates } from '../support/certificates.ts'
 import { startIdentityProvider } from '../support/identity-provider.ts'
 import { answerWith, drip, flood, type KeyAnswer, type KeyServer, startKeyServer } from '../support/key-server.ts'
 
@@ -62,6 +63,42 @@ describe('fetching a key set', () => {
     })
     await expect(fetchFrom(url, fetch)()).rejects.toThrow('larger')
     await hasHungUp
+  })
+})
+
+describe('fetching a key set over TLS', () => {
+  let certificates: TestCertificates
+  beforeAll(() => {
+    certificates = makeCertificates()
+    return certificates.remove
+  })
+
+  it('says what is wrong with a certificate of an authority that is not known, and what would be right', async () => {
+    const server = await startKeyServer(answerWith('{"keys":[]}'), certificates)
+    closing.push(server.close)
+    await expect(fetchFrom(server.url, fetch)()).rejects.toThrow(
+      `Cannot load keys from "${server.url}": unable to verify the first certificate: set keys.caFile to a file with the certificates that vouch for this server`,
+    )
+    await expect(fetchByDiscovery(server.origin, fetch)()).rejects.toThrow('set keys.caFile to a file')
+    expect(server.asked).toEqual([])
+  })
+
+  it('says that a chain ends in a certificate that vouches for itself', async () => {
+    const { certificate, privateKey, authority } = certificates
+    const server = await startKeyServer(answerWith('{"keys":[]}'), {
+      ...certificates,
+      certificate: certificate + authority,
+      privateKey,
+    })
+    closing.push(server.close)
+    await expect(fetchFrom(server.url, fetch)()).rejects.toThrow(
+      'self-signed certificate in certificate chain: set keys.caFile to a file',
+    )
+  })
+
+  it('says that a port does not speak TLS', async () => {
+    const { url } = await start(answerWith('{"keys":[]}'))
+    await expect(fetchFrom(url.replace('http:', 'https:'), fetch)()).rejects.toThrow('that port does not speak TLS')
   })
 })
 

@@ -91,6 +91,23 @@ function createTestVerifier(keys: KeySource, clock: { nowMs: number }, issuer = 
 }
 
 describe('keys that are fetched', () => {
+  it('count an added key or another order as a revision, a lost one as a generation too, and the same set as neither', async () => {
+    let set = jwksOf(one)
+    const clock = { nowMs: NOW_SECONDS * 1000 }
+    const { keys } = watch(async () => set, { clock, timing: { cooldownMs: 0 } })
+    keys.start()
+    const fetchAgain = async (next: string) => {
+      set = next
+      await keys.find('ES256', 'nobody')
+      return [keys.revision(), keys.generation()]
+    }
+    expect(await fetchAgain(jwksOf(one))).toEqual([1, 0])
+    expect(await fetchAgain(jwksOf(one))).toEqual([1, 0])
+    expect(await fetchAgain(jwksOf(one, two))).toEqual([2, 0])
+    expect(await fetchAgain(jwksOf(two, one))).toEqual([3, 0])
+    expect(await fetchAgain(jwksOf(two))).toEqual([4, 1])
+  })
+
   it('are there before the first request asks', async () => {
     const { keys, told, server } = await createReadyWorld(answerWith(jwksOf(one)))
     expect(keys.missing()).toBeUndefined()
@@ -142,6 +159,41 @@ describe('an unknown key id', () => {
     expect(told.unknown).toContain('cooldown')
   })
 
+  it('costs one request when ten thousand come within a second, and those with known keys do not wait', async () => {
+    const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)))
+    const found: Promise<unknown>[] = []
+    for (let i = 0; i < 10_000; i++) {
+      clock.nowMs = NOW_SECONDS * 1000 + Math.floor(i / 10)
+      found.push(find(keys, `junk-${i}`))
+      expect(keys.find('ES256', 'one')).toHaveLength(1)
+    }
+    expect(new Set(await Promise.all(found))).toEqual(new Set(['key_unknown']))
+    expect(server.asked).toHaveLength(1 + 1)
+    expect(told.unknown).toHaveLength(10_000)
+  })
+
+  it('waits alone where the provider hangs: known keys are at hand', async () => {
+    const { keys, server } = await createReadyWorld(answerWith(jwksOf(one)))
+    let answerNow = () => {}
+    server.answer = (res, req) => {
+      answerNow = () => answerWith(jwksOf(one, two))(res, req)
+    }
+    const waiting = find(keys, 'two')
+    await vi.waitFor(() => expect(server.asked).toHaveLength(2))
+    expect(keys.find('ES256', 'one')).toHaveLength(1)
+    answerNow()
+    expect(await waiting).toEqual(['two'])
+  })
+
+  it('is refused again as soon as the provider is back and does not have it', async () => {
+    const { keys, told, server } = await createReadyWorld(answerWith(jwksOf(one)), { timing: { retryMs: 10 } })
+    server.answer = answerWith('', 503)
+    expect(await find(keys, 'two')).toBe('keys_unavailable')
+    server.answer = answerWith(jwksOf(one))
+    await vi.waitFor(() => expect(told.fetched.at(-1)).toBe('ok 1'))
+    expect(await find(keys, 'two')).toBe('key_unknown')
+  })
+
   it('costs no more while the provider fails', async () => {
     const { keys, clock, server } = await createReadyWorld(answerWith(jwksOf(one)), {
       timing: { retryMs: 600_000 },
@@ -149,7 +201,8 @@ describe('an unknown key id', () => {
     server.answer = answerWith('', 500)
     for (let second = 0; second < 60; second++) {
       clock.nowMs = (NOW_SECONDS + second) * 1000
-      expect(await find(keys, `junk-${second}`)).toBe('key_unknown')
+      // Whether the provider has such a key by now is not known: no verdict on the token
+      expect(await find(keys, `junk-${second}`)).toBe('keys_unavailable')
     }
     expect(server.asked).toHaveLength(1 + 2)
     expect(await find(keys, 'one')).toEqual(['one'])
@@ -186,6 +239,16 @@ describe('rotation', () => {
     expect(await reasonFor(signToken(two, goodClaims({ jti: 'new' })))).toBe('admitted')
     expect(keys.generation()).toBe(1)
     expect(await reasonFor(old)).toBe('key_unknown')
+  })
+
+  it('takes a removed key away at the next fetch ahead of need, and leaves the others', async () => {
+    const { keys, clock, server } = await createReadyWorld(answerWith(jwksOf(one, two)), { timing: { refreshMs: 20 } })
+    const { reasonFor } = createTestVerifier(keys, clock)
+    const [removed, kept] = [signToken(one, goodClaims()), signToken(two, goodClaims({ jti: 'kept' }))]
+    expect([await reasonFor(removed), await reasonFor(kept)]).toEqual(['admitted', 'admitted'])
+    server.answer = answerWith(jwksOf(two))
+    await vi.waitFor(() => expect(keys.size()).toBe(1))
+    expect([await reasonFor(removed), await reasonFor(kept)]).toEqual(['key_unknown', 'admitted'])
   })
 
   const changes: Record<string, string> = {
@@ -266,7 +329,9 @@ describe('a provider that fails', () => {
     'too many keys': [answerWith(JSON.stringify({ keys: Array(101).fill({}) })), 'it holds 101 keys, more than 100'],
     'ten megabytes': [flood(10_000_000), 'the answer is larger than 1048576 bytes'],
     'a redirect': [answerWith('', 302, { location: 'http://127.0.0.1:1/' }), 'unexpected redirect'],
+    'an empty answer': [answerWith(''), 'it is not JSON'],
     'an answer that drips': [drip, 'no answer within 5 s'],
+    'no answer at all': [() => {}, 'no answer within 5 s'],
   }
   for (const [name, [answer, why]] of Object.entries(troubles)) {
     it.concurrent(`with ${name} does not take the old keys away, and says why`, async () => {
@@ -275,7 +340,7 @@ describe('a provider that fails', () => {
       keys.start()
       expect(await find(keys, 'one')).toEqual(['one'])
       server.answer = answer
-      expect(await find(keys, 'two')).toBe('key_unknown')
+      expect(await find(keys, 'two')).toBe('keys_unavailable')
       expect(told.fetched).toEqual(['ok 1', 'error 1'])
       expect(told.problems).toEqual([expect.stringContaining(why)])
       expect(keys.generation()).toBe(0)

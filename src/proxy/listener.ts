@@ -1,0 +1,106 @@
+// How do clients reach the server: over plain HTTP or over TLS? The one place that makes the server, and that exchanges its
+// certificate while it runs. A client without the certificate that was asked for never becomes a connection.
+import { constants } from 'node:crypto'
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
+
+/** What the server shows to clients, and whom it asks to show theirs. All as PEM, checked by whoever read it. */
+export interface ListenerCertificates {
+  /** The certificate of the server, and those between it and its authority. */
+  readonly certificate: string
+  readonly privateKey: string
+  /** Who vouches for clients; undefined: no client is asked for a certificate. */
+  readonly clientAuthority: string | undefined
+}
+
+/** A server that does not listen yet. */
+export interface Listener {
+  readonly server: Server
+  readonly scheme: 'http' | 'https'
+  /** Calls back with each connection on which requests may come: after the handshake where there is one. */
+  readonly onConnection: (take: (socket: Socket) => void) => void
+  /** Takes other certificates for connections from now on; without effect over plain HTTP. Throws where they are unusable. */
+  readonly renew: (certificates: ListenerCertificates) => void
+  /** Closes the connections whose handshake is still under way: nobody counts them as idle. */
+  readonly closeHandshakes: () => void
+}
+
+/** Makes the server. `handshakeTimeoutMs` bounds how long a client may take to begin. */
+export function createListener(
+  options: ServerOptions,
+  certificates: ListenerCertificates | undefined,
+  handshakeTimeoutMs: number,
+): Listener {
+  if (certificates === undefined) {
+    const server = createServer(options)
+    return Object.freeze({
+      server,
+      scheme: 'http',
+      onConnection: (take: (socket: Socket) => void) => server.on('connection', take),
+      renew: () => {},
+      closeHandshakes: () => {},
+    })
+  }
+  return createSecureListener(options, certificates, handshakeTimeoutMs)
+}
+
+function createSecureListener(
+  options: ServerOptions,
+  certificates: ListenerCertificates,
+  handshakeTimeout: number,
+): Listener {
+  const { clientAuthority } = certificates
+  const asksClients = clientAuthority !== undefined
+  const server: SecureServer = createSecureServer({
+    ...options,
+    ...contextOf(certificates, clientAuthority),
+    ALPNProtocols: ['http/1.1'],
+    requestCert: asksClients,
+    rejectUnauthorized: true,
+    handshakeTimeout,
+  })
+  let authority = clientAuthority
+  const handshakes = new Map<string, Socket>()
+  server.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket)
+    handshakes.set(peer, socket)
+    socket.once('close', () => {
+      if (handshakes.get(peer) === socket) handshakes.delete(peer)
+    })
+  })
+  server.on('secureConnection', (socket) => handshakes.delete(peerOf(socket)))
+
+  const renew = (next: ListenerCertificates): void => {
+    // Whether clients are asked is fixed with the server. Asking without an authority would believe every public one
+    const nextAuthority = asksClients ? (next.clientAuthority ?? authority) : undefined
+    server.setSecureContext(contextOf(next, nextAuthority))
+    authority = nextAuthority
+  }
+  return Object.freeze({
+    server: server as Server,
+    scheme: 'https',
+    onConnection: (take: (socket: Socket) => void) => server.on('secureConnection', take),
+    renew,
+    closeHandshakes: () => {
+      for (const socket of handshakes.values()) socket.destroy()
+    },
+  })
+}
+
+function contextOf(certificates: ListenerCertificates, authority: string | undefined): SecureContextOptions {
+  return {
+    cert: certificates.certificate,
+    key: certificates.privateKey,
+    ...(authority !== undefined && { ca: authority }),
+    minVersion: 'TLSv1.2',
+    // A client that renegotiates makes the server work far more than itself (CVE-2011-1473)
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  }
+}
+
+/** Names the connection before and after the handshake, which wraps the socket into another one. */
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
