@@ -1,5 +1,5 @@
 // The gate: the questions that every request is asked, in order, on one page. One function for every way in: proxied
-// request, upgrade, forward-auth, explain, shadow mode. It touches no socket and no clock of its own, and it answers at
+// request, upgrade, explain, shadow mode. It touches no socket and no clock of its own, and it answers at
 // once when the token was seen before; only a first sight, or a lookup in Redis, waits. Only this file makes a Permit.
 import type { Clock } from './model/clock.ts'
 import {
