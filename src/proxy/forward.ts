@@ -1,4 +1,4 @@
-// The way to the application: one pool of kept-alive connections, the only door to undici. It needs a Permit, frames the
+// The way to the application: one pool of kept-alive connections, the door to undici for requests. It needs a Permit, frames the
 // body itself and never copies framing. It must never send an unsafe request twice, nor wait without a bound.
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
