@@ -22,16 +22,20 @@ export function isPatchedRuntime(version: string): boolean {
 }
 
 /** The libraries of the gate do not load on older ones, whatever is asked for. */
-const OLDEST_MAJOR = 22
+const OLDEST: readonly [major: number, minor: number] = [22, 19]
 
 /** Answers whether the gate can be loaded at all on this version. */
 export function canLoad(version: string): boolean {
-  return Number.parseInt(version.replace(/^v/, ''), 10) >= OLDEST_MAJOR
+  const [major = 0, minor = 0] = version
+    .replace(/^v/, '')
+    .split('.')
+    .map((text) => Number.parseInt(text, 10))
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
 }
 
 /** The one line for who insists on a version that is too old to load. */
 export function tooOldMessage(version: string): string {
-  return `Cannot run on Node ${version}, not even with --allow-unpatched-runtime: its libraries need Node ${OLDEST_MAJOR}`
+  return `Cannot run on Node ${version}, not even with --allow-unpatched-runtime: its libraries need Node ${OLDEST.join('.')}`
 }
 
 /** The one line for who starts it on an unpatched one. */

@@ -5,9 +5,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { isPatchedRuntime, unpatchedMessage } from '../src/runtime.ts'
+import { canLoad, isPatchedRuntime, unpatchedMessage } from '../src/runtime.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+test.each([
+  ['20.20.2', false],
+  ['22.12.0', false],
+  ['22.18.0', false],
+  ['22.19.0', true],
+  ['24.0.0', true],
+])('Node %s can load the libraries of the gate: %s', (version, loads) => {
+  expect(canLoad(version)).toBe(loads)
+})
 
 test.each([
   ['18.20.8', false],
