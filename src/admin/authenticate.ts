@@ -1,5 +1,5 @@
-// Does this request carry the admin token? Compared in constant time; failures are slowed down, so that the token cannot
-// be guessed from inside the cluster.
+// Does this request carry the admin token? Compared in constant time. Wrong ones are told to wait after a few, so that a
+// client with an old token stops asking; what keeps the token from being guessed is its length.
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../model/clock.ts'
 
