@@ -8,7 +8,7 @@ import { prepareRevocation, sentenceOf } from '../revocation/request.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import { isProblem, isRuleKind, type Rule, ruleKinds } from '../revocation/rule.ts'
 import { parseRule, type RuleSettings, ruleToJson } from '../revocation/rule-json.ts'
-import { readJsonLines, rulesPerWrite } from '../revocation/rule-lines.ts'
+import { readJsonLines, RULES_PER_WRITE } from '../revocation/rule-lines.ts'
 import { type Answer, json, problem } from './answer.ts'
 import type { AdminAnswer } from './authenticate.ts'
 import { readBody } from './body.ts'
@@ -75,8 +75,8 @@ async function writeRules(request: IncomingMessage, parts: RevocationApiParts): 
   const parsed = parseJson(body)
   if (parsed === undefined) return badRequest('The body is not JSON; send one rule or a list of rules')
   const inputs: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed]
-  if (inputs.length > rulesPerWrite)
-    return badRequest(`At most ${rulesPerWrite} rules can be written at once; send more as application/x-ndjson`)
+  if (inputs.length > RULES_PER_WRITE)
+    return badRequest(`At most ${RULES_PER_WRITE} rules can be written at once; send more as application/x-ndjson`)
   const settings = settingsFor(request, parts)
   const rules: Rule[] = []
   for (const [index, input] of inputs.entries()) {

@@ -5,7 +5,7 @@ import { encodeEntry } from './entry.ts'
 import { encodeMirror, type ListKeys, mirrorField } from './mirror.ts'
 import { countOf } from './replies.ts'
 import type { Rule } from './rule.ts'
-import { clockMarginSeconds } from './trim.ts'
+import { CLOCK_MARGIN_SECONDS } from './trim.ts'
 
 export interface AppendParts {
   readonly connection: RedisConnection
@@ -15,7 +15,7 @@ export interface AppendParts {
   readonly timeoutMs: number
 }
 
-const replicationTimeoutMs = 500
+const REPLICATION_TIMEOUT_MS = 500
 
 /** Makes the function that writes rules and answers the ids of their entries; it rejects where that is not certain. */
 export function createAppend(parts: AppendParts) {
@@ -40,7 +40,7 @@ export function createAppend(parts: AppendParts) {
   function mirrorCommands(rule: Rule): Command[] {
     const key = keys.rule(rule.kind, rule.value)
     if (rule.lifted) return [['hdel', key, mirrorField(rule)]]
-    const endSeconds = Math.ceil(rule.expiresAtSeconds + parts.toleranceSeconds + clockMarginSeconds)
+    const endSeconds = Math.ceil(rule.expiresAtSeconds + parts.toleranceSeconds + CLOCK_MARGIN_SECONDS)
     return [
       ['hset', key, mirrorField(rule), encodeMirror(rule)],
       // Never shortened: another issuer's field in the same hash may have to live longer. GT alone leaves a new key without
@@ -55,7 +55,7 @@ export function createAppend(parts: AppendParts) {
     if (connection.session() !== session) {
       throw new Error('Cannot confirm the revocation: it is written, but the connection broke before a replica had it')
     }
-    const [reply] = await connection.send([['wait', minReplicas, replicationTimeoutMs]], timeoutMs)
+    const [reply] = await connection.send([['wait', minReplicas, REPLICATION_TIMEOUT_MS]], timeoutMs)
     const confirmed = countOf(reply)
     if (confirmed >= minReplicas) return
     throw new Error(

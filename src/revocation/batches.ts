@@ -1,6 +1,6 @@
 // Many rules in writes of a bounded size. Where one of them is not certain, it is known how many were.
 import type { Rule } from './rule.ts'
-import { rulesPerWrite } from './rule-lines.ts'
+import { RULES_PER_WRITE } from './rule-lines.ts'
 
 /** Some of many rules are written, the rest is not certain. Writing all of them again does no harm. */
 export class PartlyWrittenError extends Error {
@@ -20,9 +20,9 @@ export async function writeInBatches(
   write: (rules: readonly Rule[]) => Promise<readonly Rule[]>,
 ): Promise<readonly Rule[]> {
   const written: Rule[] = []
-  for (let start = 0; start < rules.length; start += rulesPerWrite) {
+  for (let start = 0; start < rules.length; start += RULES_PER_WRITE) {
     try {
-      for (const rule of await write(rules.slice(start, start + rulesPerWrite))) written.push(rule)
+      for (const rule of await write(rules.slice(start, start + RULES_PER_WRITE))) written.push(rule)
     } catch (error) {
       throw new PartlyWrittenError(written, rules.length, error)
     }

@@ -20,8 +20,8 @@ export interface ChoreParts {
   readonly log: RevocationLog
 }
 
-const trimEveryMs = 60_000
-const safetyEveryMs = 60_000
+const TRIM_EVERY_MS = 60_000
+const SAFETY_EVERY_MS = 60_000
 
 /** Makes the chores of one store. */
 export function createChores(parts: ChoreParts): Chores {
@@ -45,10 +45,10 @@ export function createChores(parts: ChoreParts): Chores {
     start: () => {
       timer = setInterval(() => {
         if (store.isUp()) look()
-      }, safetyEveryMs).unref()
+      }, SAFETY_EVERY_MS).unref()
     },
     afterWrite: () => {
-      if (Math.abs(clock() - trimmedMs) < trimEveryMs) return
+      if (Math.abs(clock() - trimmedMs) < TRIM_EVERY_MS) return
       trimmedMs = clock()
       store.trim().catch((error: unknown) => {
         log.warn({ detail: messageOf(error) }, 'Cannot trim the revocation log')
@@ -59,11 +59,11 @@ export function createChores(parts: ChoreParts): Chores {
   } satisfies Chores)
 }
 
-const replica = 'Redis is a replica: no revocation can be written to it'
+const REPLICA = 'Redis is a replica: no revocation can be written to it'
 const forgetful =
   'Redis keeps nothing on disk: a restart loses every rule that no gate holds; turn on AOF (appendonly yes)'
-const tooOld = 'Redis is older than 7.0: no revocation can be written to it'
-const evicting = 'Redis may evict revocation rules'
+const TOO_OLD = 'Redis is older than 7.0: no revocation can be written to it'
+const EVICTING = 'Redis may evict revocation rules'
 
 // What is not known this time stays as it was: an answer that failed is no all-clear.
 function warningsOf(safety: Safety, before: readonly string[]): readonly string[] {
@@ -73,9 +73,9 @@ function warningsOf(safety: Safety, before: readonly string[]): readonly string[
   }
   const policy = safety.evictionPolicy ?? ''
   return [
-    ...judge(safety.mayEvict, `${evicting} (maxmemory-policy ${policy}): set it to noeviction`, evicting),
+    ...judge(safety.mayEvict, `${EVICTING} (maxmemory-policy ${policy}): set it to noeviction`, EVICTING),
     ...judge(safety.isPersistent === undefined ? undefined : !safety.isPersistent, forgetful),
-    ...judge(safety.isReplica, replica),
-    ...judge(safety.isTooOld, tooOld),
+    ...judge(safety.isReplica, REPLICA),
+    ...judge(safety.isTooOld, TOO_OLD),
   ]
 }

@@ -24,7 +24,7 @@ export interface ContactParts {
 }
 
 // An answer that took longer than this beyond the wait may have lain in a buffer: it says what was true when it was asked.
-const promptMs = 500
+const PROMPT_MS = 500
 
 export function createContact(parts: ContactParts): Contact {
   const { clock, log, observe, redis } = parts
@@ -36,7 +36,7 @@ export function createContact(parts: ContactParts): Contact {
   return Object.freeze({
     hear: (sentMs, dueMs) => {
       const answeredMs = clock()
-      heardMs = answeredMs - sentMs <= dueMs + promptMs ? answeredMs : sentMs
+      heardMs = answeredMs - sentMs <= dueMs + PROMPT_MS ? answeredMs : sentMs
       observe.heard(heardMs)
       trouble = undefined
       isTold = false

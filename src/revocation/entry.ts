@@ -1,6 +1,6 @@
 // How is a rule written in the log, and what does an entry of the log mean? Entries come from any program that can reach
 // Redis: they are bounded, unknown fields are ignored, and a malformed one is `undefined`, never an exception.
-import { isMatchable, isRuleKind, maxTimeSeconds, type Rule, tidyNote } from './rule.ts'
+import { isMatchable, isRuleKind, MAX_TIME_SECONDS, type Rule, tidyNote } from './rule.ts'
 
 /** One entry of the stream: its id (`<ms>-<sequence>`) and its fields, names and values in turn. */
 export interface LogEntry {
@@ -9,20 +9,20 @@ export interface LogEntry {
 }
 
 /** The id before the first entry. */
-export const logStart = '0-0'
+export const LOG_START = '0-0'
 
-const maxFields = 64
+const MAX_FIELDS = 64
 const knownFields = new Set(['kind', 'value', 'issuer', 'before', 'expires', 'reason', 'actor', 'lifted', 'at'])
-const secondsPattern = /^\d{1,12}(?:\.\d{1,9})?$/
-const millisecondsPattern = /^\d{1,15}$/
-const idPattern = /^(\d{1,15})-\d{1,20}$/
+const SECONDS_PATTERN = /^\d{1,12}(?:\.\d{1,9})?$/
+const MILLISECONDS_PATTERN = /^\d{1,15}$/
+const ID_PATTERN = /^(\d{1,15})-\d{1,20}$/
 // A wiped Redis may come back on a machine whose clock is behind, so that an original `at` lies ahead of the new id. More
 // than a day ahead is not a clock: such an entry could never be lifted.
-const maxAheadMs = 86_400_000
+const MAX_AHEAD_MS = 86_400_000
 
 /** The time in an entry's id in milliseconds, or undefined where it is no id. */
 export function millisecondsOfId(id: string): number | undefined {
-  const match = idPattern.exec(id)
+  const match = ID_PATTERN.exec(id)
   return match?.[1] === undefined ? undefined : Number(match[1])
 }
 
@@ -33,7 +33,7 @@ export function millisecondsOfId(id: string): number | undefined {
  */
 export function decodeEntry(id: string, fields: readonly string[], farExpirySeconds: number): Rule | undefined {
   const idMs = millisecondsOfId(id)
-  if (idMs === undefined || fields.length > maxFields * 2) return undefined
+  if (idMs === undefined || fields.length > MAX_FIELDS * 2) return undefined
   const read = readFields(fields)
   const kind = read.get('kind')
   const value = read.get('value')
@@ -83,9 +83,9 @@ function readFields(fields: readonly string[]): Map<string, string> {
 }
 
 function secondsOf(text: string | undefined): number | undefined {
-  if (text === undefined || !secondsPattern.test(text)) return undefined
+  if (text === undefined || !SECONDS_PATTERN.test(text)) return undefined
   const seconds = Number(text)
-  return seconds <= maxTimeSeconds ? seconds : undefined
+  return seconds <= MAX_TIME_SECONDS ? seconds : undefined
 }
 
 function liftedOf(text: string | undefined): boolean | undefined {
@@ -94,9 +94,9 @@ function liftedOf(text: string | undefined): boolean | undefined {
 }
 
 function originalMs(text: string | undefined, idMs: number): number {
-  if (text === undefined || !millisecondsPattern.test(text)) return idMs
+  if (text === undefined || !MILLISECONDS_PATTERN.test(text)) return idMs
   const atMs = Number(text)
-  return atMs <= idMs + maxAheadMs ? atMs : idMs
+  return atMs <= idMs + MAX_AHEAD_MS ? atMs : idMs
 }
 
 function secondsText(seconds: number): string {

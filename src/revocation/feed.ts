@@ -4,7 +4,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { Clock } from '../model/clock.ts'
 import { reconnectDelayMs } from './connection.ts'
 import { createContact } from './contact.ts'
-import { decodeEntry, type LogEntry, logStart, millisecondsOfId } from './entry.ts'
+import { decodeEntry, LOG_START, type LogEntry, millisecondsOfId } from './entry.ts'
 import { createHealer } from './healer.ts'
 import { createLedger } from './ledger.ts'
 import type { RuleList } from './list.ts'
@@ -48,11 +48,11 @@ export interface FeedParts {
   readonly log: RevocationLog
 }
 
-const sweepEveryMs = 1000
-const sweepBudget = 5000
+const SWEEP_EVERY_MS = 1000
+const SWEEP_BUDGET = 5000
 // Somebody else may trim the log again and again: reading it anew each time would be their lever on the whole fleet.
-const firstPauseMs = 1000
-const longestPauseMs = 60_000
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 60_000
 
 /** Makes a feed that is not started yet. */
 export function createFeed(parts: FeedParts): Feed {
@@ -74,7 +74,7 @@ export function createFeed(parts: FeedParts): Feed {
   let phase: 'due' | 'reading' | 'following' = 'due'
   let readInFullOnce = false
   let sweptMs = 0
-  let pause = { untilMs: Number.NEGATIVE_INFINITY, lengthMs: firstPauseMs }
+  let pause = { untilMs: Number.NEGATIVE_INFINITY, lengthMs: FIRST_PAUSE_MS }
   let ended: Promise<void> = Promise.resolve()
 
   function announce(rule: Rule): void {
@@ -123,7 +123,7 @@ export function createFeed(parts: FeedParts): Feed {
 
   async function readInFull(): Promise<void> {
     if (phase === 'due') {
-      ledger.begin(await store.logState(logStart))
+      ledger.begin(await store.logState(LOG_START))
       if (readInFullOnce) healer.begin()
       // A reading that breaks off goes on where it was: a long log would never be read over a line that breaks.
       phase = 'reading'
@@ -168,16 +168,16 @@ export function createFeed(parts: FeedParts): Feed {
     phase = 'due'
     const nowMs = clock()
     const lengthMs =
-      nowMs - pause.untilMs > longestPauseMs ? firstPauseMs : Math.min(pause.lengthMs * 2, longestPauseMs)
+      nowMs - pause.untilMs > LONGEST_PAUSE_MS ? FIRST_PAUSE_MS : Math.min(pause.lengthMs * 2, LONGEST_PAUSE_MS)
     pause = { untilMs: nowMs + lengthMs, lengthMs }
     contact.lose(why, 'The revocation log has lost entries; rules are kept')
   }
 
   function sweepNowAndThen(): void {
     const nowMs = clock()
-    if (Math.abs(nowMs - sweptMs) < sweepEveryMs) return
+    if (Math.abs(nowMs - sweptMs) < SWEEP_EVERY_MS) return
     sweptMs = nowMs
-    list.sweep(nowMs / 1000, sweepBudget)
+    list.sweep(nowMs / 1000, SWEEP_BUDGET)
   }
 
   async function round(): Promise<void> {

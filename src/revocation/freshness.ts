@@ -22,7 +22,7 @@ export interface FreshnessParts {
   readonly log: RevocationLog
 }
 
-const watchEveryMs = 500
+const WATCH_EVERY_MS = 500
 
 export function createFreshness(parts: FreshnessParts): Freshness {
   const { clock, feed, log, maxStalenessMs } = parts
@@ -63,7 +63,7 @@ export function createFreshness(parts: FreshnessParts): Freshness {
     isFreshAt,
     describe,
     start: () => {
-      timer = setInterval(watch, Math.min(watchEveryMs, Math.max(20, maxStalenessMs / 2))).unref()
+      timer = setInterval(watch, Math.min(WATCH_EVERY_MS, Math.max(20, maxStalenessMs / 2))).unref()
     },
     stop: () => clearInterval(timer),
   } satisfies Freshness)

@@ -32,12 +32,12 @@ export interface HealerParts {
   readonly log: RevocationLog
 }
 
-const claimLifetimeMs = 10_000
-const batchSize = 500
-const sliceSize = 2000
+const CLAIM_LIFETIME_MS = 10_000
+const BATCH_SIZE = 500
+const SLICE_SIZE = 2000
 // A log that somebody else cuts short again and again must not make the fleet write it anew each time.
-const healsPerWindow = 5
-const windowMs = 60_000
+const HEALS_PER_WINDOW = 5
+const WINDOW_MS = 60_000
 
 export function createHealer(parts: HealerParts): Healer {
   const { clock, list, log, observe, store } = parts
@@ -72,7 +72,7 @@ export function createHealer(parts: HealerParts): Healer {
         batch = []
       }
       seen += 1
-      if (seen % sliceSize === 0) await nextTurn()
+      if (seen % SLICE_SIZE === 0) await nextTurn()
     }
     if (batch.length > 0) yield batch
   }
@@ -84,9 +84,9 @@ export function createHealer(parts: HealerParts): Healer {
 
   async function writeBack(catchUp: () => Promise<void>): Promise<number> {
     let written = 0
-    for await (const batch of missing(batchSize)) {
+    for await (const batch of missing(BATCH_SIZE)) {
       // Held until the next batch, and lost where this one took too long: then another gate is at it.
-      if (!(await store.claimHealing(owner, claimLifetimeMs))) break
+      if (!(await store.claimHealing(owner, CLAIM_LIFETIME_MS))) break
       // Another gate may have written in the meantime.
       await catchUp()
       const rules = batch.filter(isMissing)
@@ -100,11 +100,11 @@ export function createHealer(parts: HealerParts): Healer {
   }
 
   async function heal(catchUp: () => Promise<void>): Promise<void> {
-    if (!(await store.claimHealing(owner, claimLifetimeMs))) return
+    if (!(await store.claimHealing(owner, CLAIM_LIFETIME_MS))) return
     try {
       const rules = await writeBack(catchUp)
       if (rules > 0) {
-        healedMs = [...healedMs, clock()].slice(-healsPerWindow)
+        healedMs = [...healedMs, clock()].slice(-HEALS_PER_WINDOW)
         log.warn({ rules }, 'Wrote rules back to a revocation log that had lost them')
       }
     } finally {
@@ -114,8 +114,8 @@ export function createHealer(parts: HealerParts): Healer {
   }
 
   function mustRest(): boolean {
-    const oldestMs = healedMs.length < healsPerWindow ? undefined : healedMs[0]
-    return oldestMs !== undefined && Math.abs(clock() - oldestMs) < windowMs
+    const oldestMs = healedMs.length < HEALS_PER_WINDOW ? undefined : healedMs[0]
+    return oldestMs !== undefined && Math.abs(clock() - oldestMs) < WINDOW_MS
   }
 
   async function attempt(catchUp: () => Promise<void>): Promise<void> {

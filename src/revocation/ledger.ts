@@ -1,6 +1,6 @@
 // Is the log still the one that we read? Knows the last entry that was read, how many there were, and which entries of our own
 // must turn up. Pure; must never mistake a trim of ended entries for a loss, nor a loss for a trim.
-import { type LogEntry, logStart } from './entry.ts'
+import { LOG_START, type LogEntry } from './entry.ts'
 import type { LogState } from './store.ts'
 
 export interface Loss {
@@ -29,7 +29,7 @@ export interface Ledger {
 }
 
 // Ids of our own that wait to be read: where more pile up, the log is not being read at all.
-const maxAwaited = 10_000
+const MAX_AWAITED = 10_000
 const none: readonly string[] = Object.freeze([])
 
 export function createLedger(): Ledger {
@@ -42,7 +42,7 @@ export function createLedger(): Ledger {
   let writes = 0
 
   function expectAll(ids: readonly string[]): void {
-    for (const id of ids) if (!readMeanwhile.has(id) && expected.size < maxAwaited) expected.add(id)
+    for (const id of ids) if (!readMeanwhile.has(id) && expected.size < MAX_AWAITED) expected.add(id)
   }
 
   return Object.freeze({
@@ -58,7 +58,7 @@ export function createLedger(): Ledger {
       if (expected.size > 0) expected.delete(entry.id)
       if (writes > 0) readMeanwhile.add(entry.id)
     },
-    position: () => last?.id ?? logStart,
+    position: () => last?.id ?? LOG_START,
     lossIn: (state) => {
       if (last !== undefined) {
         if (state.anchor === undefined) return { why: 'the entry that was read last is gone', isBroken: true }
@@ -80,7 +80,7 @@ export function createLedger(): Ledger {
     },
     awaited: () => (expected.size === 0 ? none : [...expected]),
     stillAwaited: (ids) => (ids.length === 0 ? none : ids.filter((id) => expected.has(id))),
-    arePassed: (ids) => ids.some((id) => isAtOrBefore(id, last?.id ?? logStart)),
+    arePassed: (ids) => ids.some((id) => isAtOrBefore(id, last?.id ?? LOG_START)),
   } satisfies Ledger)
 }
 

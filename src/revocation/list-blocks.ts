@@ -26,7 +26,7 @@ export interface Blocks {
  * The words of a block, which is the most that one extent can have. A little under 256 KiB: malloc usually maps a block
  * of this size on its own and can give it back at once; with its header it fills whole pages.
  */
-export const blockWords = 65_520
+export const BLOCK_WORDS = 65_520
 
 const nowhere: Block = { words: new Int32Array(0), extents: [], used: 0 }
 
@@ -53,10 +53,10 @@ export function createBlocks(): Blocks {
   function roomFor(capacity: number): Block {
     let best: Block | undefined
     for (const block of blocks) {
-      if (block.used + capacity <= blockWords && (best === undefined || block.used > best.used)) best = block
+      if (block.used + capacity <= BLOCK_WORDS && (best === undefined || block.used > best.used)) best = block
     }
     if (best !== undefined) return best
-    const fresh = { words: new Int32Array(blockWords), extents: [], used: 0 }
+    const fresh = { words: new Int32Array(BLOCK_WORDS), extents: [], used: 0 }
     blocks.push(fresh)
     return fresh
   }
@@ -84,7 +84,7 @@ export function createBlocks(): Blocks {
   function resize(extent: Extent, capacity: number): void {
     const { block, start } = extent
     const growth = capacity - extent.capacity
-    if (extent.capacity === 0 || capacity === 0 || block.used + growth > blockWords) {
+    if (extent.capacity === 0 || capacity === 0 || block.used + growth > BLOCK_WORDS) {
       move(extent, capacity)
       return
     }
@@ -101,7 +101,7 @@ export function createBlocks(): Blocks {
 
   // Where more than one block and an eighth could be spared, the emptiest one goes, its extents into the others.
   function gather(): void {
-    if (blocks.length * blockWords - used <= 1.5 * blockWords + used / 8) return
+    if (blocks.length * BLOCK_WORDS - used <= 1.5 * BLOCK_WORDS + used / 8) return
     const emptiest = blocks.reduce((least, block) => (block.used < least.used ? block : least))
     blocks.splice(blocks.indexOf(emptiest), 1)
     for (const extent of emptiest.extents) {
@@ -114,7 +114,7 @@ export function createBlocks(): Blocks {
 
   return Object.freeze({
     resize,
-    bytes: () => blocks.length * blockWords * Int32Array.BYTES_PER_ELEMENT,
+    bytes: () => blocks.length * BLOCK_WORDS * Int32Array.BYTES_PER_ELEMENT,
   } satisfies Blocks)
 }
 

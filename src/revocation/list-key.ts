@@ -3,16 +3,16 @@
 import type { WordHash } from './list-hash.ts'
 
 /** A UUID in lower case, with its four dashes. */
-export const uuidForm = 0
+export const UUID_FORM = 0
 /** 32 hexadecimal digits in lower case. */
-export const hexForm = 1
+export const HEX_FORM = 1
 /** One byte for each unit, four in a word: every unit is below 256. */
-export const bytesForm = 2
+export const BYTES_FORM = 2
 /** Two bytes for each unit. */
-export const unitsForm = 3
+export const UNITS_FORM = 3
 
 /** The longest value that can be held, in UTF-16 units: what 1024 bytes of UTF-8 can hold at most. */
-export const maxKeyUnits = 1024
+export const MAX_KEY_UNITS = 1024
 
 /** A value as words. Made once and filled for each question, so that a check allocates nothing. */
 export interface Key {
@@ -25,30 +25,30 @@ export interface Key {
 }
 
 const dash = 0x2d
-const digits = '0123456789abcdef'
+const DIGITS = '0123456789abcdef'
 const noDigit = 0x10000
 const digitOf = new Int32Array(256).fill(noDigit)
-for (let digit = 0; digit < digits.length; digit += 1) digitOf[digits.charCodeAt(digit)] = digit
+for (let digit = 0; digit < DIGITS.length; digit += 1) digitOf[DIGITS.charCodeAt(digit)] = digit
 
 // Measured: writing a text as UTF-8 and reading its bytes takes a third of the time of asking it for each unit, above all where
 // texts of several makes (parsed, cut, put together) come along. Three bytes for each unit are enough for any text.
-const utf8 = Buffer.alloc(maxKeyUnits * 3)
+const utf8 = Buffer.alloc(MAX_KEY_UNITS * 3)
 
 export function createKey(): Key {
-  return { words: new Int32Array(maxKeyUnits / 2), count: 0, form: uuidForm, units: 0, hash: 0 }
+  return { words: new Int32Array(MAX_KEY_UNITS / 2), count: 0, form: UUID_FORM, units: 0, hash: 0 }
 }
 
 /** Fills a key with a value. Answers false where the value is too long for any rule. */
 export function fillKey(key: Key, value: string, hash: WordHash): boolean {
   const units = value.length
-  if (units > maxKeyUnits) return false
+  if (units > MAX_KEY_UNITS) return false
   const isAscii = utf8.write(value) === units
-  if (!isAscii) setShape(key, packText(value, key.words, 0) ? unitsForm : bytesForm, units)
-  else if (units === 36 && packUuid(key.words)) setShape(key, uuidForm, 0)
-  else if (units === 32 && packDigits(key.words, 8, 12, 16, 20, 24)) setShape(key, hexForm, 0)
+  if (!isAscii) setShape(key, packText(value, key.words, 0) ? UNITS_FORM : BYTES_FORM, units)
+  else if (units === 36 && packUuid(key.words)) setShape(key, UUID_FORM, 0)
+  else if (units === 32 && packDigits(key.words, 8, 12, 16, 20, 24)) setShape(key, HEX_FORM, 0)
   else {
     packBytes(key.words, units)
-    setShape(key, bytesForm, units)
+    setShape(key, BYTES_FORM, units)
   }
   key.hash = hash(key.words, 0, key.count, lastWordOf(key.form, key.units))
   return true
@@ -61,7 +61,7 @@ export function lastWordOf(form: number, units: number): number {
 
 /** How many words a value takes. */
 export function wordCountOf(form: number, units: number): number {
-  return form < bytesForm ? 4 : textWordCount(units, form === unitsForm)
+  return form < BYTES_FORM ? 4 : textWordCount(units, form === UNITS_FORM)
 }
 
 /** How many words a text takes. */
@@ -105,10 +105,10 @@ export function unpackText(words: Int32Array, start: number, units: number, isWi
 
 /** Reads a value back. */
 export function unpackValue(words: Int32Array, start: number, form: number, units: number): string {
-  if (form >= bytesForm) return unpackText(words, start, units, form === unitsForm)
+  if (form >= BYTES_FORM) return unpackText(words, start, units, form === UNITS_FORM)
   let hex = ''
   for (let word = 0; word < 4; word += 1) hex += ((words[start + word] ?? 0) >>> 0).toString(16).padStart(8, '0')
-  if (form === hexForm) return hex
+  if (form === HEX_FORM) return hex
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
 

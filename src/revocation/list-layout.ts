@@ -6,53 +6,53 @@
 // years). Rules that do not fit that, and lifts, are `exact`: their times are doubles. size: words of the whole row, units of
 // the value. shared: the numbers of the issuer and of the note. Issuer and note at the end: texts that are not shared.
 import type { WordHash } from './list-hash.ts'
-import { bytesForm, type Key, lastWordOf, textWordCount, unitsForm, wordCountOf } from './list-key.ts'
+import { BYTES_FORM, type Key, lastWordOf, textWordCount, UNITS_FORM, wordCountOf } from './list-key.ts'
 
-export const flagsShift = 26
-export const formMask = 3
-export const sharedFlag = 4
-export const beforeFlag = 8
-export const exactFlag = 16
-export const sizeFlag = 32
+export const FLAGS_SHIFT = 26
+export const FORM_MASK = 3
+export const SHARED_FLAG = 4
+export const BEFORE_FLAG = 8
+export const EXACT_FLAG = 16
+export const SIZE_FLAG = 32
 
-export const atShift = 22
+export const AT_SHIFT = 22
 export const atLimitMs = 2 ** 36
-export const lifetimeLimitSeconds = 2 ** atShift
+export const lifetimeLimitSeconds = 2 ** AT_SHIFT
 /** In the head of an exact row, which has no lifetime there. */
-export const liftedBit = 1
+export const LIFTED_BIT = 1
 
-const exactWords = 8
+const EXACT_WORDS = 8
 
 /** Where the parts of a row begin, counted from its head, for each set of flags. */
-const sharedOffsets = offsets((flags) => 2 + has(flags, sizeFlag))
-const beforeOffsets = offsets((flags) => 2 + has(flags, sizeFlag) + has(flags, sharedFlag))
-const exactOffsets = offsets((flags) => 2 + has(flags, sizeFlag) + has(flags, sharedFlag) + has(flags, beforeFlag))
-const valueOffsets = offsets((flags) => (exactOffsets[flags] ?? 0) + exactWords * has(flags, exactFlag))
+const sharedOffsets = offsets((flags) => 2 + has(flags, SIZE_FLAG))
+const beforeOffsets = offsets((flags) => 2 + has(flags, SIZE_FLAG) + has(flags, SHARED_FLAG))
+const exactOffsets = offsets((flags) => 2 + has(flags, SIZE_FLAG) + has(flags, SHARED_FLAG) + has(flags, BEFORE_FLAG))
+const valueOffsets = offsets((flags) => (exactOffsets[flags] ?? 0) + EXACT_WORDS * has(flags, EXACT_FLAG))
 
 export const sharedAt = (row: number, flags: number) => row + (sharedOffsets[flags] ?? 0)
 export const beforeAt = (row: number, flags: number) => row + (beforeOffsets[flags] ?? 0)
 export const exactAt = (row: number, flags: number) => row + (exactOffsets[flags] ?? 0)
 export const valueAt = (row: number, flags: number) => row + (valueOffsets[flags] ?? 0)
 
-export const flagsOf = (words: Int32Array, row: number) => (words[row] ?? 0) >>> flagsShift
+export const flagsOf = (words: Int32Array, row: number) => (words[row] ?? 0) >>> FLAGS_SHIFT
 export const sizeWord = (length: number, units: number) => (length << 16) | units
 /** The UTF-16 units of a value that has a size; 0 for the forms that need none. */
 export const unitsOf = (words: Int32Array, row: number, flags: number) =>
-  (flags & sizeFlag) === 0 ? 0 : (words[row + 2] ?? 0) & 0xffff
+  (flags & SIZE_FLAG) === 0 ? 0 : (words[row + 2] ?? 0) & 0xffff
 
 /** How many words a row takes. */
 export function lengthOf(words: Int32Array, row: number): number {
   const flags = flagsOf(words, row)
-  return (flags & sizeFlag) === 0 ? (valueOffsets[flags] ?? 0) + 4 : (words[row + 2] ?? 0) >>> 16
+  return (flags & SIZE_FLAG) === 0 ? (valueOffsets[flags] ?? 0) + 4 : (words[row + 2] ?? 0) >>> 16
 }
 
 /** Tells whether a row is about this very value. */
 export function hasValue(words: Int32Array, row: number, key: Key): boolean {
   const flags = flagsOf(words, row)
-  if ((flags & formMask) !== key.form) return false
+  if ((flags & FORM_MASK) !== key.form) return false
   const start = valueAt(row, flags)
   if (words[start] !== key.words[0]) return false
-  if (key.form >= bytesForm && unitsOf(words, row, flags) !== key.units) return false
+  if (key.form >= BYTES_FORM && unitsOf(words, row, flags) !== key.units) return false
   for (let word = 1; word < key.count; word += 1) if (words[start + word] !== key.words[word]) return false
   return true
 }
@@ -60,15 +60,15 @@ export function hasValue(words: Int32Array, row: number, key: Key): boolean {
 /** Hashes the value of a row, to the same as the key had that it was made of. */
 export function hashOfRow(words: Int32Array, row: number, hash: WordHash): number {
   const flags = flagsOf(words, row)
-  const form = flags & formMask
-  const units = form >= bytesForm ? unitsOf(words, row, flags) : 0
+  const form = flags & FORM_MASK
+  const units = form >= BYTES_FORM ? unitsOf(words, row, flags) : 0
   return hash(words, valueAt(row, flags), wordCountOf(form, units), lastWordOf(form, units))
 }
 
 /** Where the texts begin that are not shared. */
 export function tailAt(words: Int32Array, row: number, flags: number): number {
-  const form = flags & formMask
-  return valueAt(row, flags) + wordCountOf(form, form >= bytesForm ? unitsOf(words, row, flags) : 0)
+  const form = flags & FORM_MASK
+  return valueAt(row, flags) + wordCountOf(form, form >= BYTES_FORM ? unitsOf(words, row, flags) : 0)
 }
 
 /** The first word of a text at the end: its units and whether they take two bytes. */
@@ -80,7 +80,7 @@ export function textLength(head: number): number {
 }
 
 /** The value of a row is a text that has its units in the size. */
-export const needsSize = (form: number) => form === bytesForm || form === unitsForm
+export const needsSize = (form: number) => form === BYTES_FORM || form === UNITS_FORM
 
 function has(flags: number, flag: number): number {
   return (flags & flag) === 0 ? 0 : 1

@@ -2,19 +2,19 @@
 // repeat as numbers. Must keep every digit and character: what is written here is all that is left of the rule.
 import { type Key, packText } from './list-key.ts'
 import {
+  AT_SHIFT,
   atLimitMs,
-  atShift,
+  BEFORE_FLAG,
   beforeAt,
-  beforeFlag,
+  EXACT_FLAG,
   exactAt,
-  exactFlag,
-  flagsShift,
+  FLAGS_SHIFT,
+  LIFTED_BIT,
   lifetimeLimitSeconds,
-  liftedBit,
   needsSize,
+  SHARED_FLAG,
+  SIZE_FLAG,
   sharedAt,
-  sharedFlag,
-  sizeFlag,
   sizeWord,
   textHead,
   textLength,
@@ -40,15 +40,15 @@ export interface RowWriter {
 }
 
 // The longest issuer and note that a row can hold itself; the log has at most 1024 and 2 × 256 bytes of them.
-const maxTextUnits = 2048
-const scratchWords = 4096
+const MAX_TEXT_UNITS = 2048
+const SCRATCH_WORDS = 4096
 const secondsLimit = 2 ** 32
 
 const double = new Float64Array(1)
 const doubleWords = new Int32Array(double.buffer)
 
 export function createRowWriter(ground: RowGround): RowWriter {
-  const scratch = new Int32Array(scratchWords)
+  const scratch = new Int32Array(SCRATCH_WORDS)
 
   function write(rule: Rule, forgetAtSeconds: number, key: Key): number {
     const { issuer } = rule
@@ -60,17 +60,17 @@ export function createRowWriter(ground: RowGround): RowWriter {
     const hasTail = issuerNumber === notShared || noteNumber === notShared
     const flags =
       key.form |
-      (issuerNumber === 0 && noteNumber === 0 ? 0 : sharedFlag) |
+      (issuerNumber === 0 && noteNumber === 0 ? 0 : SHARED_FLAG) |
       timeFlags(rule, forgetAtSeconds) |
-      (needsSize(key.form) || hasTail ? sizeFlag : 0)
+      (needsSize(key.form) || hasTail ? SIZE_FLAG : 0)
 
     writeTimes(rule, forgetAtSeconds, flags)
-    if ((flags & sharedFlag) !== 0) scratch[sharedAt(0, flags)] = (issuerNumber << 16) | noteNumber
+    if ((flags & SHARED_FLAG) !== 0) scratch[sharedAt(0, flags)] = (issuerNumber << 16) | noteNumber
     let end = valueAt(0, flags)
     for (let word = 0; word < key.count; word += 1, end += 1) scratch[end] = key.words[word] ?? 0
     if (issuerNumber === notShared) end = writeText(end, issuer)
     if (noteNumber === notShared) end = writeText(end, note)
-    if ((flags & sizeFlag) !== 0) scratch[2] = sizeWord(end, key.units)
+    if ((flags & SIZE_FLAG) !== 0) scratch[2] = sizeWord(end, key.units)
     return end
   }
 
@@ -82,15 +82,15 @@ export function createRowWriter(ground: RowGround): RowWriter {
       isBelow(atMs - ground.beginMs, atLimitMs) &&
       isBelow(lifetimeOf(rule), lifetimeLimitSeconds) &&
       (before === undefined || isBelow(before, secondsLimit))
-    if (!isShort) return exactFlag
-    return before === undefined ? 0 : beforeFlag
+    if (!isShort) return EXACT_FLAG
+    return before === undefined ? 0 : BEFORE_FLAG
   }
 
   function writeTimes(rule: Rule, forgetAtSeconds: number, flags: number): void {
     const { atMs, issuedBeforeSeconds: before } = rule
-    const head = flags << flagsShift
-    if ((flags & exactFlag) !== 0) {
-      scratch[0] = head | (rule.lifted ? liftedBit : 0)
+    const head = flags << FLAGS_SHIFT
+    if ((flags & EXACT_FLAG) !== 0) {
+      scratch[0] = head | (rule.lifted ? LIFTED_BIT : 0)
       scratch[1] = 0
       const exact = exactAt(0, flags)
       writeDouble(exact, atMs)
@@ -100,7 +100,7 @@ export function createRowWriter(ground: RowGround): RowWriter {
       return
     }
     const sinceMs = atMs - ground.beginMs
-    scratch[0] = head | (Math.floor(sinceMs / 2 ** 32) << atShift) | lifetimeOf(rule)
+    scratch[0] = head | (Math.floor(sinceMs / 2 ** 32) << AT_SHIFT) | lifetimeOf(rule)
     scratch[1] = sinceMs | 0
     if (before !== undefined) scratch[beforeAt(0, flags)] = before
   }
@@ -133,6 +133,6 @@ function isBelow(number: number, limit: number): boolean {
 }
 
 function refuseTooLong(text: string | undefined): void {
-  if (text === undefined || text.length <= maxTextUnits) return
-  throw new RangeError(`Cannot hold a revocation rule: its issuer or notes have more than ${maxTextUnits} characters`)
+  if (text === undefined || text.length <= MAX_TEXT_UNITS) return
+  throw new RangeError(`Cannot hold a revocation rule: its issuer or notes have more than ${MAX_TEXT_UNITS} characters`)
 }

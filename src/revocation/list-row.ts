@@ -3,18 +3,18 @@
 import type { VerifiedToken } from '../model/decision.ts'
 import { unitAt, unpackText, unpackValue } from './list-key.ts'
 import {
+  AT_SHIFT,
   atLimitMs,
-  atShift,
+  BEFORE_FLAG,
   beforeAt,
-  beforeFlag,
+  EXACT_FLAG,
   exactAt,
-  exactFlag,
+  FORM_MASK,
   flagsOf,
-  formMask,
+  LIFTED_BIT,
   lifetimeLimitSeconds,
-  liftedBit,
+  SHARED_FLAG,
   sharedAt,
-  sharedFlag,
   tailAt,
   textLength,
   unitsOf,
@@ -53,26 +53,26 @@ export function createRows(toleranceSeconds: number): Rows {
   const { scratch, write } = createRowWriter(ground)
 
   function atMsOf(words: Int32Array, row: number): number {
-    return ground.beginMs + (((words[row] ?? 0) >>> atShift) & 15) * 2 ** 32 + ((words[row + 1] ?? 0) >>> 0)
+    return ground.beginMs + (((words[row] ?? 0) >>> AT_SHIFT) & 15) * 2 ** 32 + ((words[row + 1] ?? 0) >>> 0)
   }
 
   // `double` of an exact row: 0 at, 2 expires, 4 forget, 6 before.
   function expiresAt(words: Int32Array, row: number, flags: number): number {
-    if ((flags & exactFlag) !== 0) return readDouble(words, exactAt(row, flags) + 2)
+    if ((flags & EXACT_FLAG) !== 0) return readDouble(words, exactAt(row, flags) + 2)
     return Math.floor(atMsOf(words, row) / 1000) + ((words[row] ?? 0) & (lifetimeLimitSeconds - 1))
   }
 
   function beforeOf(words: Int32Array, row: number, flags: number): number {
-    if ((flags & beforeFlag) !== 0) return (words[beforeAt(row, flags)] ?? 0) >>> 0
-    return (flags & exactFlag) === 0 ? Number.NaN : readDouble(words, exactAt(row, flags) + 6)
+    if ((flags & BEFORE_FLAG) !== 0) return (words[beforeAt(row, flags)] ?? 0) >>> 0
+    return (flags & EXACT_FLAG) === 0 ? Number.NaN : readDouble(words, exactAt(row, flags) + 6)
   }
 
   function isLifted(words: Int32Array, row: number): boolean {
-    return (flagsOf(words, row) & exactFlag) !== 0 && ((words[row] ?? 0) & liftedBit) !== 0
+    return (flagsOf(words, row) & EXACT_FLAG) !== 0 && ((words[row] ?? 0) & LIFTED_BIT) !== 0
   }
 
   const sharedOf = (words: Int32Array, row: number, flags: number) =>
-    (flags & sharedFlag) === 0 ? 0 : (words[sharedAt(row, flags)] ?? 0)
+    (flags & SHARED_FLAG) === 0 ? 0 : (words[sharedAt(row, flags)] ?? 0)
 
   function hasIssuer(words: Int32Array, row: number, issuer: string | undefined): boolean {
     const flags = flagsOf(words, row)
@@ -94,9 +94,9 @@ export function createRows(toleranceSeconds: number): Rows {
 
   // Answers of these two are not numbers but what is made of them: V8 would put each number on its heap.
   function hasEnded(words: Int32Array, row: number, flags: number, nowSeconds: number): boolean {
-    if ((flags & exactFlag) === 0) {
+    if ((flags & EXACT_FLAG) === 0) {
       const head = words[row] ?? 0
-      const atMs = ground.beginMs + ((head >>> atShift) & 15) * 2 ** 32 + ((words[row + 1] ?? 0) >>> 0)
+      const atMs = ground.beginMs + ((head >>> AT_SHIFT) & 15) * 2 ** 32 + ((words[row + 1] ?? 0) >>> 0)
       return Math.floor(atMs / 1000) + (head & (lifetimeLimitSeconds - 1)) + toleranceSeconds <= nowSeconds
     }
     loadDouble(words, exactAt(row, flags) + 2)
@@ -104,8 +104,8 @@ export function createRows(toleranceSeconds: number): Rows {
   }
 
   function isBefore(words: Int32Array, row: number, flags: number, iat: number): boolean {
-    if ((flags & beforeFlag) !== 0) return (words[beforeAt(row, flags)] ?? 0) >>> 0 < iat
-    if ((flags & exactFlag) === 0) return false
+    if ((flags & BEFORE_FLAG) !== 0) return (words[beforeAt(row, flags)] ?? 0) >>> 0 < iat
+    if ((flags & EXACT_FLAG) === 0) return false
     loadDouble(words, exactAt(row, flags) + 6)
     // Not a number, which is below nothing, where the rule takes every token.
     return (double[0] ?? 0) < iat
@@ -113,7 +113,7 @@ export function createRows(toleranceSeconds: number): Rows {
 
   function read(words: Int32Array, row: number, kind: RuleKind, value?: string): Rule {
     const flags = flagsOf(words, row)
-    const isExact = (flags & exactFlag) !== 0
+    const isExact = (flags & EXACT_FLAG) !== 0
     const shared = sharedOf(words, row, flags)
     const issuerNumber = shared >>> 16
     const noteNumber = shared & 0xffff
@@ -123,7 +123,7 @@ export function createRows(toleranceSeconds: number): Rows {
     const before = beforeOf(words, row, flags)
     return {
       kind,
-      value: value ?? unpackValue(words, valueAt(row, flags), flags & formMask, unitsOf(words, row, flags)),
+      value: value ?? unpackValue(words, valueAt(row, flags), flags & FORM_MASK, unitsOf(words, row, flags)),
       issuer:
         issuerNumber === 0 ? undefined : hasIssuerText ? readText(words, tail) : ground.issuers.textOf(issuerNumber),
       issuedBeforeSeconds: Number.isNaN(before) ? undefined : before,
@@ -145,7 +145,7 @@ export function createRows(toleranceSeconds: number): Rows {
     read,
     forgetAtSeconds: (words, row) => {
       const flags = flagsOf(words, row)
-      return (flags & exactFlag) === 0 ? expiresAt(words, row, flags) : readDouble(words, exactAt(row, flags) + 4)
+      return (flags & EXACT_FLAG) === 0 ? expiresAt(words, row, flags) : readDouble(words, exactAt(row, flags) + 4)
     },
     isLifted,
     isNarrowed,

@@ -1,6 +1,6 @@
 // Which rows may be about this value? One shard of a table: its rows lie in 256 buckets, one behind the other without a gap, so
 // that a question reads one short run of memory and a row costs nothing beyond its own words.
-import { blockWords, type Extent, unplaced } from './list-blocks.ts'
+import { BLOCK_WORDS, type Extent, unplaced } from './list-blocks.ts'
 import type { Key } from './list-key.ts'
 import { hasValue, lengthOf } from './list-layout.ts'
 
@@ -18,10 +18,10 @@ export interface Shard extends Extent {
 /** No such row. */
 export const noRow = -1
 
-export const bucketCount = 256
-const bucketMask = bucketCount - 1
+export const BUCKET_COUNT = 256
+const bucketMask = BUCKET_COUNT - 1
 /** The most that the rows of one shard can take: an end has 16 bits. */
-export const maxUsedWords = blockWords
+export const maxUsedWords = BLOCK_WORDS
 
 /** Makes an empty shard, that is in no block yet. */
 export function createShard(depth: number, ends: Uint16Array, endsAt: number): Shard {
@@ -79,7 +79,7 @@ export function keepRows(shard: Shard, isKept: (words: Int32Array, row: number) 
   const first = shard.start
   let read = first
   let kept = first
-  for (let bucket = 0; bucket < bucketCount; bucket += 1) {
+  for (let bucket = 0; bucket < BUCKET_COUNT; bucket += 1) {
     const end = first + endOf(shard, bucket)
     while (read < end) {
       const length = lengthOf(words, read)
@@ -104,7 +104,7 @@ function endOf(shard: Shard, bucket: number): number {
 
 function moveEnds(shard: Shard, bucket: number, by: number): void {
   const { ends, endsAt } = shard
-  for (let at = endsAt + bucket; at < endsAt + bucketCount; at += 1) ends[at] = (ends[at] ?? 0) + by
+  for (let at = endsAt + bucket; at < endsAt + BUCKET_COUNT; at += 1) ends[at] = (ends[at] ?? 0) + by
 }
 
 function copyWords(to: Int32Array, at: number, from: Int32Array, start: number, length: number): void {

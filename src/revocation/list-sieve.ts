@@ -7,12 +7,12 @@ export interface Sieve {
   clear(): void
 }
 
-const bits = 2048
+const BITS = 2048
 // Beyond this most answers would be yes, and asking only costs time.
-const fullAt = 512
+const FULL_AT = 512
 
 export function createSieve(): Sieve {
-  const words = new Int32Array(bits / 32)
+  const words = new Int32Array(BITS / 32)
   let filled = 0
 
   return Object.freeze({
@@ -24,7 +24,7 @@ export function createSieve(): Sieve {
       filled += 1
     },
     mayHold: (value) => {
-      if (filled > fullAt) return true
+      if (filled > FULL_AT) return true
       const bit = bitOf(value)
       return ((words[bit >> 5] ?? 0) & (1 << (bit & 31))) !== 0
     },

@@ -4,7 +4,7 @@ import type { Blocks } from './list-blocks.ts'
 import type { WordHash } from './list-hash.ts'
 import type { Key } from './list-key.ts'
 import { hashOfRow, lengthOf } from './list-layout.ts'
-import { bucketCount, createShard, insertRow, keepRows, maxUsedWords, removeRow, type Shard } from './list-shard.ts'
+import { BUCKET_COUNT, createShard, insertRow, keepRows, maxUsedWords, removeRow, type Shard } from './list-shard.ts'
 import { createSieve, type Sieve } from './list-sieve.ts'
 import type { RuleKind } from './rule.ts'
 
@@ -26,15 +26,15 @@ export interface Table {
 
 // A shard of 16 KiB is split: 400 to 700 rules. Smaller ones cost more ends of buckets, larger ones more moving for each
 // rule that comes in.
-const splitWords = 4096
+const SPLIT_WORDS = 4096
 // Growing by a thirty-second wastes one and a half hundredths on average.
-const spareShift = 5
-const leastSpareWords = 16
+const SPARE_SHIFT = 5
+const LEAST_SPARE_WORDS = 16
 // Measured on V8: the object of a shard, its slots in two lists.
-const bytesPerShard = 120
-const bytesPerDirectorySlot = 8
-const shardsPerChunk = 16
-const bytesPerChunk = shardsPerChunk * bucketCount * Uint16Array.BYTES_PER_ELEMENT
+const BYTES_PER_SHARD = 120
+const BYTES_PER_DIRECTORY_SLOT = 8
+const SHARDS_PER_CHUNK = 16
+const bytesPerChunk = SHARDS_PER_CHUNK * BUCKET_COUNT * Uint16Array.BYTES_PER_ELEMENT
 const noEnds = new Uint16Array(0)
 
 export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Table {
@@ -50,16 +50,16 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
   const slotOf = (hashed: number) => hashed >>> (32 - bits)
 
   function begin(): Shard {
-    const shard = addShard(0, leastSpareWords)
+    const shard = addShard(0, LEAST_SPARE_WORDS)
     bits = 1
     directory = [shard, shard]
     return shard
   }
 
   function addShard(depth: number, capacity: number): Shard {
-    const at = shards.length % shardsPerChunk
-    if (at === 0) ends.push(new Uint16Array(shardsPerChunk * bucketCount))
-    const shard = createShard(depth, ends.at(-1) ?? noEnds, at * bucketCount)
+    const at = shards.length % SHARDS_PER_CHUNK
+    if (at === 0) ends.push(new Uint16Array(SHARDS_PER_CHUNK * BUCKET_COUNT))
+    const shard = createShard(depth, ends.at(-1) ?? noEnds, at * BUCKET_COUNT)
     blocks.resize(shard, capacity)
     shards.push(shard)
     return shard
@@ -96,7 +96,7 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
       blocks.resize(shard, 0)
       return
     }
-    const spare = Math.max(leastSpareWords, needed >> spareShift)
+    const spare = Math.max(LEAST_SPARE_WORDS, needed >> SPARE_SHIFT)
     if (needed <= shard.capacity && shard.capacity <= needed + 3 * spare) return
     if (needed > maxUsedWords) throw new RangeError('Cannot hold a revocation rule: too many have one hash')
     blocks.resize(shard, Math.min(needed + spare, maxUsedWords))
@@ -118,7 +118,7 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
     shardOf: (hashed) => directory[slotOf(hashed)],
     insert: (key, source, length) => {
       let shard = directory[slotOf(key.hash)] ?? begin()
-      while (shard.used + length > splitWords && canSplit(shard)) {
+      while (shard.used + length > SPLIT_WORDS && canSplit(shard)) {
         split(shard, key.hash)
         shard = directory[slotOf(key.hash)] ?? shard
       }
@@ -144,6 +144,7 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
       endIfEmpty()
       return dropped
     },
-    bytes: () => shards.length * bytesPerShard + directory.length * bytesPerDirectorySlot + ends.length * bytesPerChunk,
+    bytes: () =>
+      shards.length * BYTES_PER_SHARD + directory.length * BYTES_PER_DIRECTORY_SLOT + ends.length * bytesPerChunk,
   }
 }

@@ -14,9 +14,9 @@ export interface SharedTexts {
   bytes(): number
 }
 
-const limit = 4096
+const LIMIT = 4096
 // Measured on V8: a string's header, its slot in the map and its row here.
-const bytesPerText = 100
+const BYTES_PER_TEXT = 100
 
 export function createSharedTexts(): SharedTexts {
   const numbers = new Map<string, number>()
@@ -31,7 +31,7 @@ export function createSharedTexts(): SharedTexts {
       holders[known] = (holders[known] ?? 0) + 1
       return known
     }
-    if (numbers.size === limit) return notShared
+    if (numbers.size === LIMIT) return notShared
     const number = unused.pop() ?? texts.length
     numbers.set(text, number)
     texts[number] = text
@@ -58,6 +58,6 @@ export function createSharedTexts(): SharedTexts {
     take,
     release,
     textOf,
-    bytes: () => numbers.size * bytesPerText + characters * 2,
+    bytes: () => numbers.size * BYTES_PER_TEXT + characters * 2,
   } satisfies SharedTexts)
 }

@@ -4,7 +4,7 @@ import type { VerifiedToken } from '../model/decision.ts'
 import { textClaim } from './facts.ts'
 import { createBlocks } from './list-blocks.ts'
 import { createSecretHash, type WordHash } from './list-hash.ts'
-import { createKey, fillKey, maxKeyUnits } from './list-key.ts'
+import { createKey, fillKey, MAX_KEY_UNITS } from './list-key.ts'
 import { createRows } from './list-row.ts'
 import { eachRow, firstRow, nextRow, noRow, type Shard } from './list-shard.ts'
 import { createTable, type Table } from './list-table.ts'
@@ -44,7 +44,7 @@ export interface ListSettings {
 }
 
 // What a sweep counts for a shard with few rules: looking through its buckets takes as long as looking at so many.
-const leastRowsOfShard = 32
+const LEAST_ROWS_OF_SHARD = 32
 
 /** Makes an empty list. */
 export function createList(settings: ListSettings = {}): RuleList {
@@ -80,7 +80,7 @@ export function createList(settings: ListSettings = {}): RuleList {
 
   function apply(rule: Rule): boolean {
     if (!fillKey(key, rule.value, hash)) {
-      throw new RangeError(`Cannot hold a revocation rule: its value has more than ${maxKeyUnits} characters`)
+      throw new RangeError(`Cannot hold a revocation rule: its value has more than ${MAX_KEY_UNITS} characters`)
     }
     const of = tables[rule.kind]
     const shard = of.shardOf(key.hash)
@@ -176,7 +176,7 @@ export function createList(settings: ListSettings = {}): RuleList {
         continue
       }
       cursor.shard += 1
-      looked += shard.rows === 0 ? 1 : Math.max(shard.rows, leastRowsOfShard)
+      looked += shard.rows === 0 ? 1 : Math.max(shard.rows, LEAST_ROWS_OF_SHARD)
       dropped += tables[kind].drop(shard, (words, row) => {
         if (rows.forgetAtSeconds(words, row) + toleranceSeconds > nowSeconds) return false
         discount(tables[kind], words, row)

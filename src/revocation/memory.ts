@@ -2,7 +2,7 @@
 // demo, and for a gate without Redis.
 import type { Clock } from '../model/clock.ts'
 import type { RuleList } from './list.ts'
-import { clear, type Revocations, rulesInForce, sweepBudget, sweepEveryMs } from './revocations.ts'
+import { clear, type Revocations, rulesInForce, SWEEP_BUDGET, SWEEP_EVERY_MS } from './revocations.ts'
 import type { Rule } from './rule.ts'
 import { liftBy } from './writing.ts'
 
@@ -33,7 +33,7 @@ export function createMemoryRevocations(parts: { readonly list: RuleList; readon
       liftBy(list.find({ kind, value, issuer }), write, { nowSeconds: clock() / 1000, actor }),
     readiness: () => ({ ready: true, detail: `revocation list in memory, ${list.sizeAll()} rules` }),
     start: () => {
-      timer = setInterval(() => list.sweep(clock() / 1000, sweepBudget), sweepEveryMs).unref()
+      timer = setInterval(() => list.sweep(clock() / 1000, SWEEP_BUDGET), SWEEP_EVERY_MS).unref()
     },
     stop: async () => clearInterval(timer),
     ageMs: () => 0,

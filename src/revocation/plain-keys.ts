@@ -5,7 +5,7 @@ import type { VerifiedToken } from '../model/decision.ts'
 /** Answers the key of a token, or undefined where the token lacks a claim of the template. */
 export type PlainKey = (token: VerifiedToken) => string | undefined
 
-const maxKeyBytes = 4096
+const MAX_KEY_BYTES = 4096
 
 /** Reads a template. Throws where it names no claim (it would be the same key for every token) or its braces do not pair. */
 export function parsePlainKey(template: string): PlainKey {
@@ -21,7 +21,7 @@ export function parsePlainKey(template: string): PlainKey {
       if (text === undefined) return undefined
       key += text
     }
-    return Buffer.byteLength(key) <= maxKeyBytes ? key : undefined
+    return Buffer.byteLength(key) <= MAX_KEY_BYTES ? key : undefined
   }
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
 import { createBreaker } from './breaker.ts'
 import { createChores } from './chores.ts'
-import { decodeEntry, logStart } from './entry.ts'
+import { decodeEntry, LOG_START } from './entry.ts'
 import { matches } from './facts.ts'
 import type { Feed } from './feed.ts'
 import { createFreshness } from './freshness.ts'
@@ -33,7 +33,7 @@ export interface RedisLookupParts {
   readonly log: RevocationLog
 }
 
-const pageSize = 1000
+const PAGE_SIZE = 1000
 
 /** Judges by asking Redis each time. */
 export function createRedisLookup(parts: RedisLookupParts): Revocations {
@@ -100,14 +100,14 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
   async function readList(): Promise<RuleList> {
     const list = createList({ toleranceSeconds })
     const farSeconds = clock() / 1000 + parts.maxLifetimeSeconds
-    for (let position = logStart; ; ) {
-      const entries = await store.readLog(position, pageSize)
+    for (let position = LOG_START; ; ) {
+      const entries = await store.readLog(position, PAGE_SIZE)
       for (const { id, fields } of entries) {
         const rule = decodeEntry(id, fields, farSeconds)
         if (rule !== undefined) list.apply(rule)
         position = id
       }
-      if (entries.length < pageSize) return list
+      if (entries.length < PAGE_SIZE) return list
     }
   }
 

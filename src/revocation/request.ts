@@ -28,9 +28,9 @@ export interface PreparedRevocation {
   readonly sentences: readonly string[]
 }
 
-const maxTokenBytes = 65_536
+const MAX_TOKEN_BYTES = 65_536
 // A verifier may accept a token a little past its `exp`: the rule stays as long.
-const graceSeconds = 60
+const GRACE_SECONDS = 60
 
 const kindOfOption = {
   token: 'token',
@@ -98,7 +98,7 @@ function fromToken(
   const { claims, signedPart } = read
   const exp = claims.get('exp')
   if (typeof exp !== 'number') return problem('token has no "exp", so it is refused without a revocation')
-  if (exp + graceSeconds <= settings.nowSeconds) return problem(`token has expired at ${timeText(exp)} already`)
+  if (exp + GRACE_SECONDS <= settings.nowSeconds) return problem(`token has expired at ${timeText(exp)} already`)
   const iss = textOf(claims.get('iss'))
   if (issuer !== undefined && issuer !== iss) {
     return problem('rule can never match: the token names another issuer than the one given')
@@ -109,7 +109,7 @@ function fromToken(
   }
   const jti = textOf(claims.get('jti'))
   const value = jti ?? `sha256:${createHash('sha256').update(signedPart, 'ascii').digest('base64url')}`
-  const expiresAtSeconds = times.expiresAtSeconds ?? exp + graceSeconds
+  const expiresAtSeconds = times.expiresAtSeconds ?? exp + GRACE_SECONDS
   const rule = buildRule({ kind: 'token', value, issuer: iss, ...times, expiresAtSeconds }, settings)
   if (isProblem(rule)) return rule
   return { rule, sentences: [sentenceOf(rule), ...notesOn(claims, jti, exp, settings.nowSeconds)] }
@@ -133,7 +133,7 @@ function notesOn(
 }
 
 function readToken(token: string): { claims: ReadonlyMap<string, unknown>; signedPart: string } | Problem {
-  if (token.length > maxTokenBytes) return problem(`token is larger than ${maxTokenBytes} bytes`)
+  if (token.length > MAX_TOKEN_BYTES) return problem(`token is larger than ${MAX_TOKEN_BYTES} bytes`)
   const match = /^([\w-]+)\.([\w-]+)\.[\w-]*$/.exec(token)
   const [, header, payload] = match ?? []
   if (header === undefined || payload === undefined) return problem('token is not a JWT of three parts')

@@ -52,8 +52,8 @@ export interface Holdings {
 export const clear: Verdict = Object.freeze({ state: 'clear', degraded: false })
 export const clearDegraded: Verdict = Object.freeze({ state: 'clear', degraded: true })
 
-export const sweepEveryMs = 1000
-export const sweepBudget = 5000
+export const SWEEP_EVERY_MS = 1000
+export const SWEEP_BUDGET = 5000
 
 export interface LocalParts {
   readonly store: RedisStore

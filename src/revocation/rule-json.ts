@@ -4,9 +4,9 @@ import {
   hasControlCharacter,
   isMatchable,
   isRuleKind,
-  maxNoteBytes,
-  maxTimeSeconds,
-  maxValueBytes,
+  MAX_NOTE_BYTES,
+  MAX_TIME_SECONDS,
+  MAX_VALUE_BYTES,
   type Problem,
   type Rule,
   type RuleKind,
@@ -105,12 +105,12 @@ export function buildRule(draft: RuleDraft, settings: RuleSettings): Rule | Prob
   if (neverMatches !== undefined) return problem(neverMatches)
   if (
     reason !== undefined &&
-    (typeof reason !== 'string' || Buffer.byteLength(reason) > maxNoteBytes || hasControlCharacter(reason))
+    (typeof reason !== 'string' || Buffer.byteLength(reason) > MAX_NOTE_BYTES || hasControlCharacter(reason))
   ) {
-    return problem(`"reason" is not a text of at most ${maxNoteBytes} bytes without control characters`)
+    return problem(`"reason" is not a text of at most ${MAX_NOTE_BYTES} bytes without control characters`)
   }
   const endSeconds = draft.expiresAtSeconds ?? Math.ceil(settings.nowSeconds + settings.maxLifetimeSeconds)
-  const expiresAtSeconds = Math.min(toMilliseconds(endSeconds), maxTimeSeconds)
+  const expiresAtSeconds = Math.min(toMilliseconds(endSeconds), MAX_TIME_SECONDS)
   if (expiresAtSeconds <= settings.nowSeconds) {
     return problem(`rule can never match: it ends at ${timeText(expiresAtSeconds)}, which is in the past`)
   }
@@ -128,7 +128,7 @@ export function buildRule(draft: RuleDraft, settings: RuleSettings): Rule | Prob
 }
 
 // So much may the clock of who asks differ from ours.
-const futureToleranceSeconds = 60
+const FUTURE_TOLERANCE_SECONDS = 60
 
 function whyNeverMatches(
   issuer: string | undefined,
@@ -139,7 +139,7 @@ function whyNeverMatches(
     const known = settings.issuers.map(quote).join(', ')
     return `rule can never match: no issuer is configured as ${quote(issuer)}; configured: ${known}`
   }
-  if (issuedBeforeSeconds !== undefined && issuedBeforeSeconds > settings.nowSeconds + futureToleranceSeconds) {
+  if (issuedBeforeSeconds !== undefined && issuedBeforeSeconds > settings.nowSeconds + FUTURE_TOLERANCE_SECONDS) {
     return `"issuedBefore" ${timeText(issuedBeforeSeconds)} is in the future; "now" means all tokens so far`
   }
   return undefined
@@ -168,5 +168,5 @@ function timeProblem(name: string): Problem {
 }
 
 function textProblem(name: string): Problem {
-  return problem(`"${name}" is not a text of 1 to ${maxValueBytes} bytes without control characters`)
+  return problem(`"${name}" is not a text of 1 to ${MAX_VALUE_BYTES} bytes without control characters`)
 }

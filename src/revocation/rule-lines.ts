@@ -10,7 +10,7 @@ export interface RuleLines {
 }
 
 /** The most rules that one write takes: more are written in several, each of them whole or not at all. */
-export const rulesPerWrite = 1000
+export const RULES_PER_WRITE = 1000
 
 /** Reads one JSON rule a line; empty lines are skipped. */
 export function readJsonLines(text: string, settings: RuleSettings): RuleLines {

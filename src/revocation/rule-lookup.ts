@@ -6,7 +6,7 @@ import { factsOf } from './facts.ts'
 import { decodeMirror, type ListKeys } from './mirror.ts'
 import type { PlainKey } from './plain-keys.ts'
 import { countOf, fieldsOf } from './replies.ts'
-import { maxTimeSeconds, type Rule } from './rule.ts'
+import { MAX_TIME_SECONDS, type Rule } from './rule.ts'
 
 export interface RuleLookupParts {
   readonly connection: RedisConnection
@@ -54,7 +54,7 @@ function plainKeyRule(token: VerifiedToken): Rule {
   return {
     kind: 'token',
     value: token.id,
-    expiresAtSeconds: maxTimeSeconds,
+    expiresAtSeconds: MAX_TIME_SECONDS,
     reason: 'plain key',
     atMs: 0,
     lifted: false,

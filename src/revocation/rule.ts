@@ -31,10 +31,10 @@ export interface Problem {
   readonly problem: string
 }
 
-export const maxValueBytes = 1024
-export const maxNoteBytes = 256
+export const MAX_VALUE_BYTES = 1024
+export const MAX_NOTE_BYTES = 256
 /** 9999-12-31: larger numbers are milliseconds taken for seconds, or nonsense. */
-export const maxTimeSeconds = 253_402_300_799
+export const MAX_TIME_SECONDS = 253_402_300_799
 
 /** Tells a problem from a result. */
 export function isProblem(result: object): result is Problem {
@@ -54,10 +54,10 @@ export function isMatchable(text: unknown): text is string {
   return (
     typeof text === 'string' &&
     text !== '' &&
-    text.length <= maxValueBytes &&
+    text.length <= MAX_VALUE_BYTES &&
     text.isWellFormed() &&
     !hasControlCharacter(text) &&
-    Buffer.byteLength(text) <= maxValueBytes
+    Buffer.byteLength(text) <= MAX_VALUE_BYTES
   )
 }
 
@@ -75,9 +75,9 @@ export function tidyNote(text: string | undefined): string | undefined {
   if (text === undefined || text === '') return undefined
   let tidy = ''
   let bytes = 0
-  for (const character of text.slice(0, maxNoteBytes).toWellFormed()) {
+  for (const character of text.slice(0, MAX_NOTE_BYTES).toWellFormed()) {
     bytes += Buffer.byteLength(character)
-    if (bytes > maxNoteBytes) break
+    if (bytes > MAX_NOTE_BYTES) break
     tidy += hasControlCharacter(character) ? ' ' : character
   }
   return tidy

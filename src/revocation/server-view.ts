@@ -15,7 +15,7 @@ export interface ServerView {
   isClockKnown(): boolean
 }
 
-const askEveryMs = 60_000
+const ASK_EVERY_MS = 60_000
 
 export function createServerView(parts: { readonly store: RedisStore; readonly clock: Clock }): ServerView {
   const { clock, store } = parts
@@ -24,7 +24,7 @@ export function createServerView(parts: { readonly store: RedisStore; readonly c
   let offsetMs = 0
   let measuredMs = Number.NEGATIVE_INFINITY
 
-  const isDue = (doneMs: number) => Math.abs(clock() - doneMs) >= askEveryMs
+  const isDue = (doneMs: number) => Math.abs(clock() - doneMs) >= ASK_EVERY_MS
 
   return Object.freeze({
     refuseCutOff: async () => {

@@ -1,9 +1,9 @@
 // What point in time does a person or a program mean by this text? Must never guess: a text without a time zone, or
 // milliseconds given as seconds, is no time.
-import { maxTimeSeconds } from './rule.ts'
+import { MAX_TIME_SECONDS } from './rule.ts'
 
-const secondsPattern = /^\d{1,12}(?:\.\d{1,9})?$/
-const isoPattern = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2}))?$/i
+const SECONDS_PATTERN = /^\d{1,12}(?:\.\d{1,9})?$/
+const ISO_PATTERN = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2}))?$/i
 
 /**
  * Reads `now`, unix seconds (text or number) or ISO 8601 (a date alone is midnight UTC, a time needs its zone). Answers
@@ -14,16 +14,16 @@ export function parseTime(input: unknown, nowSeconds: number): number | undefine
   if (typeof input !== 'string' || input.length > 64) return undefined
   const text = input.trim()
   if (text === 'now') return Math.floor(nowSeconds)
-  if (secondsPattern.test(text)) return inRange(Number(text))
-  if (!isoPattern.test(text)) return undefined
+  if (SECONDS_PATTERN.test(text)) return inRange(Number(text))
+  if (!ISO_PATTERN.test(text)) return undefined
   return inRange(Date.parse(text.replace(' ', 'T')) / 1000)
 }
 
 /** A time as ISO 8601 in UTC, to the second where it has no fraction. */
 export function timeText(seconds: number): string {
-  return new Date(Math.min(Math.max(seconds, 0), maxTimeSeconds) * 1000).toISOString().replace('.000Z', 'Z')
+  return new Date(Math.min(Math.max(seconds, 0), MAX_TIME_SECONDS) * 1000).toISOString().replace('.000Z', 'Z')
 }
 
 function inRange(seconds: number): number | undefined {
-  return seconds >= 0 && seconds <= maxTimeSeconds ? seconds : undefined
+  return seconds >= 0 && seconds <= MAX_TIME_SECONDS ? seconds : undefined
 }

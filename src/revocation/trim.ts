@@ -15,10 +15,10 @@ export interface TrimParts {
 }
 
 /** How much longer than its rule an entry or a key stays: a gate whose clock is behind still lets tokens live by it. */
-export const clockMarginSeconds = 300
+export const CLOCK_MARGIN_SECONDS = 300
 
-const pageSize = 200
-const maxPages = 20
+const PAGE_SIZE = 200
+const MAX_PAGES = 20
 
 /**
  * Walks the head of the log while its entries have ended and drops them, at most 4000 in one run. One entry that is in force
@@ -27,8 +27,8 @@ const maxPages = 20
 export async function trimLog(parts: TrimParts): Promise<number> {
   const { keys, send, transact } = parts
   let dropped = 0
-  for (let page = 0; page < maxPages; page += 1) {
-    const entries = entriesOf(await send(['xrange', keys.log, '-', '+', 'COUNT', pageSize]))
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const entries = entriesOf(await send(['xrange', keys.log, '-', '+', 'COUNT', PAGE_SIZE]))
     const ended = entries.findIndex((entry, index) => index === entries.length - 1 || !hasEnded(entry, parts))
     const keepFrom = entries[ended]
     if (keepFrom === undefined || ended === 0) return dropped
@@ -40,7 +40,7 @@ export async function trimLog(parts: TrimParts): Promise<number> {
     // Another gate was faster with some of them.
     if (count !== ended) await send(['incrby', keys.trimmed, count - ended])
     dropped += count
-    if (keepFrom !== entries.at(-1) || entries.length < pageSize) return dropped
+    if (keepFrom !== entries.at(-1) || entries.length < PAGE_SIZE) return dropped
   }
   return dropped
 }
@@ -49,5 +49,5 @@ function hasEnded(entry: LogEntry, parts: TrimParts): boolean {
   const writtenSeconds = (millisecondsOfId(entry.id) ?? Number.POSITIVE_INFINITY) / 1000
   const farSeconds = writtenSeconds + parts.maxLifetimeSeconds
   const endSeconds = decodeEntry(entry.id, entry.fields, farSeconds)?.expiresAtSeconds ?? farSeconds
-  return endSeconds + parts.toleranceSeconds + clockMarginSeconds < parts.nowSeconds
+  return endSeconds + parts.toleranceSeconds + CLOCK_MARGIN_SECONDS < parts.nowSeconds
 }

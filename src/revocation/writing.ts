@@ -11,7 +11,7 @@ export interface Written {
 }
 
 // Two writes of one rule within a second get their times from us: their ids could fall into the same millisecond.
-const closeWritesMs = 1000
+const CLOSE_WRITES_MS = 1000
 
 /** Appends rules so that each counts over the copy that is known of it. Rejects where the write is not certain. */
 export async function appendStamped(
@@ -24,7 +24,7 @@ export async function appendStamped(
   const stamped = new Set<Rule>()
   const prepared = rules.map((rule) => {
     const known = find(rule)
-    if (known === undefined || known.atMs < serverNowMs - closeWritesMs) return rule
+    if (known === undefined || known.atMs < serverNowMs - CLOSE_WRITES_MS) return rule
     const later = { ...rule, atMs: known.atMs + 1 }
     stamped.add(later)
     return later

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { blockWords, createBlocks, type Extent, unplaced } from '../../src/revocation/list-blocks.ts'
+import { BLOCK_WORDS, createBlocks, type Extent, unplaced } from '../../src/revocation/list-blocks.ts'
 
-const bytesOf = (blocks: number) => blocks * blockWords * 4
+const bytesOf = (blocks: number) => blocks * BLOCK_WORDS * 4
 
 describe('blocks', () => {
   const steps = fc.array(
     fc.record({
       at: fc.nat(30),
-      capacity: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: blockWords })),
+      capacity: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: BLOCK_WORDS })),
       isRemoved: fc.boolean(),
     }),
     { maxLength: 120 },

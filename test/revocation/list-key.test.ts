@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createSecretHash } from '../../src/revocation/list-hash.ts'
 import {
-  bytesForm,
+  BYTES_FORM,
   createKey,
   fillKey,
-  hexForm,
-  unitsForm,
+  HEX_FORM,
+  UNITS_FORM,
+  UUID_FORM,
   unpackValue,
-  uuidForm,
 } from '../../src/revocation/list-key.ts'
 import { createSieve } from '../../src/revocation/list-sieve.ts'
 import { values } from '../support/rule-values.ts'
@@ -60,17 +60,17 @@ describe('values as words', () => {
   })
 
   test.each([
-    ['a UUID', '0123abcd-4567-4789-8abc-def012345678', uuidForm, 4],
-    ['32 hexadecimal digits', '0123abcd456747898abcdef012345678', hexForm, 4],
-    ['a UUID in capitals, which is another value', '0123ABCD-4567-4789-8ABC-DEF012345678', bytesForm, 9],
-    ['a UUID with one capital', '0123abcd-4567-4789-8abc-def01234567F', bytesForm, 9],
-    ['a UUID with a letter beyond f', '0123abcd-4567-4789-8abc-def01234567g', bytesForm, 9],
-    ['a UUID with a dash too far', '0123abcd4-567-4789-8abc-def012345678', bytesForm, 9],
-    ['a UUID with another dash', '0123abcd‐4567-4789-8abc-def012345678', unitsForm, 18],
-    ['a UUID with a digit of another script', '0123abcd-4567-4789-8abc-def01234567٣', unitsForm, 18],
-    ['32 dashes and digits', '0123abcd-4567-4789-8abc-def01234', bytesForm, 8],
-    ['Latin letters', 'Zoë', bytesForm, 1],
-    ['other letters', 'Ζωή', unitsForm, 2],
+    ['a UUID', '0123abcd-4567-4789-8abc-def012345678', UUID_FORM, 4],
+    ['32 hexadecimal digits', '0123abcd456747898abcdef012345678', HEX_FORM, 4],
+    ['a UUID in capitals, which is another value', '0123ABCD-4567-4789-8ABC-DEF012345678', BYTES_FORM, 9],
+    ['a UUID with one capital', '0123abcd-4567-4789-8abc-def01234567F', BYTES_FORM, 9],
+    ['a UUID with a letter beyond f', '0123abcd-4567-4789-8abc-def01234567g', BYTES_FORM, 9],
+    ['a UUID with a dash too far', '0123abcd4-567-4789-8abc-def012345678', BYTES_FORM, 9],
+    ['a UUID with another dash', '0123abcd‐4567-4789-8abc-def012345678', UNITS_FORM, 18],
+    ['a UUID with a digit of another script', '0123abcd-4567-4789-8abc-def01234567٣', UNITS_FORM, 18],
+    ['32 dashes and digits', '0123abcd-4567-4789-8abc-def01234', BYTES_FORM, 8],
+    ['Latin letters', 'Zoë', BYTES_FORM, 1],
+    ['other letters', 'Ζωή', UNITS_FORM, 2],
   ])('%s takes the form that it should', (_, value, form, words) => {
     expect(keyOf(value)).toMatchObject({ form, words: { length: words } })
   })
