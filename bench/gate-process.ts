@@ -12,6 +12,7 @@ const CLI = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
 
 export interface GateUnderLoad {
   readonly port: number
+  readonly processId: number | undefined
   readonly keys: Readonly<Record<string, TestKey>>
   /** A token that the gate admits, or one that it does not where another key signs. */
   mint(algorithm: string, jti: string, signer?: TestKey): string
@@ -22,8 +23,17 @@ export interface GateUnderLoad {
   stop(): Promise<void>
 }
 
+export interface GateStart {
+  /** For the Node that runs the gate. */
+  readonly nodeArguments?: readonly string[]
+  /** What comes before that Node: a program that runs what follows it. */
+  readonly launcher?: readonly string[]
+  /** The built gate, where it is not the source. */
+  readonly program?: string
+}
+
 /** Starts app and gate; the gate writes no access log. */
-export async function startGateUnderLoad(): Promise<GateUnderLoad> {
+export async function startGateUnderLoad(how: GateStart = {}): Promise<GateUnderLoad> {
   const folder = mkdtempSync(join(tmpdir(), 'sidegate-bench-'))
   const algorithms = ['RS256', 'ES256', 'ES512']
   const keys = Object.fromEntries(algorithms.map((algorithm) => [algorithm, makeKey(algorithm)]))
@@ -44,7 +54,7 @@ issuers:
     keys: { jwksFile: ${folder}/jwks.json }
 `,
   )
-  const { gate, line } = await startGate(join(folder, 'sidegate.yaml'))
+  const { gate, line } = await startGate(join(folder, 'sidegate.yaml'), how)
   const nowSeconds = Math.floor(Date.now() / 1000)
   const metrics = async () => {
     const text = await (await fetch(`http://127.0.0.1:${line.admin.port}/metrics`)).text()
@@ -52,15 +62,14 @@ issuers:
   }
   return {
     port: line.listen.port,
+    processId: gate.pid,
     keys,
     mint: (algorithm, jti, signer = keys[algorithm]!) =>
       signToken(signer, goodClaims({ jti, exp: nowSeconds + 3500 }, nowSeconds), { kid: keys[algorithm]?.keyId }),
     metrics,
     metric: async (name, labels) => (await metrics())(name, labels),
     stop: async () => {
-      gate.kill('SIGKILL')
-      app.kill('SIGKILL')
-      await Promise.all([once(gate, 'exit'), once(app, 'exit')])
+      await Promise.all([end(gate), end(app)])
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -75,18 +84,27 @@ export async function ask<T>(file: string, order: object): Promise<T> {
   return answer
 }
 
-async function startGate(config: string) {
-  const gate = spawn(process.execPath, [CLI, 'run', '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function startGate(config: string, { launcher = [], nodeArguments = [], program = CLI }: GateStart) {
+  const [first = '', ...rest] = [...launcher, process.execPath, ...nodeArguments, program, 'run', '--config', config]
+  const gate = spawn(first, rest, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let output = ''
   gate.stdout.on('data', (bytes: Buffer) => {
     output += bytes.toString()
   })
   while (!output.includes('Sidegate is running')) {
-    if (gate.exitCode !== null) throw new Error(`Cannot start the gate: ${output}${readFileSync(config, 'utf8')}`)
+    if (gate.exitCode !== null || gate.signalCode !== null)
+      throw new Error(`Cannot start the gate: ${output}${readFileSync(config, 'utf8')}`)
     await sleep(20)
   }
   const running = output.split('\n').find((text) => text.includes('Sidegate is running')) ?? ''
   return { gate, line: JSON.parse(running) as { listen: { port: number }; admin: { port: number } } }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit')
+  if (child.kill('SIGKILL')) await exited
 }
 
 function sumOf(text: string, name: string, labels: string): number {

@@ -1,5 +1,5 @@
 // What does docs/coverage.md say? Built from the list of attacks alone: what each is and what holds it.
-import { type AttackSection, attackSections, type Evidence } from './attacks.ts'
+import { type Attack, type AttackSection, attackSections, type Evidence } from './attacks.ts'
 
 const kinds = ['Figure', 'Does not apply', 'Outside', 'Open'] as const
 type Kind = (typeof kinds)[number]
@@ -20,9 +20,11 @@ export function readEvidence(evidence: Evidence): ReadEvidence {
 }
 
 /** How many attacks have at least a test, else a figure, else a reason why they do not apply; and how many are partly open. */
-export function countAttacks(): Readonly<Record<'all' | 'Test' | Kind, number>> {
+export function countAttacks(
+  attacks: readonly Attack[] = attackSections.flatMap((section) => section.attacks),
+): Readonly<Record<'all' | 'Test' | Kind, number>> {
   const counts = { all: 0, Test: 0, Figure: 0, 'Does not apply': 0, Outside: 0, Open: 0 }
-  for (const [, ...evidence] of attackSections.flatMap(({ attacks }) => attacks)) {
+  for (const [, ...evidence] of attacks) {
     const found = new Set(evidence.map((one) => readEvidence(one).kind))
     const first = (['Test', 'Figure', 'Does not apply', 'Outside'] as const).find((kind) => found.has(kind))
     counts.all++
@@ -30,6 +32,12 @@ export function countAttacks(): Readonly<Record<'all' | 'Test' | Kind, number>> 
     if (found.has('Open')) counts.Open++
   }
   return counts
+}
+
+/** How many different tests these attacks name. */
+export function countTests(attacks: readonly Attack[]): number {
+  const evidence = attacks.flatMap(([, ...all]) => all)
+  return new Set(evidence.filter((one) => readEvidence(one).kind === 'Test')).size
 }
 
 function introduction(): string {

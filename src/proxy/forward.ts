@@ -59,8 +59,11 @@ export interface Forwarder {
   readonly destroy: () => Promise<void>
 }
 
-/** Makes the pool for one application; nothing is connected before the first request. */
-export function createForwarder(upstream: URL, limits: ProxyLimits): Forwarder {
+/**
+ * Makes the pool for one application; nothing is connected before the first request. `onPassed` is told the size of each
+ * piece of a body, in either direction.
+ */
+export function createForwarder(upstream: URL, limits: ProxyLimits, onPassed: (bytes: number) => void): Forwarder {
   const usedConnectionErrors = new WeakSet<Error>()
   const pool = createPool(upstream, limits, usedConnectionErrors)
   const maxActive = limits.upstreamConnections * (1 + waitingPerConnection)
@@ -72,13 +75,20 @@ export function createForwarder(upstream: URL, limits: ProxyLimits): Forwarder {
       return () => {}
     }
     slots.active += 1
-    return dispatch(pool, order, slots, usedConnectionErrors)
+    return dispatch(pool, order, { slots, usedConnectionErrors, onPassed })
   }
   return Object.freeze({ forward, close: () => pool.close(), destroy: () => pool.destroy() })
 }
 
 interface Slots {
   active: number
+}
+
+/** What all requests to one application share. */
+interface Shared {
+  readonly slots: Slots
+  readonly usedConnectionErrors: WeakSet<Error>
+  readonly onPassed: (bytes: number) => void
 }
 
 function createPool(upstream: URL, limits: ProxyLimits, usedConnectionErrors: WeakSet<Error>): Pool {
@@ -114,10 +124,13 @@ function markErrorsOfUsed(socket: Socket, errors: WeakSet<Error>): void {
   })
 }
 
-function dispatch(pool: Pool, order: Order, slots: Slots, usedConnectionErrors: WeakSet<Error>): () => void {
+function dispatch(pool: Pool, order: Order, shared: Shared): () => void {
   const { message, reader } = order
+  const { slots, usedConnectionErrors, onPassed } = shared
   const hasBody = message.framing !== 'none'
-  const upload = hasBody ? createUpload(order.req, order.bodyBytes, order.onBodyWanted) : undefined
+  const upload = hasBody
+    ? createUpload(order.req, { limitBytes: order.bodyBytes, onFirstRead: order.onBodyWanted, onPassed })
+    : undefined
   const options = dispatchOptions(order, upload)
   const isRepeatable =
     !hasBody && (message.method === 'GET' || message.method === 'HEAD' || message.method === 'OPTIONS')
@@ -145,6 +158,7 @@ function dispatch(pool: Pool, order: Order, slots: Slots, usedConnectionErrors: 
       reader.onStart(status, textHeaders(flow.rawHeaders), flow)
     },
     onResponseData(flow, chunk) {
+      onPassed(chunk.length)
       if (!isStopped) reader.onData(chunk, flow)
     },
     onResponseEnd() {

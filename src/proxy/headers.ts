@@ -136,7 +136,7 @@ export function clientHeaders(response: RawResponse, rules: HeaderRules, deliver
     lines.push(rawName, value)
   }
   const kept = nominated === undefined ? lines : without(lines, nominated)
-  return delivery.length === 0 ? kept : withDelivery(kept, rules, delivery)
+  return delivery.length === 0 || endsSession(kept, delivery) ? kept : withDelivery(kept, rules, delivery)
 }
 
 function addNominated(names: string[] | undefined, value: string): string[] | undefined {
@@ -160,6 +160,28 @@ function without(lines: readonly string[], names: readonly string[]): string[] {
 }
 
 /**
+ * Does the application set or clear the cookie of the session itself, or clear what the browser holds? Its word counts: a
+ * next token behind it would undo a log-out, or a log-in as somebody else.
+ */
+function endsSession(lines: readonly string[], delivery: Delivery): boolean {
+  const cookie = cookieNameOf(delivery.find(({ name }) => name === 'set-cookie')?.value)
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = (lines[i] ?? '').toLowerCase()
+    const value = lines[i + 1] ?? ''
+    if (name === 'set-cookie' && cookie !== undefined && cookieNameOf(value) === cookie) return true
+    if (name === 'clear-site-data' && /"(?:cookies|storage|\*)"/.test(value)) return true
+  }
+  return false
+}
+
+function cookieNameOf(line: string | undefined): string | undefined {
+  return line?.slice(0, line.indexOf('=')).trim()
+}
+
+/** What a cache obeys besides, or before, Cache-Control: Expires, and the fields of CDNs and of nginx. */
+const CACHE_FIELDS: ReadonlySet<string> = new Set(['expires', 'surrogate-control', 'edge-control', 'x-accel-expires'])
+
+/**
  * Adds the next token. A response that carries a token may not be stored by anyone (RFC 9111 section 3.5), not by a CDN
  * with its own field (RFC 9213) either; and script may read the header where the application allows other origins at all.
  */
@@ -173,7 +195,7 @@ function withDelivery(lines: readonly string[], rules: HeaderRules, delivery: De
     const value = lines[i + 1] ?? ''
     const lower = name.toLowerCase()
     if (lower === 'cache-control') directives = joined(directives, value)
-    else if (lower.endsWith('cache-control') || lower === 'surrogate-control' || lower === 'expires') continue
+    else if (lower.endsWith('cache-control') || CACHE_FIELDS.has(lower)) continue
     else if (lower === 'access-control-expose-headers') exposed = joined(exposed, value)
     else {
       if (lower === 'access-control-allow-origin') isCrossOrigin = true
@@ -187,14 +209,15 @@ function withDelivery(lines: readonly string[], rules: HeaderRules, delivery: De
   return kept
 }
 
+/** What lets somebody keep an answer; `must-understand` makes caches pass over no-store (RFC 9111 section 5.2.2.3). */
+const STORING_DIRECTIVES = /^(?:public|s-maxage|max-age|no-store|immutable|stale-|must-understand)/i
+
 function notStored(directives: string): string {
   // A quoted directive may hold commas; no-store alone says enough then
   if (directives.includes('"')) return 'no-store'
   const kept = directives
     .split(',')
     .map((directive) => directive.trim())
-    .filter(
-      (directive) => directive !== '' && !/^(?:public|s-maxage|max-age|no-store|immutable|stale-)/i.test(directive),
-    )
+    .filter((directive) => directive !== '' && !STORING_DIRECTIVES.test(directive))
   return [...kept, 'no-store'].join(', ')
 }

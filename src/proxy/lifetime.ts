@@ -12,6 +12,8 @@ export type GuardedType = 'websocket' | 'stream'
 /** What the registry is made of. */
 export interface LifetimeParts {
   readonly clock: Clock
+  /** Whether connections are ended at all. In shadow mode they are not: that would refuse what shadow mode forwards. */
+  readonly isEnforced: () => boolean
   /** Why this token is not good any more, apart from its time; undefined while it is. */
   readonly stillAdmitted: (token: VerifiedToken) => Reason | undefined
   /** How many connections of a type are open now. Streams count from their first sweep on: most responses end before. */
@@ -56,9 +58,11 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
   }
   const sweep = (): void => {
     isSweepDue = false
+    const isEnforced = parts.isEnforced()
     const nowSeconds = parts.clock() / 1000
     for (const entry of open) {
       if (!entry.isCounted) count(entry, 1)
+      if (!isEnforced) continue
       const reason = nowSeconds >= entry.token.refusedFromSeconds ? 'token_expired' : parts.stillAdmitted(entry.token)
       if (reason === undefined || !release(entry)) continue
       parts.onEnded(entry.type, reason)

@@ -43,6 +43,8 @@ export interface ProxyPolicy {
   readonly identity: readonly (readonly [header: string, claim: string])[]
   /** Whether the token is removed before the application sees the request. */
   readonly stripToken: boolean
+  /** Origins of pages that may read a refusal. */
+  readonly corsOrigins: readonly string[]
   /** Whether forwarding headers of this peer address are believed. */
   readonly isTrustedProxy: (peer: string) => boolean
   /** The header that carries a refreshed token; it is removed from both directions, then set by us alone. */

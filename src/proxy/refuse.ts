@@ -54,14 +54,23 @@ export function answerRefusal(
   res: ServerResponse,
   refusal: Refusal,
   body: UnreadBody | undefined,
+  corsOrigins: readonly string[] = [],
 ): void {
   const answer = answerTo(refusal)
   const isKept = body !== undefined && isDrainable(req, body)
   const headers = isKept ? [...answer.headers] : [...answer.headers, 'connection', 'close']
+  if (corsOrigins.length > 0) headers.push(...corsHeaders(req.headers.origin, corsOrigins))
   res.writeHead(statusOf(refusal), headers)
   if (req.method !== 'HEAD') res.write(answer.body)
   if (isKept) res.end()
   else lingerThenEnd(req, res)
+}
+
+/** Lets a page of a known origin see why: to scripts, an answer without these headers is a failed connection. */
+function corsHeaders(origin: string | undefined, corsOrigins: readonly string[]): readonly string[] {
+  if (origin === undefined || !corsOrigins.includes(origin)) return []
+  const lines = ['access-control-allow-origin', origin, 'access-control-allow-credentials', 'true']
+  return [...lines, 'access-control-expose-headers', 'www-authenticate, retry-after']
 }
 
 /** The same answer for a socket that has no response object: an upgrade, or bytes that never became a request. */

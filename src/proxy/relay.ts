@@ -70,14 +70,14 @@ export function createRelay(parts: RelayParts): AnswerReader {
     if (res.headersSent) breakOff(res, message.isVersion10)
     else {
       exchange.status = 0
-      answerFault(exchange, res, fault, isClosing ? undefined : message)
+      answerFault(exchange, res, fault, isClosing ? undefined : message, parts.rules.policy.corsOrigins)
     }
   }
   const startLater = async (status: number, rawHeaders: readonly string[], flow: Flow, later: Promise<Delivery>) => {
     flow.pause()
     held = []
     const delivery = await later
-    if (isFailed || exchange.isClientGone) return
+    if (isFailed || exchange.isClientGone || exchange.isRefused) return
     const chunks = held
     held = undefined
     try {
@@ -124,8 +124,9 @@ function answerFault(
   res: ServerResponse,
   fault: UpstreamFault,
   message: Message | undefined,
+  corsOrigins: readonly string[],
 ): void {
-  answerRefusal(exchange.req, res, fault.refusal, message)
+  answerRefusal(exchange.req, res, fault.refusal, message, corsOrigins)
   exchange.status = res.statusCode
 }
 

@@ -12,11 +12,15 @@ import type { Lifetime } from './lifetime.ts'
 import { createListener, type ListenerCertificates } from './listener.ts'
 import type { ProxyLog } from './parts.ts'
 import type { ProxyPolicy } from './policy.ts'
+import { createReclaim } from './reclaim.ts'
 import { createTunnel } from './tunnel.ts'
 
 const connectionCheckMs = 1_000
 /** A peer that vanished without a word is looked for after this much silence. */
 const deadPeerCheckMs = 60_000
+/** A client that has closed its half is let go after so many checks between which no byte went out to it. */
+const QUIET_CHECKS = 3
+const QUIET_CHECK_MS = 100
 
 /** What the proxy is made of. */
 export interface ProxyParts {
@@ -32,6 +36,8 @@ export interface ProxyParts {
   readonly maxConnections?: number
   /** Undefined: plain HTTP. */
   readonly certificates?: ListenerCertificates | undefined
+  /** Collects young garbage at once; absent: V8 does it in its own time. */
+  readonly collectGarbage?: () => void
 }
 
 /** The proxy, as its owner sees it. */
@@ -50,7 +56,7 @@ export interface ProxyServer {
 /** Makes the proxy; nothing happens before `listen`. */
 export function createProxyServer(parts: ProxyParts): ProxyServer {
   const connections = createConnections()
-  const forwarders = createForwarders()
+  const forwarders = createForwarders(createReclaim(parts.collectGarbage ?? (() => {})))
   const policy = parts.current()
   const listener = createListener(serverOptions(policy), parts.certificates, policy.limits.headersTimeoutMs)
   const { server } = listener
@@ -69,13 +75,21 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
   })
   // Node drops headers beyond its own count without a word; 0 leaves the counting to the message gate (CVE-2026-58044)
   server.maxHeadersCount = 0
+  // Node would end its own half at once, and with it the answer to a client that has only said all it had to say
+  Object.assign(server, { httpAllowHalfOpen: true })
   if (parts.maxConnections !== undefined) server.maxConnections = parts.maxConnections
-  listener.onConnection((socket) => connections.add(socket, handler.gone))
+  listener.onConnection((socket) => {
+    socket.once('end', closeWhenQuiet)
+    connections.add(socket, handler.gone)
+  })
   server.on('request', handler.request)
   server.on('checkContinue', handler.request)
   server.on('checkExpectation', handler.request)
   // Node 26 hands over a stream of its own where the handshake has a body; the connection itself is always the request's
-  server.on('upgrade', (req, _stream, head) => handler.upgrade(req, req.socket, head))
+  server.on('upgrade', (req, _stream, head) => {
+    req.socket.off('end', closeWhenQuiet)
+    handler.upgrade(req, req.socket, head)
+  })
   server.on('connect', (_req, socket) => onConnect(handler, connections.of(socket as Socket), socket as Socket))
   server.on('clientError', (error, socket) => {
     onBrokenMessage(handler, connections.of(socket as Socket), socket as Socket, codeOf(error))
@@ -127,6 +141,19 @@ function isWebSocketUpgrade(req: IncomingMessage): boolean {
   return req.method === 'GET' && req.headers.upgrade?.toLowerCase() === 'websocket'
 }
 
+/** Closed in half, or left: only a write that is answered by a reset would tell, and a quiet application makes none. */
+function closeWhenQuiet(this: Socket): void {
+  let before = this.bytesWritten
+  let quietChecks = 0
+  // Several checks, not one long wait: a gate that was busy meanwhile reads what has come before it looks again
+  const timer = setInterval(() => {
+    quietChecks = this.bytesWritten === before ? quietChecks + 1 : 0
+    before = this.bytesWritten
+    if (quietChecks === QUIET_CHECKS) this.destroy()
+  }, QUIET_CHECK_MS)
+  this.once('close', () => clearInterval(timer))
+}
+
 /** CONNECT is for forward proxies. Its socket is out of Node's hands, so it can be answered only where nothing is open. */
 function onConnect(handler: Handler, connection: Connection | undefined, socket: Socket): void {
   socket.on('error', () => socket.destroy())
@@ -170,7 +197,10 @@ function brokenMessageRefusal(code: string): Refusal | undefined {
 }
 
 /** One pool for each upstream; a reload that changes the upstream or its limits lets the old pool finish. */
-function createForwarders(): { of: (policy: ProxyPolicy) => Forwarder; destroy: () => Promise<void> } {
+function createForwarders(onPassed: (bytes: number) => void): {
+  of: (policy: ProxyPolicy) => Forwarder
+  destroy: () => Promise<void>
+} {
   let made: { policy: ProxyPolicy; key: string; forwarder: Forwarder } | undefined
   const old = new Set<Forwarder>()
   const of = (policy: ProxyPolicy): Forwarder => {
@@ -181,7 +211,7 @@ function createForwarders(): { of: (policy: ProxyPolicy) => Forwarder; destroy: 
       return made.forwarder
     }
     if (made !== undefined) retire(made.forwarder)
-    made = { policy, key, forwarder: createForwarder(policy.upstream, policy.limits) }
+    made = { policy, key, forwarder: createForwarder(policy.upstream, policy.limits, onPassed) }
     return made.forwarder
   }
   const retire = (forwarder: Forwarder): void => {

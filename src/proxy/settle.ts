@@ -20,7 +20,7 @@ export function answer(parts: HandlerParts, exchange: Exchange, refusal: Refusal
     breakOff(res, req.httpVersion === '1.0')
   } else {
     exchange.status = statusOf(refusal)
-    answerRefusal(req, res, refusal, parts.isClosing() ? undefined : body)
+    answerRefusal(req, res, refusal, parts.isClosing() ? undefined : body, parts.current().corsOrigins)
   }
 }
 

@@ -11,14 +11,25 @@ export interface Upload {
   readonly isTooLong: () => boolean
 }
 
-/** Reads the body of `req` as the application takes it. `limitBytes` 0 is no bound; `onFirstRead` comes before any byte. */
-export function createUpload(req: IncomingMessage, limitBytes: number, onFirstRead: () => void): Upload {
+/** How a body is read. */
+export interface UploadParts {
+  /** 0 is no bound. */
+  readonly limitBytes: number
+  /** Comes before any byte. */
+  readonly onFirstRead: () => void
+  /** Is told the size of each piece. */
+  readonly onPassed: (bytes: number) => void
+}
+
+/** Reads the body of `req` as the application takes it. */
+export function createUpload(req: IncomingMessage, { limitBytes, onFirstRead, onPassed }: UploadParts): Upload {
   let sentBytes = 0
   let isStarted = false
   let isTooLong = false
 
   const onData = (chunk: Buffer): void => {
     sentBytes += chunk.length
+    onPassed(chunk.length)
     if (limitBytes > 0 && sentBytes > limitBytes) {
       isTooLong = true
       stream.destroy(new Error('Cannot forward the body: it is too long'))

@@ -87,6 +87,12 @@ export function createMetrics() {
 
     refresh: counter('refresh_total', 'Successors', ['issuer', 'result']),
 
+    logLinesLeftOut: counter(
+      'log_lines_left_out_total',
+      'Lines left out of the log: there were too many refusals, or its reader was too slow',
+      ['cause'],
+    ),
+
     configLastReloadSuccessful: gauge('config_last_reload_successful', '1 when the last reload was taken over'),
     configLastReloadSuccess: gauge(
       'config_last_reload_success_timestamp_seconds',
@@ -94,6 +100,10 @@ export function createMetrics() {
     ),
     configReloads: counter('config_reloads_total', 'Reloads of settings and key files', ['result']),
     enforcementInfo: gauge('enforcement_info', 'How decisions are enforced', ['mode', 'when_stale']),
+    appPortExposed: gauge(
+      'app_port_exposed',
+      '1 when the app can be reached on the address of its pod, around the gate; absent where it is on another machine',
+    ),
     buildInfo: gauge('build_info', 'What is running', ['version', 'node_version']),
   }
 }

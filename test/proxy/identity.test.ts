@@ -10,6 +10,7 @@ const policy = (identity: ProxyPolicy['identity']): ProxyPolicy => ({
   upstream: new URL('http://127.0.0.1'),
   identity,
   stripToken: false,
+  corsOrigins: [],
   isTrustedProxy: () => false,
   refreshHeader: undefined,
   refresh: undefined,

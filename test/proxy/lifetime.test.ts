@@ -5,6 +5,7 @@ import { verifiedToken } from '../support/proxy.ts'
 
 let nowMs = 0
 let revoked: Reason | undefined
+let isEnforced = true
 const events: string[] = []
 let lifetime: Lifetime
 
@@ -12,9 +13,11 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setImmediate'] })
   nowMs = 0
   revoked = undefined
+  isEnforced = true
   events.length = 0
   lifetime = createLifetime({
     clock: () => nowMs,
+    isEnforced: () => isEnforced,
     stillAdmitted: () => revoked,
     onCount: (type, count) => events.push(`${type} ${count}`),
     onEnded: (type, reason) => events.push(`${type} ended ${reason}`),
@@ -82,4 +85,17 @@ test('ten thousand open connections share one timer, and one look ends all that 
   lifetime.sweepNow()
   vi.runOnlyPendingTimers()
   for (const end of ends) expect(end).toHaveBeenCalledOnce()
+})
+
+test('in shadow mode no connection is ended, and all of them are looked at once it is over', () => {
+  isEnforced = false
+  const end = vi.fn()
+  lifetime.guard(verifiedToken({}, 10), 'stream', end)
+  nowMs = 20_000
+  vi.advanceTimersByTime(5_000)
+  expect(end).not.toHaveBeenCalled()
+  expect(events).toEqual(['stream 1'])
+  isEnforced = true
+  vi.advanceTimersByTime(1_000)
+  expect(end).toHaveBeenCalledExactlyOnceWith('token_expired')
 })

@@ -50,18 +50,34 @@ export async function finishProcess(given: readonly string[], environment: NodeJ
   return { exitCode, output: output() }
 }
 
+/** Starts `sidegate` with its standard output on a file, and waits for nothing: what it says is not heard here. */
+export function startUnheard(
+  given: readonly string[],
+  standardOutput: number,
+): Omit<GateProcess, 'port' | 'adminPort'> {
+  const { child, output } = spawnSidegate(given, {}, standardOutput)
+  return { child, output, exited: once(child, 'exit').then(([code]) => code as number | null) }
+}
+
 /** Ends what still runs. */
 export function killProcesses(): void {
   for (const child of children) child.kill('SIGKILL')
   children.clear()
 }
 
-function spawnSidegate(given: readonly string[], environment: NodeJS.ProcessEnv) {
+function spawnSidegate(
+  given: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  standardOutput: number | 'pipe' = 'pipe',
+) {
   let text = ''
-  const child = spawn(process.execPath, [CLI, ...given], { env: { PATH: process.env.PATH, ...environment } })
+  const child = spawn(process.execPath, [CLI, ...given], {
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', standardOutput, 'pipe'],
+  })
   children.add(child)
   for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (bytes: Buffer) => {
+    stream?.on('data', (bytes: Buffer) => {
       text += bytes.toString('utf8')
     })
   return { child, output: () => text }

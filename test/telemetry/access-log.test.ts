@@ -1,7 +1,5 @@
 // The access log: which requests get a line, one line each, and neither a token nor a query in it.
-import { openSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Permit } from '../../src/model/decision.ts'
 import type { Outcome } from '../../src/model/outcome.ts'
 import { refuse } from '../../src/model/refusal.ts'
@@ -124,10 +122,16 @@ function written(more: Partial<Outcome>): string {
     { level: 'info', format: 'json' },
     { isTerminal: false, to: { write: (line) => lines.push(line) } },
   )
-  createAccessLog(
-    log,
-    'all',
-  )({
+  createAccessLog({
+    ...{ log, policy: 'all', refusedPerSecond: 0, monotonic: () => 0 },
+    ...{ isBehind: () => false, onLeftOut: () => {} },
+  }).write(outcomeOf(more))
+  return lines.join('')
+}
+
+/** A request without a token, and more. */
+function outcomeOf(more: Partial<Outcome> = {}): Outcome {
+  return {
     method: 'GET',
     path: '/x',
     status: 400,
@@ -142,8 +146,7 @@ function written(more: Partial<Outcome>): string {
     upstreamStatus: undefined,
     peer: '127.0.0.1',
     ...more,
-  })
-  return lines.join('')
+  }
 }
 
 describe('a line is one line', () => {
@@ -197,13 +200,78 @@ describe('a line is one line', () => {
   })
 })
 
+describe('a flood of refusals', () => {
+  const sumOfLines = (gate: Gateway) =>
+    gate.lines.reduce((sum, line) => sum + (line.msg === 'Left out access lines' ? Number(line.lines) : 0), 0)
+
+  test('gets as many lines as are allowed in a second, and the others are told by reason and counted', async () => {
+    const gate = await startGateway(world.settings(app.url, 'log: { refusedPerSecond: 5 }\n'))
+    const token = world.mint({ exp: 1000 })
+    await Promise.all(Array.from({ length: 200 }, (_, index) => gate.request('/x', index % 2 === 0 ? {} : { token })))
+    await expect.poll(() => requestsIn(gate).length + sumOfLines(gate), { timeout: 5000 }).toBe(200)
+    expect(sumOfLines(gate)).toBeGreaterThan(100)
+    const told = gate.lines.find(({ msg }) => msg === 'Left out access lines')
+    expect(told).toMatchObject({
+      level: 'warn',
+      reasons: { token_missing: expect.any(Number), token_expired: expect.any(Number) },
+    })
+    expect(await gate.metric('sidegate_log_lines_left_out_total', { cause: 'rate' })).toBe(sumOfLines(gate))
+    expect(await gate.metric('sidegate_decisions_total', { decision: 'refuse' })).toBe(200)
+  })
+
+  test('does not take the line of an audit, nor that of an admitted request', async () => {
+    const gate = await startGateway(world.settings(app.url, 'log: { access: all, refusedPerSecond: 1 }\n'))
+    for (let count = 0; count < 5; count++) await gate.request('/x')
+    await gate.request('/x', { token: world.mint() })
+    const headers = { authorization: 'Bearer admin-token-of-the-tests' }
+    await gate.admin('/revocations', { method: 'POST', headers, body: '{"kind":"token","value":"stolen"}' })
+    await expect.poll(() => gate.lines).toContainEqual(expect.objectContaining({ audit: 'revoke', value: 'stolen' }))
+    await expect.poll(() => requestsIn(gate)).toContainEqual(expect.objectContaining({ decision: 'permit' }))
+  })
+
+  test('is told before the gate stops', async () => {
+    const gate = await startGateway(world.settings(app.url, 'log: { refusedPerSecond: 1 }\n'))
+    for (let count = 0; count < 4; count++) await gate.request('/x')
+    await expect.poll(() => gate.metric('sidegate_log_lines_left_out_total')).toBe(3)
+    await gate.app.stop()
+    expect(sumOfLines(gate)).toBe(3)
+  })
+
+  test('begins anew with each second; 0 is no bound', () => {
+    vi.useFakeTimers()
+    const lines: string[] = []
+    const to = { write: (line: string) => lines.push(line) }
+    const log = createLog({ level: 'info', format: 'json' }, { isTerminal: false, to })
+    let nowMs = 0
+    const parts = {
+      log,
+      policy: 'refused',
+      monotonic: () => nowMs,
+      isBehind: () => false,
+      onLeftOut: () => {},
+    } as const
+    const bounded = createAccessLog({ ...parts, refusedPerSecond: 2 })
+    for (nowMs of [0, 1, 2, 999, 1000, 1001, 1999]) bounded.write(outcomeOf())
+    expect(lines).toHaveLength(4)
+    vi.runAllTimers()
+    vi.useRealTimers()
+    expect(lines.splice(0).at(-1)).toContain('"lines":3,"reasons":{"token_missing":3}')
+    const unbounded = createAccessLog({ ...parts, refusedPerSecond: 0 })
+    for (let count = 0; count < 1000; count++) unbounded.write(outcomeOf())
+    expect(lines).toHaveLength(1000)
+  })
+})
+
 test('the pretty form of a terminal keeps the escapes of others escaped, and leaves out what is below the level', () => {
-  const path = join(world.folder, 'pretty.log')
-  const file = openSync(path, 'w')
-  const log = createLog({ level: 'info', format: 'auto' }, { isTerminal: true, to: file })
+  let text = ''
+  const to = {
+    write: (line: string) => {
+      text += line
+    },
+  }
+  const log = createLog({ level: 'info', format: 'auto' }, { isTerminal: true, to })
   log.info({ path: '/\u001b[2J\r\nforged' }, 'request')
   log.debug('not shown')
-  const text = readFileSync(path, 'utf8')
   expect(text).toContain('request')
   expect(text).toContain('path: "/\\u001b[2J\\r\\nforged"')
   expect(text).not.toContain('\u001b[2J')

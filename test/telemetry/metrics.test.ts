@@ -49,6 +49,8 @@ const CONTRACT: Record<string, readonly [type: 'counter' | 'gauge' | 'histogram'
   jwks_fetches_total: ['counter', ['issuer', 'result']],
   jwks_unknown_kid_total: ['counter', ['issuer', 'action']],
   refresh_total: ['counter', ['issuer', 'result']],
+  log_lines_left_out_total: ['counter', ['cause']],
+  app_port_exposed: ['gauge', []],
   config_last_reload_successful: ['gauge', []],
   config_last_reload_success_timestamp_seconds: ['gauge', []],
   config_reloads_total: ['counter', ['result']],

@@ -1,10 +1,11 @@
 // WebSocket through the proxy: the same decision and the same headers as any request, a tunnel only after a proven
 // handshake, and no tunnel that outlives its token.
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { accept, handshake, proven } from '../support/handshake.ts'
 import { freePort, listen } from '../support/listen.ts'
 import { type RawOrigin, startEchoOrigin, startRawOrigin } from '../support/origin.ts'
 import { startProxy, type TestProxy, tokenPermit, verifiedToken } from '../support/proxy.ts'
@@ -53,22 +54,6 @@ function connected(socket: WebSocket): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
     socket.on('open', () => resolve(socket)).on('error', reject)
   })
-}
-
-const key = 'dGhlIHNhbXBsZSBub25jZQ=='
-const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
-const proven = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
-function handshake(changes: Record<string, string | undefined> = {}, line = 'GET /ws HTTP/1.1'): string {
-  const headers: Record<string, string | undefined> = {
-    Host: 'app.example',
-    Upgrade: 'websocket',
-    Connection: 'Upgrade',
-    'Sec-WebSocket-Version': '13',
-    'Sec-WebSocket-Key': key,
-    ...changes,
-  }
-  const lines = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]))
-  return `${line}\r\n${lines.join('\r\n')}\r\n\r\n`
 }
 
 test('messages of every size go both ways and come back as they were', async () => {
