@@ -1,26 +1,48 @@
-// Makes what is shipped: dist/ for npm, and with --bundle one file that runs beside nothing but Node, for the image. It must
-// never ship what does not compile.
+// Makes what is shipped: dist/ for npm, with the module for browsers, and with --bundle one file that runs beside nothing but
+// Node, for the image. It must never ship what does not compile.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { build, type Metafile, type Plugin } from 'esbuild'
 import manifest from '../package.json' with { type: 'json' }
+import { pageFiles, readPageFile } from '../src/demo/page-files.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 const bundle = join(root, 'dist-bundle')
 
-/** JavaScript in dist/, one file for each of src/. Ends with the exit code of the compiler where it finds an error. */
+/** JavaScript in dist/, one file for each of src/, and what the page of the demo is made of. */
 function compile(): void {
   rmSync(dist, { recursive: true, force: true })
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
-  const { status } = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
-    cwd: root,
-    stdio: 'inherit',
-  })
-  if (status !== 0) process.exit(status ?? 1)
+  runCompiler('-p', 'tsconfig.build.json')
   chmodSync(join(dist, 'cli.js'), 0o755)
+  const page = join(dist, 'demo', 'page')
+  mkdirSync(page)
+  for (const file of pageFiles) writeFileSync(join(page, file), readPageFile(file))
   console.log('dist/cli.js')
+}
+
+/** dist/client.js and its types: what `sidegate/client` names. */
+async function makeClient(): Promise<void> {
+  runCompiler('-p', 'tsconfig.client.json')
+  const file = join(dist, 'client.js')
+  await build({
+    entryPoints: [join(root, 'src', 'client', 'client.ts')],
+    outfile: file,
+    minify: true,
+    target: 'es2022',
+    format: 'esm',
+    logLevel: 'warning',
+  })
+  console.log(`dist/client.js, ${gzipSync(readFileSync(file)).length} bytes compressed`)
+}
+
+/** Ends with the exit code of the compiler where it finds an error. */
+function runCompiler(...given: readonly string[]): void {
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const { status } = spawnSync(process.execPath, [compiler, ...given], { cwd: root, stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
 }
 
 /** dist-bundle/sidegate.mjs, and the licences of everything in it. */
@@ -40,7 +62,7 @@ async function makeBundle(): Promise<void> {
     banner: {
       js: "import { createRequire as bundleRequire } from 'node:module'\nconst require = bundleRequire(import.meta.url)",
     },
-    plugins: [fixedVersion],
+    plugins: [fixedVersion, fixedPage],
     absWorkingDir: root,
     metafile: true,
     logLevel: 'warning',
@@ -58,6 +80,21 @@ const fixedVersion: Plugin = {
     onLoad({ filter: /[/\\]src[/\\]version\.ts$/ }, () => ({
       contents: `export const version = ${JSON.stringify(manifest.version)}`,
     }))
+  },
+}
+
+/** Nor are there files of the demo's page beside it: they are texts in the bundle. */
+const fixedPage: Plugin = {
+  name: 'fixed page',
+  setup({ onLoad }) {
+    onLoad({ filter: /[/\\]src[/\\]demo[/\\]page-files\.ts$/ }, () => {
+      const texts = Object.fromEntries(pageFiles.map((file) => [file, readPageFile(file)]))
+      return {
+        contents: `const texts = ${JSON.stringify(texts)}
+export const pageFiles = Object.keys(texts)
+export const readPageFile = (file) => texts[file]`,
+      }
+    })
   },
 }
 
@@ -79,4 +116,5 @@ function licenceOf(folder: string): string {
 }
 
 compile()
+await makeClient()
 if (process.argv.includes('--bundle')) await makeBundle()

@@ -6,8 +6,8 @@ import { curlLine, type DemoStep, demoSteps } from '../demo/steps.ts'
 import { createLog } from '../telemetry/log.ts'
 import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
 
-const STANDARD_ERROR = 2
-const RENEW_TOKENS_MS = 15_000
+/** So often that the one that ends soon is always about to end, and never over. */
+const RENEW_TOKENS_MS = 4_000
 
 export function demoOptions<T>(argv: Argv<T>) {
   return argv.option('script', {
@@ -21,11 +21,12 @@ export function demoOptions<T>(argv: Argv<T>) {
 export async function demo(given: { readonly script: boolean }, shell: Shell): Promise<number> {
   const log = createLog(
     { level: given.script ? 'silent' : 'info', format: 'auto' },
-    { isTerminal: shell.isTerminal, to: STANDARD_ERROR },
+    { isTerminal: shell.isTerminal, to: { write: (line) => shell.complain(line.trimEnd()) } },
   )
   const stopped = given.script ? undefined : shell.untilStopped()
   const stage = await openStage({ log, clock: shell.clock })
   try {
+    if (stopped !== undefined) shell.print(`Open ${stage.places.gate}/ to watch a token live and be renewed.\n`)
     shell.print(
       'An app, an issuer and a gate with the list in memory, all on this machine. The settings of the gate:\n',
     )
@@ -68,7 +69,7 @@ async function runScript(stage: DemoStage, shell: Shell): Promise<number> {
   if (wrong > 0) shell.print(`${wrong} of ${demoSteps.length} outcomes are not as they should be`)
   else
     shell.print(
-      `All ${demoSteps.length} outcomes are as they should be. "npm run dev" keeps the demo open for your own curl.`,
+      `All ${demoSteps.length} outcomes are as they should be. "npm run dev" keeps the demo open, with a page to look at.`,
     )
   return wrong > 0 ? ANSWER_IS_NO : DONE
 }

@@ -6,6 +6,7 @@ import type { Server } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type App, createApp } from '../app.ts'
 import { closeServer, listenOn } from '../assembly/listening.ts'
 import { readMaterials } from '../assembly/materials.ts'
@@ -14,8 +15,15 @@ import type { Clock } from '../model/clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import { generateKey } from '../token/mint.ts'
 import { version } from '../version.ts'
-import { createDemoApp } from './app.ts'
-import { createDemoIssuer, DEMO_AUDIENCE, type DemoIssuer, type DemoTokens } from './issuer.ts'
+import { createDemoApp, type DemoRule } from './app.ts'
+import {
+  createDemoIssuer,
+  DEMO_AUDIENCE,
+  DEMO_LIFETIME_SECONDS,
+  DEMO_WINDOW_SECONDS,
+  type DemoIssuer,
+  type DemoTokens,
+} from './issuer.ts'
 import { type DemoPlaces, fileOf } from './steps.ts'
 
 const HOST = '127.0.0.1'
@@ -33,13 +41,13 @@ export interface DemoStage {
 export async function openStage(parts: StageParts): Promise<DemoStage> {
   const folder = await mkdtemp(join(tmpdir(), 'sidegate-demo-'))
   const issuer = await createDemoIssuer()
-  const app = createDemoApp()
+  const servers: Server[] = [issuer.server]
   const closeAll = async () => {
-    await Promise.all([closeServer(app), closeServer(issuer.server)])
+    await Promise.all(servers.map(closeServer))
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    return await setStage(parts, { folder, issuer, app, closeAll })
+    return await setStage(parts, { folder, issuer, servers, closeAll })
   } catch (error) {
     await closeAll()
     throw error
@@ -54,25 +62,43 @@ interface StageParts {
 interface Scenery {
   readonly folder: string
   readonly issuer: DemoIssuer
-  readonly app: Server
+  /** Those to close in the end. */
+  readonly servers: Server[]
   readonly closeAll: () => Promise<void>
 }
 
-async function setStage(parts: StageParts, { folder, issuer, app, closeAll }: Scenery): Promise<DemoStage> {
+async function setStage(parts: StageParts, { folder, issuer, servers, closeAll }: Scenery): Promise<DemoStage> {
   const issuerUrl = urlOf((await listenOn(issuer.server, { host: HOST, port: 0 })).port)
+  const nowSeconds = () => Math.floor(parts.clock() / 1000)
+  let adminUrl = ''
+  let takenBackSeconds = 0
+  const app = createDemoApp({
+    signIn: async () => {
+      // What was taken back up to now includes the tokens of this very second.
+      while (nowSeconds() <= takenBackSeconds) await sleep(50)
+      return issuer.visitorToken(issuerUrl, nowSeconds())
+    },
+    revoke: async (rule) => {
+      const effect = await revoke(adminUrl, admin, rule)
+      takenBackSeconds = nowSeconds()
+      return effect
+    },
+  })
+  servers.push(app)
   const appUrl = urlOf((await listenOn(app, { host: HOST, port: 0 })).port)
   const admin = randomBytes(24).toString('base64url')
   await writeFile(join(folder, 'admin-token'), admin, { mode: 0o600 })
   await writeFile(join(folder, 'signing.pem'), (await generateKey('EdDSA')).privatePem, { mode: 0o600 })
 
   const { gate, addresses, settingsText } = await startGate(parts, { appUrl, issuerUrl, folder })
-  const places = { gate: urlOf(addresses.proxy.port), admin: urlOf(addresses.admin.port), folder }
+  adminUrl = urlOf(addresses.admin.port)
+  const places = { gate: urlOf(addresses.proxy.port), admin: adminUrl, folder }
 
   return {
     places,
     settingsText,
     renewTokens: async () => {
-      const tokens = await issuer.tokens(issuerUrl, Math.floor(parts.clock() / 1000))
+      const tokens = await issuer.tokens(issuerUrl, nowSeconds())
       for (const [name, token] of Object.entries(tokens) as [keyof DemoTokens, string][])
         await replaceFile(fileOf(name, places), token)
       return { ...tokens, admin }
@@ -115,6 +141,18 @@ async function buildGate(settingsText: string, parts: StageParts): Promise<App> 
   })
 }
 
+/** Writes a rule by the admin API, and answers in a sentence what it matches. */
+async function revoke(adminUrl: string, adminToken: string, rule: DemoRule): Promise<string> {
+  const response = await fetch(`${adminUrl}/revocations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ ...rule, reason: 'asked for on the page of the demo' }),
+  })
+  if (response.status !== 201) throw new Error(`Cannot revoke: status is ${response.status}`)
+  const { effects } = (await response.json()) as { effects: readonly string[] }
+  return effects.join('; ')
+}
+
 /** In one step: a shell that reads the file meanwhile gets the old token or the new one, never half of one. */
 async function replaceFile(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: 0o600 })
@@ -138,10 +176,16 @@ issuers:
     audiences: [${DEMO_AUDIENCE}]
     keys: { jwksUri: '${at.issuerUrl}/jwks.json' }
 routes:
+  - { path: /, methods: [GET], access: public }
+  - { path: /demo/page/*, methods: [GET], access: public }
+  - { path: /demo/sign-in, methods: [POST], access: public }
   - { path: /public/*, access: public }
   - { path: /admin/*, scopes: [admin] }
+forward:
+  identity: { x-auth-subject: sub, x-auth-session: sid, x-auth-scope: scope }
 refresh:
-  window: 60s
+  window: ${DEMO_WINDOW_SECONDS}s
+  lifetime: ${DEMO_LIFETIME_SECONDS}s
   key: { privateKeyFile: ${at.folder}/signing.pem, algorithm: EdDSA, keyId: demo }
 `
 }

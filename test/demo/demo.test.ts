@@ -1,12 +1,13 @@
 // `sidegate demo`: every story comes out as it should, the printed lines work as printed, and nothing stays behind.
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { demoSteps } from '../../src/demo/steps.ts'
 import { reasons } from '../../src/model/refusal.ts'
+import { loadPage, startDemo } from '../support/demo.ts'
 import { type Ran, sidegate } from '../support/shell.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -69,16 +70,10 @@ afterEach(() => {
 
 describe('demo', () => {
   async function start() {
-    const child = spawn(process.execPath, [CLI, 'demo'], { stdio: ['ignore', 'pipe', 'pipe'] })
-    children.add(child)
-    let text = ''
-    child.stdout.on('data', (bytes: Buffer) => {
-      text += bytes.toString('utf8')
-    })
-    child.stderr.resume()
-    const exited = once(child, 'exit') as Promise<[code: number | null, signal: string | null]>
-    await vi.waitFor(() => expect(text).toContain('Ctrl-C ends the demo'), { timeout: 20_000 })
-    return { child, text, exited }
+    const started = await startDemo(CLI)
+    children.add(started.child)
+    const exited = once(started.child, 'exit') as Promise<[code: number | null, signal: string | null]>
+    return { ...started, exited }
   }
 
   test.each(['SIGTERM', 'SIGINT'] as const)(
@@ -97,6 +92,23 @@ describe('demo', () => {
       await expect(fetch(`${gate}/public/hello`)).rejects.toThrow()
     },
   )
+
+  test('prints first where its page is, and serves it from the sources', async () => {
+    const { text, url } = await start()
+    expect(text).toMatch(/^Open http:\/\/127\.0\.0\.1:\d+\/ to watch a token live and be renewed\.\n/)
+    const loaded = await loadPage(url)
+    expect(Object.keys(loaded).sort()).toEqual([
+      '/',
+      ...['client.js', 'icon.svg', 'page.css', 'page.js'].map((name) => `/demo/page/${name}`),
+    ])
+    expect(loaded['/demo/page/page.js']).not.toMatch(/: (string|number|boolean)\b/)
+    const token = (await (await fetch(`${url}demo/sign-in`, { method: 'POST' })).json()) as { token: string }
+    const post = (path: string, headers: Record<string, string>) =>
+      fetch(`${url}demo/${path}`, { method: 'POST', headers })
+    expect((await post('revoke-me', { 'x-auth-subject': 'alice' })).status).toBe(401)
+    expect((await post('revoke-me', { authorization: `Bearer ${token.token}` })).status).toBe(200)
+    expect((await post('revoke-me', { authorization: `Bearer ${token.token}` })).status).toBe(401)
+  })
 
   test.skipIf(spawnSync('curl', ['--version']).status !== 0)(
     'the printed lines work in a shell, as printed',

@@ -1,11 +1,21 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
+import { loadPage, startDemo } from '../support/demo.ts'
 import { freePort } from '../support/listen.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -39,6 +49,47 @@ test('the bundle knows its version without a package.json beside it', async () =
 
 test('the bundle shows the whole product without node_modules', async () => {
   expect((await sidegate('demo', '--script')).stdout).toMatch(/All \d+ outcomes are as they should be/)
+})
+
+test.each([
+  ['dist/cli.js', () => join(root, 'dist', 'cli.js')],
+  ['the bundle', () => join(alone, 'sidegate.mjs')],
+] as const)('%s serves the page of the demo', async (_, program) => {
+  const { child, url } = await startDemo(program())
+  const loaded = await loadPage(url)
+  child.kill('SIGTERM')
+  expect(Object.keys(loaded)).toHaveLength(5)
+  expect(loaded['/demo/page/client.js']).toContain('export function withRefresh(')
+})
+
+test('another project imports sidegate/client, with its types, for browsers and for Node', async () => {
+  const project = join(alone, 'project')
+  mkdirSync(join(project, 'node_modules'), { recursive: true })
+  symlinkSync(root, join(project, 'node_modules', 'sidegate'))
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }')
+  writeFileSync(
+    join(project, 'page.ts'),
+    `import { type RefreshingFetch, withRefresh } from 'sidegate/client'
+const api: RefreshingFetch = withRefresh(fetch, localStorage, { onSessionEnd: (reason) => reason.toUpperCase() })
+export const status: number = (await api('/orders', { method: 'PUT', body: new FormData() })).status
+// @ts-expect-error There is no such option
+withRefresh(fetch, localStorage, { colour: 'red' })
+`,
+  )
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
+  const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,dom', '--types', '', 'page.ts']
+  for (const resolution of [
+    ['--module', 'nodenext'],
+    ['--module', 'esnext', '--moduleResolution', 'bundler'],
+  ])
+    await run(process.execPath, [compiler, ...resolution, ...options], { cwd: project }).catch(({ stdout }) =>
+      expect(stdout).toBe(''),
+    )
+  writeFileSync(
+    join(project, 'node.js'),
+    "import { withRefresh } from 'sidegate/client'; console.log(typeof withRefresh)",
+  )
+  expect((await run(process.execPath, ['node.js'], { cwd: project })).stdout.trim()).toBe('function')
 })
 
 test('the licence of every package in the bundle goes with it', () => {

@@ -1,0 +1,94 @@
+// Two tabs of one page: one refresh is enough for both, and both learn of the end.
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { createPages, describeInBrowser, runInPage, startBrowser } from '../support/browser.ts'
+import { createWorld, type Gateway, startGateway, stopGateways } from '../support/gateway.ts'
+import { startApp } from '../support/origin.ts'
+
+describeInBrowser('two tabs', () => {
+  const world = createWorld()
+  let browser: Browser
+  let context: BrowserContext
+  let app: Awaited<ReturnType<typeof startApp>>
+  let gate: Gateway
+  let tabs: readonly [Page, Page]
+
+  beforeAll(async () => {
+    browser = await startBrowser()
+    const servePage = await createPages()
+    app = await startApp((request, response) => {
+      if (!servePage(request, response)) response.end(request.headers.authorization)
+    })
+  })
+
+  afterAll(async () => {
+    await browser.close()
+    await app.close()
+    world.remove()
+  })
+
+  beforeEach(async () => {
+    const key = `{ privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: k }`
+    const routes = `routes: [{ path: /page, access: public }, { path: /client.js, access: public }]\n`
+    gate = await startGateway(world.settings(app.url, `${routes}refresh: { window: 60s, key: ${key} }\n`))
+    context = await browser.newContext()
+    tabs = [await context.newPage(), await context.newPage()]
+  })
+
+  afterEach(async () => {
+    await context.close()
+    await stopGateways()
+  })
+
+  async function open(storage: string): Promise<void> {
+    for (const tab of tabs) {
+      await tab.goto(`http://127.0.0.1:${gate.port}/page`)
+      await runInPage(
+        tab,
+        `const { withRefresh } = await import('/client.js')
+         window.ended = []
+         window.api = withRefresh(fetch, ${storage}, { onSessionEnd: (reason) => ended.push(reason) })`,
+      )
+    }
+  }
+
+  function dueToken(): string {
+    const nowSeconds = Math.floor(Date.now() / 1000)
+    return world.mint({ iat: nowSeconds - 100, exp: nowSeconds + 30 })
+  }
+
+  const tokenOf = (tab: Page) => runInPage<string | null>(tab, 'return api.token()')
+  const ask = (tab: Page) => runInPage<string>(tab, "return (await api('/orders')).text()")
+
+  for (const storage of ['localStorage', 'sessionStorage']) {
+    test(`share one refresh and one end, with ${storage}`, async () => {
+      await open(storage)
+      const token = dueToken()
+      await runInPage(tabs[0], `api.setToken('${token}')`)
+      await vi.waitFor(async () => expect(await tokenOf(tabs[1])).toBe(token))
+
+      expect(await ask(tabs[1])).toBe(`Bearer ${token}`)
+      const next = await tokenOf(tabs[1])
+      expect(next).not.toBe(token)
+      await vi.waitFor(async () => expect(await tokenOf(tabs[0])).toBe(next))
+      expect(await ask(tabs[0])).toBe(`Bearer ${next}`)
+      expect(await gate.metric('sidegate_refresh_total', { result: 'issued' })).toBe(1)
+
+      await runInPage(tabs[0], 'api.signOut()')
+      for (const tab of tabs) {
+        await vi.waitFor(async () => expect(await runInPage(tab, 'return ended')).toEqual(['signed_out']))
+        expect(await tokenOf(tab)).toBeNull()
+      }
+    })
+  }
+
+  test('that ask at the same time, again and again, hold one token and fail no request', async () => {
+    await open('localStorage')
+    await runInPage(tabs[0], `api.setToken('${dueToken()}')`)
+    const script = `
+      const statuses = await Promise.all(Array.from({ length: 50 }, async () => (await api('/orders')).status))
+      return statuses.filter((status) => status !== 200)`
+    expect(await Promise.all(tabs.map((tab) => runInPage(tab, script)))).toEqual([[], []])
+    expect(await tokenOf(tabs[0])).toBe(await tokenOf(tabs[1]))
+  })
+})
