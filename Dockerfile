@@ -8,7 +8,7 @@ WORKDIR /build
 # The dependencies first: they change less often than the source, so this layer is kept.
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig*.json ./
 COPY scripts/build.ts scripts/
 COPY src src
 RUN npm run build -- --bundle

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, matchesGlob } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { isPatchedRuntime } from '../../src/runtime.ts'
@@ -65,14 +65,6 @@ describe('the pod-spec snippet', () => {
     expect(snippet.automountServiceAccountToken).toBe(false)
     expect(sidecar?.volumeMounts).toEqual([{ name: 'sidegate', mountPath: '/etc/sidegate', readOnly: true }])
     expect(sidecar?.resources).toMatchObject({ requests: { memory: '128Mi' }, limits: { memory: '256Mi' } })
-  })
-
-  test('is what the example uses and the README shows', () => {
-    const pod = find('Deployment', 'orders').spec.template.spec
-    expect(pod.initContainers).toEqual(snippet.initContainers)
-    expect(pod.volumes).toEqual(snippet.volumes)
-    const shown = [...read('README.md').matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => parse(text ?? ''))
-    expect(shown).toContainEqual(snippet)
   })
 })
 
@@ -157,7 +149,8 @@ describe('the image', () => {
     expect(copied.length).toBeGreaterThan(3)
     for (const path of copied) {
       expect(ignore).toContain(`!${path}`)
-      expect(readdirSync(join(root, path, '..')), path).toContain(path.split('/').at(-1))
+      const names = readdirSync(join(root, path, '..'))
+      expect(names.filter((name) => matchesGlob(name, path.split('/').at(-1) ?? '')).length, path).toBeGreaterThan(0)
     }
   })
 })

@@ -1,0 +1,94 @@
+// Can the app be reached around the gate? An app that listens on more than 127.0.0.1 answers everybody who knows the address
+// of its pod. The gate tries its own addresses on the port of the app, and tells; it closes each connection at once and sends
+// nothing.
+import { connect } from 'node:net'
+import type { NetworkInterfaceInfo } from 'node:os'
+import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+
+const INTERVAL_MS = 60_000
+const CONNECT_TIMEOUT_MS = 1000
+const MOST_ADDRESSES = 16
+
+export interface ExposureParts {
+  /** The app's URL of the moment. */
+  readonly upstream: () => string
+  /** The addresses of this machine that others can reach. */
+  readonly addresses: () => readonly string[]
+  /** Called after each look: nothing where the app is not on this machine's loopback, so that there is nothing to tell. */
+  readonly onLook: (isExposed: boolean | undefined) => void
+}
+
+export interface Exposure {
+  /** Looks now, and each minute from then on. */
+  readonly start: () => void
+  /** Looks now; resolves when it is known. */
+  readonly look: () => Promise<void>
+  readonly stop: () => void
+}
+
+/** Makes the look-out. Nothing is tried before it is started. */
+export function watchExposure({ upstream, addresses, onLook }: ExposureParts): Exposure {
+  let timer: NodeJS.Timeout | undefined
+  const stopped = new AbortController()
+  const look = async () => {
+    const port = loopbackPort(upstream())
+    const tries = port === undefined ? [] : addresses().slice(0, MOST_ADDRESSES)
+    const taken = await Promise.all(tries.map((host) => takesConnection(host, port ?? 0, stopped.signal)))
+    if (!stopped.signal.aborted) onLook(port === undefined ? undefined : taken.includes(true))
+  }
+  return {
+    start: () => {
+      void look()
+      timer = setInterval(() => void look(), INTERVAL_MS)
+      timer.unref()
+    },
+    look,
+    stop: () => {
+      clearInterval(timer)
+      stopped.abort()
+    },
+  }
+}
+
+/** Makes the function that counts each look, and logs when the answer is another than before. */
+export function createExposureReport(metrics: Metrics, log: Log): ExposureParts['onLook'] {
+  let before: boolean | undefined
+  // Not 0 before anybody has looked.
+  metrics.appPortExposed.remove()
+  return (isExposed) => {
+    if (isExposed === undefined) metrics.appPortExposed.remove()
+    else metrics.appPortExposed.set(isExposed ? 1 : 0)
+    if (isExposed === true && before !== true)
+      log.warn('The app can be reached around the gate, on the address of this pod; let it listen on 127.0.0.1 alone')
+    if (isExposed === false && before === true) log.info('The app can no longer be reached around the gate')
+    before = isExposed
+  }
+}
+
+/** The addresses of this machine that are not its loopback. Link-local ones mean nothing without their interface. */
+export function outsideAddresses(
+  interfaces: Readonly<NodeJS.Dict<readonly Pick<NetworkInterfaceInfo, 'address' | 'internal'>[]>>,
+): readonly string[] {
+  return Object.values(interfaces).flatMap((entries = []) =>
+    entries.flatMap(({ address, internal }) => (internal || /^fe80:/i.test(address) ? [] : [address])),
+  )
+}
+
+function loopbackPort(upstream: string): number | undefined {
+  const { hostname, port, protocol } = new URL(upstream)
+  if (!/^(localhost|127\..*|\[::1\])$/.test(hostname)) return undefined
+  return Number(port || (protocol === 'https:' ? 443 : 80))
+}
+
+function takesConnection(host: string, port: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, signal: AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]) })
+    socket.once('connect', () => {
+      resolve(true)
+      socket.destroy()
+    })
+    socket.on('error', () => resolve(false))
+    socket.on('close', () => resolve(false))
+  })
+}
