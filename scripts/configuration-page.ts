@@ -27,6 +27,8 @@ routes:
   - { path: /healthz, methods: [GET], access: public }
   - { path: /admin/*, scopes: [admin] }
   - { path: /billing/*, claims: { tenant: [acme, initech] } }
+cors:
+  origins: [https://app.example.com]
 revocation:
   redis: redis://redis:6379/0
   list: default
@@ -132,6 +134,7 @@ function defaultOf(row: SettingRow): string {
 function flow(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flow).join(', ')}]`
   if (typeof value !== 'object' || value === null) return String(value)
+  if (Object.keys(value).length === 0) return '{}'
   return `{ ${Object.entries(value)
     .map(([name, part]) => `${name}: ${flow(part)}`)
     .join(', ')} }`

@@ -1,11 +1,15 @@
 // The composition root: reads top to bottom as the object graph, then the order in which it starts, changes and stops.
 // What lives as long as the process is made once; what depends on reloadable settings is one object that a reload replaces.
 import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
+import { createAppProbe } from './admin/app-probe.ts'
 import { createAuthenticator } from './admin/authenticate.ts'
 import type { Check } from './admin/probes.ts'
+import { createRefreshTokenApi } from './admin/refresh-token-api.ts'
 import { createRevocationApi } from './admin/revocation-api.ts'
 import { createAdminServer } from './admin/server.ts'
+import { createExposureReport, outsideAddresses, watchExposure } from './assembly/exposure.ts'
 import { type BuiltGate, buildGate } from './assembly/gate.ts'
 import { createIssuers } from './assembly/issuers.ts'
 import { closeServer, listenOn } from './assembly/listening.ts'
@@ -13,7 +17,9 @@ import { watchLoopLag } from './assembly/loop-lag.ts'
 import type { Materials } from './assembly/materials.ts'
 import { createLifetimeObserver, createRevocationObserver, readHoldings } from './assembly/observers.ts'
 import { restartSettings } from './assembly/restart-settings.ts'
-import { buildRevocations, longestLifetimeSeconds } from './assembly/revocations.ts'
+import { buildRevocations, issuerNames, longestLifetimeSeconds } from './assembly/revocations.ts'
+import { createUnfinished } from './assembly/unfinished.ts'
+import { createYoungCollector } from './assembly/young-garbage.ts'
 import type { Config } from './config/options.ts'
 import { judgeTime } from './gate.ts'
 import type { Clock } from './model/clock.ts'
@@ -23,6 +29,7 @@ import { createProxyServer } from './proxy/server.ts'
 import { createAccessLog } from './telemetry/access-log.ts'
 import { expose } from './telemetry/exposition.ts'
 import type { Log } from './telemetry/log.ts'
+import type { LogOutput } from './telemetry/log-output.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createRequestObserver, declareSeries } from './telemetry/observe.ts'
 import type { Fetch } from './token/fetch-keys.ts'
@@ -32,6 +39,8 @@ export interface AppParts {
   readonly config: Config
   readonly materials: Materials
   readonly log: Log
+  /** Where the log goes, where its reader may be slow. */
+  readonly logOutput?: LogOutput
   readonly clock: Clock
   /** Milliseconds that only move forward, with fractions. */
   readonly monotonic: Clock
@@ -51,13 +60,13 @@ export interface App {
 }
 
 export function createApp(parts: AppParts): App {
-  const { log, clock, monotonic } = parts
+  const { log, logOutput, clock, monotonic } = parts
   let { config, materials } = parts
   let isDraining = false
 
   const metrics = createMetrics()
   const issuers = createIssuers({ fetch: parts.fetch, clock, metrics, log })
-  const revocations = buildRevocations({
+  const { revocations, entries } = buildRevocations({
     config,
     materials: () => materials,
     clock,
@@ -65,7 +74,13 @@ export function createApp(parts: AppParts): App {
     log,
   })
 
+  const exchanges = createUnfinished()
   const loop = watchLoopLag(monotonic)
+  const exposure = watchExposure({
+    upstream: () => config.upstream,
+    addresses: () => outsideAddresses(networkInterfaces()),
+    onLook: createExposureReport(metrics, log),
+  })
   let trusted: readonly Issuer[] = []
   let gate = build()
 
@@ -80,12 +95,13 @@ export function createApp(parts: AppParts): App {
     return buildGate({
       ...{ config, materials, issuers: trusted, revocations },
       ...{ metrics, log, fetch: parts.fetch, clock, monotonic },
-      lagMs: loop.lagMs,
+      ...{ entries, track: exchanges.add, lagMs: loop.lagMs },
     })
   }
 
   const lifetime = createLifetime({
     clock,
+    isEnforced: () => config.mode === 'enforce',
     stillAdmitted: (token): Reason | undefined =>
       revocations.isKnownRevoked(token) ? 'token_revoked' : judgeTime(token, clock() / 1000)?.reason,
     ...createLifetimeObserver(metrics),
@@ -95,18 +111,26 @@ export function createApp(parts: AppParts): App {
   // Who took what back is written whatever the level, save where everything is silent.
   const auditLog = log.level === 'silent' ? log : log.child({}, { level: 'info' })
   const count = createRequestObserver(metrics, clock)
-  const writeAccessLine = createAccessLog(log, config.log.access)
+  for (const cause of ['rate', 'reader'] as const) metrics.logLinesLeftOut.inc({ cause }, 0)
+  const accessLog = createAccessLog({
+    ...{ log, monotonic, policy: config.log.access, refusedPerSecond: config.log.refusedPerSecond },
+    isBehind: () => logOutput?.isBehind() === true,
+    onLeftOut: (cause) => metrics.logLinesLeftOut.inc({ cause }),
+  })
+  logOutput?.onLost((lines) => metrics.logLinesLeftOut.inc({ cause: 'reader' }, lines))
+  logOutput?.onRecovered((lines) => log.warn({ lines }, 'Left out lines of the log, which could not be written'))
   const proxy = createProxyServer({
     current: () => gate.policy,
     lifetime,
     observe: (outcome) => {
       count(outcome)
-      writeAccessLine(outcome)
+      accessLog.write(outcome)
     },
     log,
     monotonicMs: monotonic,
     maxConnections: config.limits.maxConnections,
     certificates: materials.listenerCertificates,
+    collectGarbage: createYoungCollector(),
   })
 
   const checks = (): readonly Check[] => {
@@ -121,6 +145,21 @@ export function createApp(parts: AppParts): App {
       { name: 'draining', missing: isDraining ? 'the gate is shutting down' : undefined },
     ]
   }
+  const authenticate =
+    materials.adminToken === undefined ? undefined : createAuthenticator(() => materials.adminToken ?? '', clock)
+  const revocationApi = createRevocationApi({
+    revocations,
+    authenticate,
+    clock,
+    maxLifetimeSeconds: () => longestLifetimeSeconds(config),
+    issuers: () => issuerNames(config),
+    audit: (action, rule) => auditLog.info({ audit: action, ...rule }, action === 'revoke' ? 'Revoked' : 'Lifted'),
+  })
+  const refreshTokenApi = createRefreshTokenApi({
+    authenticate,
+    keep: () => gate.keepRefreshToken,
+    audit: (actor) => auditLog.info({ audit: 'refresh_token', actor }, 'Refresh token kept'),
+  })
   const admin = createAdminServer({
     checks,
     metrics: (accept) => {
@@ -129,15 +168,9 @@ export function createApp(parts: AppParts): App {
       metrics.tokenMemoryEntries.set(gate.memory.size())
       return expose(metrics.registry, accept)
     },
-    api: createRevocationApi({
-      revocations,
-      authenticate:
-        materials.adminToken === undefined ? undefined : createAuthenticator(() => materials.adminToken ?? '', clock),
-      clock,
-      maxLifetimeSeconds: () => longestLifetimeSeconds(config),
-      issuers: () => config.issuers.map(({ issuer }) => issuer),
-      audit: (action, rule) => auditLog.info({ audit: action, ...rule }, action === 'revoke' ? 'Revoked' : 'Lifted'),
-    }),
+    keySet: () => materials.ownKeys?.publicSet,
+    appProbe: createAppProbe({ probes: () => config.admin.appProbes }),
+    api: async (request, url) => (await revocationApi(request, url)) ?? refreshTokenApi(request, url),
     onError: (error) => log.error({ err: error }, 'Cannot answer on the admin port'),
   })
 
@@ -160,6 +193,7 @@ export function createApp(parts: AppParts): App {
       for (const result of ['ok', 'error']) metrics.configReloads.inc({ result }, 0)
       revocations.start()
       const addresses = await listenOnBoth()
+      exposure.start()
       log.info({ listen: addresses.proxy, admin: addresses.admin, upstream: config.upstream }, 'Sidegate is running')
       return addresses
     },
@@ -178,6 +212,7 @@ export function createApp(parts: AppParts): App {
       materials = nextMaterials
       gate = build()
       lifetime.sweepNow()
+      void exposure.look()
       metrics.configReloads.inc({ result: 'ok' })
       metrics.configLastReloadSuccessful.set(1)
       metrics.configLastReloadSuccess.set(clock() / 1000)
@@ -196,9 +231,13 @@ export function createApp(parts: AppParts): App {
       await proxy.drain(config.limits.drainTimeout)
       lifetime.close()
       loop.stop()
+      exposure.stop()
       issuers.stop()
+      // What the identity provider answers now has to be in Redis before the connection goes.
+      await exchanges.settled()
       await revocations.stop()
       await closeServer(admin)
+      accessLog.close()
       log.info('Stopped')
     },
   }

@@ -5,6 +5,9 @@ import process from 'node:process'
 import type { Shell } from './commands/shell.ts'
 import { canLoad, isPatchedRuntime, tooOldMessage, unpatchedMessage } from './runtime.ts'
 
+/** How long a process that was told to stop waits for the reader of its last lines. */
+const LAST_LINES_MS = 1000
+
 const OVERRIDE = '--allow-unpatched-runtime'
 
 async function main(): Promise<number> {
@@ -30,6 +33,7 @@ function createShell(): Shell {
     clock: Date.now,
     print: (line) => process.stdout.write(`${line}\n`),
     complain: (line) => process.stderr.write(`${line}\n`),
+    output: process.stdout,
     readInput: readStandardInput,
     untilStopped,
     isTerminal: process.stdout.isTTY === true,
@@ -42,10 +46,13 @@ async function readStandardInput(): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
+let wasToldToStop = false
+
 function untilStopped(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
+        wasToldToStop = true
         resolve(signal)
         process.once(signal, () => process.exit(1))
       })
@@ -53,7 +60,11 @@ function untilStopped(): Promise<string> {
   })
 }
 
-// Output to a pipe is written later: leaving at once would cut it off.
+// Output to a pipe is written later: leaving at once would cut it off. A reader that hangs must not hold up a stop.
 process.exitCode = await main()
-if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.once('drain', resolve))
+if (process.stdout.writableLength > 0)
+  await new Promise((resolve) => {
+    process.stdout.once('drain', resolve)
+    if (wasToldToStop) setTimeout(resolve, LAST_LINES_MS)
+  })
 process.exit()

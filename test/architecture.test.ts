@@ -34,8 +34,13 @@ function floorOf(path: string): string {
 /** Who may import whom, besides their own folder. `model` is for everybody, and imports nothing. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['runtime', 'commands'],
-  commands: ['demo', 'app', 'assembly', 'gate', 'token', 'revocation', 'refresh', 'telemetry', 'config', 'version'],
-  demo: ['app', 'assembly', 'token', 'telemetry', 'config', 'version'],
+  commands: [
+    ...['demo', 'app', 'assembly', 'gate', 'token', 'revocation', 'refresh', 'telemetry', 'config', 'version'],
+    'kubernetes',
+  ],
+  demo: ['app', 'assembly', 'client', 'token', 'telemetry', 'config', 'version'],
+  // It is shipped to browsers, alone.
+  client: [],
   app: ['assembly', 'proxy', 'admin', 'gate', 'token', 'revocation', 'refresh', 'telemetry', 'config'],
   assembly: ['proxy', 'admin', 'gate', 'route', 'token', 'revocation', 'refresh', 'telemetry', 'config'],
   // The revocation API and the command line are one code: both speak in rules.
@@ -48,6 +53,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   refresh: [],
   telemetry: [],
   config: [],
+  // What a pod gains. It knows manifests, and nothing of a gate that runs.
+  kubernetes: [],
   model: [],
   runtime: [],
   version: [],
@@ -65,8 +72,9 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   'pino-pretty': /^telemetry\/log\.ts$/,
   yargs: /^commands\//,
   zod: /^config\//,
-  yaml: /^config\//,
-  leven: /^(config|commands)\//,
+  // Manifests are written back, with their comments; settings are only read.
+  yaml: /^(config\/|kubernetes\/manifest)/,
+  leven: /^(config|commands|kubernetes)\//,
   'lru-cache': /^(token|refresh)\//,
   oauth4webapi: /^refresh\//,
 }

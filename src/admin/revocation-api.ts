@@ -8,9 +8,9 @@ import { prepareRevocation, sentenceOf } from '../revocation/request.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import { isProblem, isRuleKind, type Rule, ruleKinds } from '../revocation/rule.ts'
 import { parseRule, type RuleSettings, ruleToJson } from '../revocation/rule-json.ts'
-import { readJsonLines, RULES_PER_WRITE } from '../revocation/rule-lines.ts'
+import { RULES_PER_WRITE, readJsonLines } from '../revocation/rule-lines.ts'
 import { type Answer, json, problem } from './answer.ts'
-import type { AdminAnswer } from './authenticate.ts'
+import { type Authenticate, whenGranted } from './authenticate.ts'
 import { readBody } from './body.ts'
 
 const MAXIMUM_BYTES = 1024 * 1024
@@ -21,7 +21,7 @@ const PROBLEMS_SHOWN = 20
 export interface RevocationApiParts {
   readonly revocations: Pick<Revocations, 'write' | 'list' | 'lift'>
   /** Judges the `Authorization` header; absent where no admin token is configured. */
-  readonly authenticate: ((authorization: string | undefined) => AdminAnswer) | undefined
+  readonly authenticate: Authenticate | undefined
   readonly clock: Clock
   readonly maxLifetimeSeconds: () => number
   /** The configured issuers. */
@@ -37,14 +37,7 @@ export function createRevocationApi(
   return async (request, url) => {
     const handle = handlerFor(request, url, parts)
     if (handle === undefined || parts.authenticate === undefined) return undefined
-    const granted = parts.authenticate(request.headers.authorization)
-    if (granted === 'too_many_failures')
-      return problem(429, 'Too many failures', 'Wait a minute before the next try', { 'retry-after': '60' })
-    if (granted !== 'granted')
-      return problem(401, 'Unauthorized', 'Send "Authorization: Bearer" and the admin token', {
-        'www-authenticate': 'Bearer',
-      })
-    return handle()
+    return whenGranted(request, parts.authenticate, handle)
   }
 }
 

@@ -5,10 +5,16 @@ import { type Answer, problem, send } from './answer.ts'
 import { type Check, livez, readyz } from './probes.ts'
 
 const MAXIMUM_HEADER_BYTES = 16 * 1024
+/** Well below the time for which a new key waits before it signs. */
+const KEY_SET_MAX_AGE_SECONDS = 300
 
 export interface AdminParts {
   readonly checks: () => readonly Check[]
   readonly metrics: (accept: string | undefined) => Promise<{ readonly contentType: string; readonly body: string }>
+  /** The public keys of the refresh as a JWK Set; undefined where there are none. */
+  readonly keySet: () => string | undefined
+  /** Answers for a probe of the app, by its path below /app-probe/. */
+  readonly appProbe: (path: string) => Promise<Answer>
   /** Answers requests below /revocations and /oauth, or nothing where it has no such path. */
   readonly api: (request: IncomingMessage, url: URL) => Promise<Answer | undefined>
   readonly onError: (error: unknown) => void
@@ -49,7 +55,10 @@ async function route(request: IncomingMessage, parts: AdminParts): Promise<Answe
       return whenReading(request, () => readyz(parts.checks()))
     case '/metrics':
       return whenReading(request, async () => ({ status: 200, ...(await parts.metrics(request.headers.accept)) }))
+    case '/.well-known/jwks.json':
+      return whenReading(request, () => keySet(parts.keySet()))
     default:
+      if (url.pathname.startsWith('/app-probe/')) return whenReading(request, () => parts.appProbe(url.pathname))
       return (await parts.api(request, url)) ?? problem(404, 'Not found', 'Here are /livez, /readyz and /metrics')
   }
 }
@@ -57,4 +66,12 @@ async function route(request: IncomingMessage, parts: AdminParts): Promise<Answe
 async function whenReading(request: IncomingMessage, answer: () => Answer | Promise<Answer>): Promise<Answer> {
   if (request.method === 'GET' || request.method === 'HEAD') return answer()
   return problem(405, 'Method not allowed', 'Use GET', { allow: 'GET, HEAD' })
+}
+
+/** The keys that other verifiers need for successors (RFC 7517 section 8.5.1). They are no secret, and change seldom. */
+function keySet(body: string | undefined): Answer {
+  if (body === undefined)
+    return problem(404, 'Not found', 'No successor is signed here with a key that has a public half')
+  const headers = { 'cache-control': `public, max-age=${KEY_SET_MAX_AGE_SECONDS}` }
+  return { status: 200, contentType: 'application/jwk-set+json', body, headers }
 }

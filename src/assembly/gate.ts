@@ -5,6 +5,8 @@ import type { Config } from '../config/options.ts'
 import { createGate, inShadow, type Questions, type RevocationAnswer } from '../gate.ts'
 import type { Clock } from '../model/clock.ts'
 import type { ProxyPolicy } from '../proxy/policy.ts'
+import type { FleetEntries } from '../refresh/fleet-entries.ts'
+import type { Admit } from '../refresh/judgement.ts'
 import type { Revocations, Verdict } from '../revocation/revocations.ts'
 import { createRoutes } from '../route/routes.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -16,6 +18,7 @@ import { createTokenMemory, type TokenMemory } from '../token/memory.ts'
 import { createVerifier, type Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
 import { buildRefresher, createAdmission } from './refresh.ts'
+import { buildRefreshTokenDoor, type KeepRefreshToken } from './refresh-exchange.ts'
 
 const REMEMBERED_TOKENS = 20_000
 const REMEMBERED_BYTES = 32 * 1024 * 1024
@@ -35,6 +38,10 @@ export interface GateParts {
   readonly fetch: Fetch
   readonly clock: Clock
   readonly monotonic: Clock
+  /** What all gates share, for the refresh by the identity provider; absent: nothing. */
+  readonly entries?: FleetEntries | undefined
+  /** Told of work that outlasts its response. */
+  readonly track?: ((work: Promise<unknown>) => void) | undefined
   /** How late the event loop is; never, by default. */
   readonly lagMs?: () => number
 }
@@ -43,6 +50,7 @@ export interface BuiltGate {
   readonly policy: ProxyPolicy
   readonly questions: Questions
   readonly memory: TokenMemory
+  readonly keepRefreshToken: KeepRefreshToken | undefined
 }
 
 /** Builds the gate of these settings. Touches nothing outside. */
@@ -56,7 +64,7 @@ export function buildGate(parts: GateParts): BuiltGate {
   const observe = (algorithm: string, remembered: boolean, durationMs: number) =>
     metrics.verifyDuration.observe({ algorithm, remembered: remembered ? 'yes' : 'no' }, durationMs / 1000)
   const questions: Questions = {
-    route: createRoutes(config.routes),
+    route: createRoutes(config.routes, config.cors.origins),
     extract: createExtractor({ sources: config.tokens.sources, maxBytes: config.tokens.maxBytes }),
     verify: createVerifier({ issuers, memory, budget: createBudget(parts), clock, monotonic, observe }),
     clock,
@@ -64,7 +72,9 @@ export function buildGate(parts: GateParts): BuiltGate {
   }
   const gate = createGate(questions)
   const decide = config.mode === 'shadow' ? inShadow(gate) : gate
-  return { policy: buildPolicy(parts, decide, questions.verify), questions, memory }
+  const admit = createAdmission({ verify: questions.verify, clock, revocations: parts.revocations })
+  const keepRefreshToken = buildRefreshTokenDoor(config, { ...parts, entries: parts.entries, admit })
+  return { policy: buildPolicy(parts, decide, admit), questions, memory, keepRefreshToken }
 }
 
 /** What tokens seen for the first time may cost, so that junk leaves the others their share. */
@@ -91,17 +101,18 @@ function askRevocations(revocations: Pick<Revocations, 'check'>, metrics: Metric
   }
 }
 
-function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide'], verify: Questions['verify']): ProxyPolicy {
-  const { config, clock, revocations } = parts
+function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide'], admit: Admit): ProxyPolicy {
+  const { config } = parts
   const { limits } = config
   return {
     decide,
     upstream: new URL(config.upstream),
     identity: Object.entries(config.forward.identity),
     stripToken: config.forward.stripToken,
+    corsOrigins: config.cors.origins,
     isTrustedProxy: createRangeTest(config.forward.trustedProxies),
     refreshHeader: config.refresh?.header,
-    refresh: buildRefresher({ ...parts, admit: createAdmission({ verify, clock, revocations }) }),
+    refresh: buildRefresher({ ...parts, entries: parts.entries, track: parts.track, admit }),
     limits: {
       headerBytes: limits.headerBytes,
       headers: limits.headers,

@@ -6,6 +6,7 @@ import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Fetch, fetchByDiscovery, fetchFrom } from '../token/fetch-keys.ts'
 import { createFixedKeys, type KeySource, withOwnKeys } from '../token/keys.ts'
+import type { OwnKeys } from '../token/own-keys.ts'
 import { createRemoteKeys } from '../token/remote-keys.ts'
 import type { Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
@@ -42,7 +43,7 @@ export function createIssuers(parts: IssuerParts): Issuers {
         const keys =
           fixed === undefined ? (sources.get(id) ?? startFetching(issuer, { ...parts, fetch })) : createFixedKeys(fixed)
         if (fixed === undefined) next.set(id, keys)
-        return toIssuer(issuer, keys, materials)
+        return toIssuer(issuer, keys, materials.ownKeys, config.refresh?.issuer)
       })
       for (const [id, source] of sources) if (!next.has(id)) source.stop()
       sources = next
@@ -54,20 +55,27 @@ export function createIssuers(parts: IssuerParts): Issuers {
   }
 }
 
-function toIssuer(issuer: IssuerConfig, keys: KeySource, { signer }: Materials): Issuer {
-  return {
-    policy: {
-      issuer: issuer.issuer,
-      audiences: issuer.audiences,
-      algorithms: issuer.algorithms,
-      clockToleranceSeconds: issuer.clockTolerance / 1000,
-      tokenTypes: issuer.tokenTypes,
-      requiredClaims: issuer.requiredClaims,
-      maxLifetimeSeconds: issuer.maxLifetime / 1000,
-    },
-    keys: signer === undefined ? keys : withOwnKeys(signer.verification, keys, issuer.algorithms),
-    ownAlgorithm: signer?.algorithm,
+function toIssuer(
+  issuer: IssuerConfig,
+  keys: KeySource,
+  own: OwnKeys | undefined,
+  successorIssuer: string | undefined,
+): Issuer {
+  const policy = {
+    issuer: issuer.issuer,
+    audiences: issuer.audiences,
+    algorithms: issuer.algorithms,
+    clockToleranceSeconds: issuer.clockTolerance / 1000,
+    tokenTypes: issuer.tokenTypes,
+    requiredClaims: issuer.requiredClaims,
+    maxLifetimeSeconds: issuer.maxLifetime / 1000,
   }
+  // A key that signs no successor for an issuer must not be able to speak for it
+  if (own === undefined || !issuer.refresh) return { policy, keys }
+  const { verification, algorithms } = own
+  const trusted = { policy, keys: withOwnKeys(verification, keys, issuer.algorithms), ownAlgorithms: algorithms }
+  if (successorIssuer === undefined) return trusted
+  return { ...trusted, successors: { iss: successorIssuer, keys: createFixedKeys(verification), algorithms } }
 }
 
 function startFetching({ issuer, keys }: IssuerConfig, parts: IssuerParts): KeySource {

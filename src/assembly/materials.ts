@@ -5,9 +5,11 @@ import type { Config, IssuerConfig } from '../config/options.ts'
 import type { Problem } from '../config/problems.ts'
 import type { Clock } from '../model/clock.ts'
 import type { ListenerCertificates } from '../proxy/listener.ts'
+import { readStoreKeys, StoreKeyError } from '../refresh/store-keys.ts'
 import { KeyError, type KeySet, readKeySet, readPublicKey, readSecret } from '../token/key-set.ts'
-import { createPrivateKeySigner, createSecretSigner, type Signer } from '../token/mint.ts'
+import { createOwnKeys, type OwnKey, type OwnKeys } from '../token/own-keys.ts'
 import { CertificateError, checkPair, readAuthority, readListenerKey } from './listener-certificates.ts'
+import { readOwnKey, signingSettings } from './own-keys.ts'
 
 /** Keys and secrets, ready for use. */
 export interface Materials {
@@ -20,8 +22,11 @@ export interface Materials {
   readonly redisCertificates: string | undefined
   /** Keys that came from files, by issuer; issuers whose keys are fetched are not in it. */
   readonly issuerKeys: ReadonlyMap<string, KeySet>
-  readonly signer: Signer | undefined
+  /** The keys of the refresh; undefined where nothing is signed here. */
+  readonly ownKeys: OwnKeys | undefined
   readonly clientSecret: string | undefined
+  /** What seals refresh tokens; the first of them, all open. */
+  readonly storeKeys: readonly Uint8Array[] | undefined
   /** Certificates as PEM that fetching keys trusts, by issuer; issuers for which those of the system do are not in it. */
   readonly issuerAuthorities: ReadonlyMap<string, string>
   /** Certificates as PEM that the exchange of tokens trusts. */
@@ -84,6 +89,21 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
         message: `Ignored a key${keyId === undefined ? '' : ` "${keyId}"`}: ${why}`,
       })
   }
+
+  async function readOwnKeys(): Promise<OwnKeys | undefined> {
+    const keys: OwnKey[] = []
+    for (const setting of signingSettings(config)) {
+      const file = files.get(`${setting.at}.${setting.kind}`)
+      const key = await read(file, async ({ path }) => readOwnKey(setting, await readSettingFile(path)))
+      if (key !== undefined) keys.push(key)
+    }
+    if (keys.length === 0) return undefined
+    const own = createOwnKeys(keys)
+    if (own.signingAt(clock() / 1000) === undefined)
+      problems.push({ where: 'refresh.keys', message: 'No key signs yet', hint: 'give the first one "active: true"' })
+    return own
+  }
+
   const materials = {
     listenerCertificates: await readListener(),
     adminToken: await textOf('admin.tokenFile'),
@@ -91,10 +111,11 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
     sentinelPassword: await textOf('revocation.sentinelPasswordFile'),
     redisCertificates: await textOf('revocation.caFile'),
     issuerKeys,
-    signer: await read(files.get('refresh.key.privateKeyFile') ?? files.get('refresh.key.secretFile'), ({ path }) =>
-      readSigner(config, path),
-    ),
+    ownKeys: await readOwnKeys(),
     clientSecret: await textOf('refresh.exchange.clientSecretFile'),
+    storeKeys: await read(files.get('refresh.exchange.storeKeyFile'), async ({ path }) =>
+      readStoreKeys(await readSettingText(path)),
+    ),
     issuerAuthorities,
     exchangeAuthority: await authorityOf('refresh.exchange.caFile'),
   }
@@ -120,17 +141,8 @@ function rejectionsOf(set: KeySet): string {
   return whys.length === 0 ? '' : ` (${whys.slice(0, 5).join('; ')})`
 }
 
-async function readSigner(config: Config, path: string): Promise<Signer> {
-  const key = config.refresh?.key
-  if (key === undefined) throw new KeyError('refresh has no key')
-  const bytes = await readSettingFile(path)
-  return key.secretFile === undefined
-    ? createPrivateKeySigner(bytes.toString('utf8'), key.algorithm, key.keyId)
-    : createSecretSigner(bytes, key.algorithm, key.keyId)
-}
-
 function messageFor(error: unknown, file: SettingFile): string {
-  if (error instanceof KeyError || error instanceof CertificateError)
+  if (error instanceof KeyError || error instanceof CertificateError || error instanceof StoreKeyError)
     return `Cannot use ${JSON.stringify(file.path)} as ${file.purpose}: ${error.message}`
   return error instanceof Error ? error.message : String(error)
 }

@@ -4,17 +4,19 @@ import { judgeTime, type Questions } from '../gate.ts'
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
-import type { CookiePolicy, DeliveryPolicy, Refresher, RefreshResult } from '../refresh/delivery.ts'
-import { createExchanger, type ExchangerParts } from '../refresh/exchange.ts'
+import type { CookiePolicy, Refresher, RefreshResult } from '../refresh/delivery.ts'
+import type { FleetEntries } from '../refresh/fleet-entries.ts'
+import type { Admit } from '../refresh/judgement.ts'
 import { createRefresher } from '../refresh/refresher.ts'
+import { type StandingParts, whileStanding } from '../refresh/standing.ts'
 import type { SuccessorPolicy } from '../refresh/successor.ts'
-import { createTokenEndpoint } from '../refresh/token-endpoint.ts'
 import type { Revocations, Verdict } from '../revocation/revocations.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Fetch } from '../token/fetch-keys.ts'
 import type { Materials } from './materials.ts'
-import { createTrustingFetch } from './trust.ts'
+import { signWith } from './own-keys.ts'
+import { buildExchanger } from './refresh-exchange.ts'
 
 export interface RefreshParts {
   readonly config: Config
@@ -24,13 +26,16 @@ export interface RefreshParts {
   readonly fetch: Fetch
   readonly clock: Clock
   readonly monotonic: Clock
-  readonly admit: ExchangerParts['admit']
+  readonly admit: Admit
+  readonly revocations: Pick<Revocations, 'check'>
+  readonly entries: FleetEntries | undefined
+  readonly track: ((landing: Promise<unknown>) => void) | undefined
 }
 
 const SAME_SITE = { strict: 'Strict', lax: 'Lax', none: 'None' } as const
-const RESULTS: readonly RefreshResult[] = ['issued', 'session_over', 'own_token_too_large', 'failed']
-/** An exchange may take longer than a response waits for it: it then serves the next response. */
-const EXCHANGE_DEADLINE_MS = 5_000
+const RESULTS: readonly RefreshResult[] = [
+  ...(['issued', 'session_over', 'own_token_too_large', 'no_refresh_token', 'failed'] as const),
+]
 
 /** The times of the refresh, in seconds as tokens count. */
 export function refreshPolicyOf(refresh: RefreshConfig): SuccessorPolicy {
@@ -48,32 +53,28 @@ export function buildRefresher(parts: RefreshParts): Refresher | undefined {
   if (refresh === undefined) return undefined
   const delivery = { header: refresh.header, cookie: cookiePolicyOf(refresh), maxBytes: tokens.maxBytes }
   const policy = { ...refreshPolicyOf(refresh), ...delivery }
-  for (const { issuer } of config.issuers) for (const result of RESULTS) metrics.refresh.inc({ issuer, result }, 0)
+  const issuers = new Set(config.issuers.filter((issuer) => issuer.refresh).map(({ issuer }) => issuer))
+  for (const issuer of issuers) for (const result of RESULTS) metrics.refresh.inc({ issuer, result }, 0)
   const observe = (issuer: string, result: RefreshResult) => metrics.refresh.inc({ issuer, result })
-  if (materials.signer !== undefined) return createRefresher({ policy, sign: materials.signer.sign, clock, observe })
-  return buildExchanger(refresh, policy, observe, parts)
+  const refresher =
+    materials.ownKeys === undefined
+      ? refresh.exchange && buildExchanger(refresh.exchange, policy, observe, parts)
+      : createRefresher({
+          policy: { ...policy, issuer: refresh.issuer },
+          sign: signWith(materials.ownKeys, clock),
+          clock,
+          observe,
+        })
+  const isStanding = createStanding(parts.revocations)
+  return refresher && whileStanding(refresher, { policy, issuers, isStanding, clock })
 }
 
-function buildExchanger(
-  { exchange }: RefreshConfig,
-  policy: SuccessorPolicy & DeliveryPolicy,
-  observe: ExchangerParts['observe'],
-  { materials, clock, monotonic, admit, log, ...parts }: RefreshParts,
-): Refresher | undefined {
-  const { clientSecret, exchangeAuthority } = materials
-  if (exchange === undefined || clientSecret === undefined) return undefined
-  const fetch = exchangeAuthority === undefined ? parts.fetch : createTrustingFetch(exchangeAuthority)
-  const { tokenEndpoint, clientId, timeout: timeoutMs } = exchange
-  const deadlineMs = Math.max(EXCHANGE_DEADLINE_MS, timeoutMs)
-  return createExchanger({
-    policy: { ...policy, timeoutMs },
-    ask: createTokenEndpoint({ tokenEndpoint, clientId, clientSecret, deadlineMs, fetch }),
-    admit,
-    clock,
-    monotonic,
-    observe,
-    report: (issuer, problem) => log.warn({ issuer, problem }, 'Cannot refresh a token'),
-  })
+/** The question whether a token may have a next one: not where it is revoked, nor where nobody can tell. */
+function createStanding(revocations: RefreshParts['revocations']): StandingParts['isStanding'] {
+  return (token) => {
+    const verdict = revocations.check(token)
+    return verdict instanceof Promise ? verdict.then(({ state }) => state === 'clear') : verdict.state === 'clear'
+  }
 }
 
 /**
@@ -84,11 +85,11 @@ export function createAdmission(parts: {
   readonly verify: Questions['verify']
   readonly clock: Clock
   readonly revocations: Pick<Revocations, 'check'>
-}): ExchangerParts['admit'] {
+}): Admit {
   const conclude = (token: VerifiedToken, { state }: Verdict): VerifiedToken | Refusal =>
     state === 'clear' ? token : refuse(state === 'revoked' ? 'token_revoked' : 'revocation_stale')
 
-  function judge(token: VerifiedToken | Refusal): ReturnType<ExchangerParts['admit']> {
+  function judge(token: VerifiedToken | Refusal): ReturnType<Admit> {
     if (isRefusal(token)) return token
     const outOfTime = judgeTime(token, parts.clock() / 1000)
     if (outOfTime !== undefined) return outOfTime

@@ -8,6 +8,7 @@ import { parsePlainKey } from '../revocation/plain-keys.ts'
 import { createRedisLookup } from '../revocation/redis-lookup.ts'
 import type { RevocationLog, RevocationObserver } from '../revocation/report.ts'
 import { createLocalRevocations, type Revocations } from '../revocation/revocations.ts'
+import type { SideEntries } from '../revocation/side-entries.ts'
 import { createRedisStore } from '../revocation/store.ts'
 import type { Materials } from './materials.ts'
 
@@ -29,14 +30,27 @@ export function longestLifetimeSeconds(config: Config): number {
   return Math.ceil(longestMs / 1000)
 }
 
+/** Every `iss` that a token may carry here: of the issuers, and of successors that have one of their own. */
+export function issuerNames({ issuers, refresh }: Config): readonly string[] {
+  const names = issuers.map(({ issuer }) => issuer)
+  return refresh?.issuer === undefined ? names : [...names, refresh.issuer]
+}
+
+/** What is known of revocations, and where gates keep entries beside them; those only in Redis. */
+export interface BuiltRevocations {
+  readonly revocations: Revocations
+  readonly entries: SideEntries | undefined
+}
+
 /** Makes what the settings ask for; nothing is connected before `start`. */
-export function buildRevocations(parts: RevocationParts): Revocations {
+export function buildRevocations(parts: RevocationParts): BuiltRevocations {
   const { config, clock, observe, log } = parts
   const { revocation } = config
   const maxLifetimeSeconds = longestLifetimeSeconds(config)
   const toleranceSeconds = Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000
   const list = createList({ toleranceSeconds })
-  if (revocation.redis === undefined) return createMemoryRevocations({ list, clock })
+  if (revocation.redis === undefined)
+    return { revocations: createMemoryRevocations({ list, clock }), entries: undefined }
 
   const { materials } = parts
   const store = createRedisStore({
@@ -55,19 +69,13 @@ export function buildRevocations(parts: RevocationParts): Revocations {
   })
   const { whenStale, maxStaleness: maxStalenessMs } = revocation
   const feed = createFeed({ store, list, clock, maxLifetimeSeconds, toleranceSeconds, maxStalenessMs, observe, log })
-  if (revocation.check === 'local')
-    return createLocalRevocations({
-      store,
-      list,
-      feed,
-      clock,
-      maxStalenessMs,
-      whenStale,
-      observe,
-      log,
-    })
+  const { entries } = store
+  if (revocation.check === 'local') {
+    const revocations = createLocalRevocations({ store, list, feed, clock, maxStalenessMs, whenStale, observe, log })
+    return { revocations, entries }
+  }
   const timeoutMs = revocation.timeout
-  return createRedisLookup({
+  const revocations = createRedisLookup({
     store,
     copy: { feed, list, maxStalenessMs },
     clock,
@@ -78,4 +86,5 @@ export function buildRevocations(parts: RevocationParts): Revocations {
     observe,
     log,
   })
+  return { revocations, entries }
 }

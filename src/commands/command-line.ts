@@ -6,8 +6,11 @@ import { version } from '../version.ts'
 import { check, checkOptions } from './check.ts'
 import { shieldDashes, unshieldDashes } from './dashes.ts'
 import { demo, demoOptions } from './demo.ts'
+import { doctor, doctorOptions } from './doctor.ts'
 import { explain, explainOptions } from './explain.ts'
+import { inject, injectOptions } from './inject.ts'
 import { generateKeys, generateOptions } from './keys.ts'
+import { rotateKeys, rotateOptions } from './keys-rotate.ts'
 import { importOptions, importRevocations, listOptions, listRevocations } from './revocations.ts'
 import { lift, liftOptions, revoke, revokeOptions } from './revoke.ts'
 import { run, runOptions } from './run.ts'
@@ -19,9 +22,12 @@ import { looksLikeToken, refuseRepeated, usageMessage } from './usage.ts'
 /** Runs the command that was typed. Answers its exit code. */
 export async function runCommandLine(given: readonly string[], shell: Shell): Promise<number> {
   let exitCode = DONE
-  const does = <A>(command: (arguments_: A, shell: Shell) => Promise<number> | number) => {
+  const does = <A>(
+    command: (arguments_: A, shell: Shell) => Promise<number> | number,
+    lists = ['audience', 'claim'],
+  ) => {
     return async (arguments_: A) => {
-      refuseRepeated(arguments_ as object, ['audience', 'claim'])
+      refuseRepeated(arguments_ as object, lists)
       exitCode = await command(unshieldDashes(arguments_), shell)
     }
   }
@@ -55,10 +61,23 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
         )
         .demandCommand(1, 'Give one of: mint, inspect'),
     )
-    .command('keys', 'Make keys', (argv) =>
+    .command('keys', 'Make keys, and change them', (argv) =>
       argv
         .command('generate', 'Make a key pair', generateOptions, does(generateKeys))
-        .demandCommand(1, 'Give: generate'),
+        .command(
+          'rotate',
+          'Make the next key of the refresh, and take out the one before',
+          rotateOptions,
+          does(rotateKeys),
+        )
+        .demandCommand(1, 'Give one of: generate, rotate'),
+    )
+    .command('inject', 'Put the gate into manifests of Kubernetes', injectOptions, does(inject))
+    .command(
+      'doctor',
+      'Find in manifests what leads around the gate, and what will hurt',
+      doctorOptions,
+      does(doctor, ['file']),
     )
     .command('schema', 'Print the JSON Schema of the settings', {}, () => {
       exitCode = schema(shell)
@@ -104,7 +123,20 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
 }
 
 const COMPLETION = 'completion'
-const COMMANDS = ['run', 'demo', 'check', 'explain', 'revoke', 'revocations', 'token', 'keys', 'schema', COMPLETION]
+const COMMANDS = [
+  'run',
+  'demo',
+  'check',
+  'explain',
+  'revoke',
+  'revocations',
+  'token',
+  'keys',
+  'inject',
+  'doctor',
+  'schema',
+  COMPLETION,
+]
 
 /** yargs calls a mistyped command an unknown argument of the default command, and names no near one. */
 function refuseUnknownCommand(first: string | undefined): void {

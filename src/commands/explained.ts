@@ -17,7 +17,7 @@ import { createMetrics } from '../telemetry/metrics.ts'
 import { createTokenMemory } from '../token/memory.ts'
 import { readToken } from '../token/read.ts'
 import { createVerifier, type Issuer } from '../token/verify.ts'
-import { describeRefresh } from './describe-refresh.ts'
+import { type ExplainedRefresh, explainRefresh } from './describe-refresh.ts'
 import { describeTimes, distance, isoTime } from './describe-times.ts'
 import type { Settings } from './settings.ts'
 
@@ -30,15 +30,13 @@ export interface Step {
   readonly answer: string
 }
 
-export interface Explained {
+export interface Explained extends ExplainedRefresh {
   readonly decision: string
   readonly reason?: Reason
   readonly status?: number
   readonly steps: readonly Step[]
   /** What the token says of itself. */
   readonly token: readonly string[]
-  /** Whether and when it would get a successor. */
-  readonly refresh: string
   /** In `shadow`, the gate forwards what is refused here. */
   readonly mode: Config['mode']
 }
@@ -54,10 +52,10 @@ export interface ExplainedRequest {
 export async function explainRequest(settings: Settings, request: ExplainedRequest, clock: Clock): Promise<Explained> {
   const { config, materials } = settings
   const metrics = createMetrics()
-  const log = createLog({ level: 'silent', format: 'json' }, { isTerminal: false, to: 2 })
+  const log = createLog({ level: 'silent', format: 'json' }, { isTerminal: false, to: { write: () => {} } })
   const { fetch } = globalThis
   const issuers = createIssuers({ fetch, clock, metrics, log })
-  const revocations = buildRevocations({
+  const { revocations } = buildRevocations({
     config,
     materials: () => materials,
     clock,
@@ -80,7 +78,7 @@ export async function explainRequest(settings: Settings, request: ExplainedReque
       ...(isRefusal(decision) ? { reason: decision.reason, status: statusOf(decision) } : {}),
       steps: [...steps, ...unasked(steps)],
       token: describeToken(request.token, clock() / 1000),
-      refresh: describeRefresh(config.refresh, isRefusal(decision) ? undefined : recording.verified(), clock() / 1000),
+      ...(await explainRefresh(config, materials.ownKeys, decision, clock() / 1000)),
       mode: config.mode,
     }
   } finally {
@@ -110,13 +108,11 @@ const REQUIREMENTS = 'Has it what the rule asks for?'
 interface Recording {
   readonly questions: Questions
   readonly steps: Step[]
-  readonly verified: () => VerifiedToken | undefined
 }
 
 /** The same questions; each writes a step when it is asked. */
 function record(questions: Questions, config: Config, revocations: Revocations): Recording {
   const steps: Step[] = []
-  let verified: VerifiedToken | undefined
   const note = (question: string, answer: string | Refusal) => {
     if (typeof answer === 'string') steps.push({ question, result: 'yes', answer })
     else steps.push({ question, result: 'no', answer: describeRefusal(answer) })
@@ -149,8 +145,9 @@ function record(questions: Questions, config: Config, revocations: Revocations):
       note(OURS, token)
       return token
     }
-    verified = token
-    note(OURS, `${token.algorithm}, key ${JSON.stringify(token.keyId ?? 'without kid')}, issuer ${token.issuer}`)
+    const { iss } = token.claims
+    const from = iss === token.issuer ? '' : `, a successor from ${iss}`
+    note(OURS, `${token.algorithm}, key ${JSON.stringify(token.keyId ?? 'without kid')}, issuer ${token.issuer}${from}`)
     const nowSeconds = questions.clock() / 1000
     const until = `it expires ${distance(token.claims.exp - nowSeconds)} (${isoTime(token.claims.exp)})`
     note(TIME, judgeTime(token, nowSeconds) ?? until)
@@ -169,7 +166,7 @@ function record(questions: Questions, config: Config, revocations: Revocations):
     return answer
   }
 
-  return { questions: { ...questions, route, extract, verify, revocation }, steps, verified: () => verified }
+  return { questions: { ...questions, route, extract, verify, revocation }, steps }
 }
 
 function unasked(steps: readonly Step[]): readonly Step[] {
@@ -202,9 +199,11 @@ async function judgeOnce(text: string, issuers: readonly Issuer[]): Promise<Step
 function describeToken(text: string, nowSeconds: number): readonly string[] {
   const token = readToken(text)
   if (isRefusal(token)) return []
-  const { iss, sub, aud, jti, sid, scope } = token.payload
-  const known = Object.entries({ iss, sub, aud, jti, sid, scope }).filter(([, value]) => value !== undefined)
-  const claims = known.map(([name, value]) => `${name.padEnd(14)}${JSON.stringify(value)}`)
+  const { iss, original_issuer, sub, aud, jti, sid, scope } = token.payload
+  const known = Object.entries({ iss, original_issuer, sub, aud, jti, sid, scope }).filter(
+    ([, value]) => value !== undefined,
+  )
+  const claims = known.map(([name, value]) => `${name.padEnd(13)} ${JSON.stringify(value)}`)
   return [...claims, ...describeTimes(token.payload, nowSeconds)]
 }
 

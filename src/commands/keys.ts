@@ -1,11 +1,22 @@
 // `sidegate keys generate`: a key pair for the refresh or for a development issuer. An existing key is never overwritten.
-import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Argv } from 'yargs'
 import { generateKey } from '../token/mint.ts'
 import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
+import { writeNew } from './write-files.ts'
 
-const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'EdDSA', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const
+export const ALGORITHMS = [
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+] as const
 
 interface GenerateArguments {
   readonly algorithm: string
@@ -25,7 +36,7 @@ export function generateOptions<T>(argv: Argv<T>) {
 export async function generateKeys({ algorithm, out, keyId }: GenerateArguments, shell: Shell): Promise<number> {
   const key = await generateKey(algorithm, keyId)
   const files = [
-    { name: 'private.pem', text: key.privatePem.endsWith('\n') ? key.privatePem : `${key.privatePem}\n`, mode: 0o600 },
+    { name: 'private.pem', text: key.privatePem, mode: 0o600 },
     { name: 'private.jwk', text: key.privateJwk, mode: 0o600 },
     { name: 'jwks.json', text: key.publicJwks, mode: 0o644 },
   ].map((file) => ({ ...file, path: join(out, file.name) }))
@@ -39,36 +50,4 @@ export async function generateKeys({ algorithm, out, keyId }: GenerateArguments,
     `refresh.key: { privateKeyFile: ${join(out, 'private.pem')}, algorithm: ${algorithm}, keyId: ${key.keyId} }`,
   )
   return DONE
-}
-
-interface NewFile {
-  readonly path: string
-  readonly text: string
-  readonly mode: number
-}
-
-/** Writes all of the files or none. Answers what hinders it, or nothing. */
-async function writeNew(folder: string, files: readonly NewFile[]): Promise<string | undefined> {
-  const written: string[] = []
-  try {
-    await mkdir(folder, { recursive: true })
-    for (const { path, text, mode } of files) {
-      // "wx": a key that is in use must not vanish because somebody repeated a command.
-      await writeFile(path, text, { mode, flag: 'wx' })
-      written.push(path)
-    }
-    return undefined
-  } catch (error) {
-    // Half of a pair beside a key of another one would be taken for its other half.
-    for (const path of written) await rm(path, { force: true })
-    const { code, path = folder } = error as { code?: string; path?: string }
-    return `Cannot write "${path}": ${WHY[code ?? ''] ?? `the system says ${code}`}`
-  }
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  EEXIST: 'it exists already; remove it or choose another --out',
-  ENOTDIR: 'a part of its path is not a folder',
-  EACCES: 'permission is denied',
-  EROFS: 'the file system is read-only',
 }

@@ -1,6 +1,6 @@
 // Which list does a revocation command speak to? The one of the settings, or the one at a Redis URL.
 import type { Argv } from 'yargs'
-import { longestLifetimeSeconds } from '../assembly/revocations.ts'
+import { issuerNames, longestLifetimeSeconds } from '../assembly/revocations.ts'
 import { createRedisLookup } from '../revocation/redis-lookup.ts'
 import { silentLog, silentObserver } from '../revocation/report.ts'
 import type { Revocations } from '../revocation/revocations.ts'
@@ -85,7 +85,7 @@ async function findTarget(given: TargetArguments, shell: Shell) {
     sentinelPassword: materials.sentinelPassword,
     authority: materials.redisCertificates,
     maxLifetimeSeconds: longestLifetimeSeconds(config),
-    issuers: config.issuers.map(({ issuer }) => issuer),
+    issuers: issuerNames(config),
     toleranceSeconds: Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000,
     minReplicas,
   }

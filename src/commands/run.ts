@@ -4,12 +4,11 @@ import type { Argv } from 'yargs'
 import { createApp } from '../app.ts'
 import type { Config } from '../config/options.ts'
 import { createLog } from '../telemetry/log.ts'
+import { createLogOutput } from '../telemetry/log-output.ts'
 import { version } from '../version.ts'
 import { readSettingsAloud, type SettingsArguments, withSettingFlags } from './settings.ts'
 import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
 import { watchSettings } from './watched-settings.ts'
-
-const STANDARD_OUTPUT = 1
 
 export function runOptions<T>(argv: Argv<T>) {
   return withSettingFlags(argv)
@@ -21,11 +20,13 @@ export async function run(given: SettingsArguments, shell: Shell): Promise<numbe
   if (first === undefined) return ANSWER_IS_NO
   const watch = await watchSettings(given, first, shell)
   const { config, materials } = watch.settings
-  const log = createLog(config.log, { isTerminal: shell.isTerminal, to: STANDARD_OUTPUT })
+  const logOutput = createLogOutput(shell.output)
+  const log = createLog(config.log, { isTerminal: shell.isTerminal, to: logOutput })
   const app = createApp({
     config,
     materials,
     log,
+    logOutput,
     clock: shell.clock,
     monotonic: () => performance.now(),
     fetch: globalThis.fetch,
@@ -45,7 +46,7 @@ export async function run(given: SettingsArguments, shell: Shell): Promise<numbe
   log.info({ signal }, 'Told to stop')
   watch.close()
   await app.stop()
-  log.flush()
+  logOutput.flush()
   return DONE
 }
 

@@ -1,4 +1,5 @@
 // What a command may touch of the process, as an argument: commands themselves reach for nothing.
+import type { Writable } from 'node:stream'
 import type { Clock } from '../model/clock.ts'
 
 export interface Shell {
@@ -8,6 +9,8 @@ export interface Shell {
   readonly print: (line: string) => void
   /** Writes a line to standard error. */
   readonly complain: (line: string) => void
+  /** Standard output itself, for what is written without waiting for its reader. */
+  readonly output: Writable
   readonly readInput: () => Promise<string>
   /** Resolves with the name of the first signal to stop; the second one ends the process at once. */
   readonly untilStopped: () => Promise<string>

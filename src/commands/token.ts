@@ -46,7 +46,10 @@ const SECRET_ALGORITHMS: readonly string[] = ['HS256', 'HS384', 'HS512']
 export async function mint(given: MintArguments, shell: Shell): Promise<number> {
   const settings = given.config === undefined ? undefined : await readSettingsAloud(given, shell)
   if (given.config !== undefined && settings === undefined) return ANSWER_IS_NO
-  const signer = given.key === undefined ? settings?.materials.signer : await readSigner(given.key, given)
+  const signer =
+    given.key === undefined
+      ? settings?.materials.ownKeys?.signingAt(shell.clock() / 1000)
+      : await readSigner(given.key, given)
   if (signer === undefined) throw new UsageError('Give --key, or --config with a refresh.key in it')
   const [first] = settings?.config.issuers ?? []
   const issuer = given.issuer ?? first?.issuer

@@ -21,6 +21,7 @@ export interface SettingFile {
     | 'shared secret'
     | 'signing key'
     | 'client secret'
+    | 'key for refresh tokens'
     | 'admin token'
     | 'redis password'
     | 'sentinel password'
@@ -54,7 +55,14 @@ export function filesOf(config: Config): SettingFile[] {
   add(revocation.caFile, 'revocation.caFile', 'redis certificates', false)
   add(refresh?.key?.privateKeyFile, 'refresh.key.privateKeyFile', 'signing key', true)
   add(refresh?.key?.secretFile, 'refresh.key.secretFile', 'shared secret', true)
+  for (const [index, key] of (refresh?.keys ?? []).entries()) {
+    const at = `refresh.keys[${index}]`
+    add(key.privateKeyFile, `${at}.privateKeyFile`, 'signing key', true)
+    add(key.publicKeyFile, `${at}.publicKeyFile`, 'public key', false)
+    add(key.secretFile, `${at}.secretFile`, 'shared secret', true)
+  }
   add(refresh?.exchange?.clientSecretFile, 'refresh.exchange.clientSecretFile', 'client secret', true)
+  add(refresh?.exchange?.storeKeyFile, 'refresh.exchange.storeKeyFile', 'key for refresh tokens', true)
   add(refresh?.exchange?.caFile, 'refresh.exchange.caFile', 'identity provider certificates', false)
   return files
 }

@@ -3,8 +3,10 @@
 // than one setting stand in rules.ts.
 import * as z from 'zod'
 import { address, addressRange, origin, redisUrl, secureUrl } from './addresses.ts'
+import { byContainer, probeTarget } from './app-probes.ts'
 import { duration } from './durations.ts'
 import { choice, filePath, flag, group, integer, list, oneOf, only, text } from './kinds.ts'
+import { moment } from './moments.ts'
 import {
   byHeader,
   claimValues,
@@ -76,6 +78,10 @@ const issuer = group({
     duration({ min: '1s', max: '87600h' }).prefault('24h'),
     'The longest time from `iat` to `exp` that is accepted.',
   ),
+  refresh: setting(
+    flag().prefault(true),
+    'Whether tokens of this issuer are refreshed, where `refresh` is set. With `false` no key of the gate speaks for this issuer.',
+  ),
 })
 
 const source = oneOf({
@@ -114,6 +120,24 @@ const key = group({
   keyId: setting(text('a key id').exactOptional(), 'The `kid` of the next token; required with privateKeyFile.'),
 })
 
+const listedKey = group({
+  privateKeyFile: setting(filePath().exactOptional(), 'A file with the private key, as PEM or JWK.'),
+  publicKeyFile: setting(
+    filePath().exactOptional(),
+    'A file with the public key alone, as PEM or JWK: for a key that signs no more, but whose successors are still about.',
+  ),
+  secretFile: setting(
+    filePath().exactOptional(),
+    'A file with the shared secret, where the algorithm is HS256, HS384 or HS512.',
+  ),
+  algorithm: setting(algorithm, 'The algorithm that the key signs with.'),
+  keyId: setting(text('a key id'), 'The `kid` of the tokens that it signs.'),
+  active: setting(
+    moment().prefault(false),
+    'From when on it signs: `true`, or a time (ISO 8601 or unix seconds). Of several keys the one signs whose time came last; `true` comes before every time. With `false` it only verifies.',
+  ),
+})
+
 const refresh = group({
   window: setting(
     duration({ min: '1s', max: '87600h', wholeSeconds: true }).prefault('60s'),
@@ -127,22 +151,38 @@ const refresh = group({
     duration({ min: '1s', max: '87600h', wholeSeconds: true }).prefault('12h'),
     'The longest session, counted from `auth_time`, else from the `iat` of the first token. No successor goes past it.',
   ),
-  key: setting(key.exactOptional(), 'The key that signs successors here: this or exchange.'),
+  key: setting(key.exactOptional(), 'The key that signs successors here: this, keys or exchange.'),
+  keys: setting(
+    list(listedKey, { min: 1, max: 16, expects: 'a list of 1 to 16 keys' }).exactOptional(),
+    'Several keys, of which one signs successors and all verify them, so that keys can be changed: this, key or exchange.',
+  ),
+  issuer: setting(
+    text('an issuer as the claim "iss" shall spell it', 1024).exactOptional(),
+    'The `iss` of successors; `original_issuer` then holds the one of the first token. Absent: successors keep the `iss`.',
+  ),
   exchange: setting(
     group({
-      tokenEndpoint: setting(secureUrl(), 'The token endpoint of the identity provider (RFC 8693).'),
+      tokenEndpoint: setting(secureUrl(), 'The token endpoint of the identity provider.'),
       clientId: setting(text('a client id'), 'The client that Sidegate is there.'),
       clientSecretFile: setting(filePath(), 'A file with the secret of this client.'),
       caFile: setting(
         filePath().exactOptional(),
         'A file with the certificates (PEM) that vouch for the token endpoint; absent: those of the system.',
       ),
+      grant: setting(
+        choice(['token-exchange', 'refresh-token']).prefault('token-exchange'),
+        '`token-exchange` asks with the token itself (RFC 8693); `refresh-token` with the refresh token that the login app handed in.',
+      ),
+      storeKeyFile: setting(
+        filePath().exactOptional(),
+        'A file with the key that seals refresh tokens in Redis: 32 bytes as base64 or hex. With several lines the first seals and all open.',
+      ),
       timeout: setting(
         duration({ min: '1ms', max: '2s' }).prefault('300ms'),
         'How long a response waits for the successor; one that comes later goes out with the next response.',
       ),
     }).exactOptional(),
-    'Asks the identity provider for successors: this or key.',
+    'Asks the identity provider for successors: this, key or keys.',
   ),
   header: setting(headerName().prefault('x-refreshed-token'), 'The response header that carries the successor.'),
   cookie: setting(
@@ -162,6 +202,10 @@ const refresh = group({
     'The attributes of the cookie that carries the successor of a token from a cookie.',
   ),
 })
+
+const probe = () =>
+  setting(probeTarget().exactOptional(), 'A URL of this machine, http, https or tcp; or { url, headers }.')
+const appProbes = group({ startup: probe(), readiness: probe(), liveness: probe() })
 
 const table = {
   listen: setting(address().prefault('0.0.0.0:8080'), 'Where requests arrive.'),
@@ -184,11 +228,15 @@ const table = {
     group({
       listen: setting(
         address().prefault('0.0.0.0:9090'),
-        'Where /livez, /readyz, /metrics and the revocation API are.',
+        'Where /livez, /readyz, /metrics and the APIs for revocations and refresh tokens are.',
       ),
       tokenFile: setting(
         filePath().exactOptional(),
-        'A file with the bearer token of the revocation API; without it that API answers 404.',
+        'A file with the bearer token of the APIs for revocations and refresh tokens; without it they answer 404.',
+      ),
+      appProbes: setting(
+        byContainer(appProbes).prefault({}),
+        'What is asked of the app when the kubelet asks `/app-probe/<container>/<kind>`: a URL of this machine (http, https or tcp), or `{ url, headers }`, for the kinds startup, readiness and liveness of each container, as in `{ app: { readiness: "http://127.0.0.1:3000/health" } }`. `sidegate inject` writes it.',
       ),
     }).prefault({}),
     'The port for probes, metrics and operators.',
@@ -214,6 +262,15 @@ const table = {
   routes: setting(
     list(route, { expects: 'a list of routes' }).prefault([]),
     'What each path asks for. The first match wins; a path that no route covers needs a token.',
+  ),
+  cors: setting(
+    group({
+      origins: setting(
+        list(origin(), { max: 64, expects: 'a list of origins' }).prefault([]),
+        'Origins of pages that call the app from elsewhere. Their preflights reach the app without a token, and their scripts can read refusals.',
+      ),
+    }).prefault({}),
+    'Pages of other origins (CORS). The app answers them itself; this is what the gate has to know.',
   ),
   revocation: setting(
     group({
@@ -326,6 +383,10 @@ const table = {
         'The least severe lines that are written.',
       ),
       access: setting(choice(['all', 'refused', 'none']).prefault('refused'), 'Which requests get a line.'),
+      refusedPerSecond: setting(
+        integer(0, 1_000_000).prefault(100),
+        'The most lines in a second for requests that were not simply admitted; how many were left out is told once a second, by reason. 0: no bound.',
+      ),
       format: setting(
         choice(['auto', 'json', 'pretty']).prefault('auto'),
         '`auto` is pretty on a terminal, else JSON lines.',

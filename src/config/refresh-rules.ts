@@ -1,24 +1,18 @@
-// Would the successors that these settings make be accepted again? Checks the times, the key and the cookie of a
-// refresh against each other and against the issuers. Reads no file.
+// Would the successors that these settings make be accepted again? Checks the times and the cookie of a refresh against
+// each other and against the issuers. Reads no file.
 import type { Draft } from './draft.ts'
 import { formatDuration } from './durations.ts'
 import type { Config, RefreshConfig } from './options.ts'
 import type { Finding } from './problems.ts'
 import { quote } from './quote.ts'
+import { refreshKeyRules } from './refresh-key-rules.ts'
 
 /** Every contradiction that concerns the refresh; none where it is off. */
 export function* refreshRules({ refresh, issuers = [], tokens }: Draft<Config>): Generator<Finding> {
   if (refresh === undefined) return
   yield* timeRules(refresh)
   yield* signerRules(refresh)
-  if (refresh.key !== undefined) yield* keyRules(refresh.key)
-  const { tokenEndpoint, caFile } = refresh.exchange ?? {}
-  if (caFile !== undefined && tokenEndpoint?.startsWith('http:'))
-    yield {
-      path: ['refresh', 'exchange', 'caFile'],
-      message: `Cannot use certificates: the connection to ${quote(tokenEndpoint)} is not encrypted`,
-      hint: 'begin that URL with "https"',
-    }
+  yield* refreshKeyRules(refresh, issuers)
   yield* acceptanceRules(refresh, issuers)
   yield* cookieRules(refresh, tokens?.sources ?? [])
 }
@@ -41,45 +35,23 @@ function* timeRules({ window, lifetime, maxSession }: Draft<RefreshConfig>): Gen
 
 function* signerRules(refresh: Draft<RefreshConfig>): Generator<Finding> {
   // A part that was given and could not be read is there: its own problem is told already.
-  const given = ['key', 'exchange'].filter((name) => name in refresh)
+  const names = ['key', 'keys', 'exchange']
+  const given = names.filter((name) => name in refresh)
   if (given.length === 1) return
-  const got = given.length === 0 ? 'none' : 'both'
-  yield { path: ['refresh'], message: `Expected exactly one of "refresh.key", "refresh.exchange", got ${got}` }
-}
-
-function* keyRules(key: Draft<NonNullable<RefreshConfig['key']>>): Generator<Finding> {
-  const at = (...names: string[]) => ['refresh', 'key', ...names]
-  const hasPrivate = 'privateKeyFile' in key
-  const hasSecret = 'secretFile' in key
-  if (hasPrivate === hasSecret) {
-    yield {
-      path: at(),
-      message: `Expected exactly one of "privateKeyFile", "secretFile", got ${hasPrivate ? 'both' : 'none'}`,
-    }
-    return
-  }
-  const { algorithm } = key
-  if (algorithm !== undefined && algorithm.startsWith('HS') !== hasSecret) {
-    const expects = hasSecret ? '"HS256", "HS384" or "HS512" with "secretFile"' : 'an algorithm with a private key'
-    const hint = hasSecret ? 'a private key is given by "privateKeyFile"' : `for ${quote(algorithm)} give "secretFile"`
-    yield { path: at('algorithm'), message: `Expected ${expects}, got ${quote(algorithm)}`, hint }
-  }
-  if (hasPrivate && !('keyId' in key)) {
-    yield {
-      path: at('keyId'),
-      message: 'Missing setting',
-      hint: 'give the key id under which the public key is published',
-    }
-  }
+  const quoted = (list: readonly string[]) => list.map((name) => `"refresh.${name}"`)
+  const got = given.length === 0 ? 'none' : quoted(given).join(' and ')
+  yield { path: ['refresh'], message: `Expected exactly one of ${quoted(names).join(', ')}, got ${got}` }
 }
 
 /** A successor goes through the same checks as any token of its issuer; that it is signed with our key is known. */
 function* acceptanceRules(
-  { key, lifetime }: Draft<RefreshConfig>,
+  { key, keys, lifetime }: Draft<RefreshConfig>,
   issuers: NonNullable<Draft<Config>['issuers']>,
 ): Generator<Finding> {
-  if (key === undefined || lifetime === undefined) return
-  const strict = issuers.find((issuer) => issuer?.maxLifetime !== undefined && lifetime > issuer.maxLifetime)
+  if ((key ?? keys) === undefined || lifetime === undefined) return
+  const strict = issuers.find(
+    (issuer) => issuer?.maxLifetime !== undefined && lifetime > issuer.maxLifetime && issuer.refresh !== false,
+  )
   if (strict?.maxLifetime === undefined) return
   yield {
     path: ['refresh', 'lifetime'],

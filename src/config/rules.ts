@@ -6,6 +6,7 @@ import { issuerRules } from './issuer-rules.ts'
 import type { Config } from './options.ts'
 import type { Finding } from './problems.ts'
 import { quote } from './quote.ts'
+import { refreshExchangeRules } from './refresh-exchange-rules.ts'
 import { refreshRules } from './refresh-rules.ts'
 import { routeRules } from './route-rules.ts'
 
@@ -13,11 +14,13 @@ import { routeRules } from './route-rules.ts'
 export function findContradictions(draft: Draft<Config>): Finding[] {
   return [
     ...listenRules(draft),
+    ...probeRules(draft),
     ...issuerRules(draft.issuers ?? []),
     ...sourceRules(draft),
     ...routeRules(draft.routes ?? []),
     ...revocationRules(draft),
     ...refreshRules(draft),
+    ...refreshExchangeRules(draft),
     ...identityRules(draft),
     ...limitRules(draft),
   ]
@@ -50,6 +53,17 @@ function* listenRules({ listen, admin, upstream }: Draft<Config>): Generator<Fin
       }
     }
   }
+}
+
+/** A probe that asks the admin port asks itself, again and again. */
+function* probeRules({ admin }: Draft<Config>): Generator<Finding> {
+  for (const [container, probes] of Object.entries(admin?.appProbes ?? {}))
+    for (const [kind, target] of Object.entries(probes ?? {})) {
+      const url = URL.parse((typeof target === 'string' ? target : target?.url) ?? '')
+      if (url === null || Number(url.port) !== admin?.listen?.port) continue
+      const path = ['admin', 'appProbes', container, kind]
+      yield { path, message: `Expected the address of the app, got ${quote(url.href)}, which is "admin.listen" itself` }
+    }
 }
 
 function isThisMachine(hostname: string): boolean {

@@ -12,7 +12,8 @@ export function jsonSchema(): Record<string, unknown> {
       // That a group has defaults shows in its parts.
       if (part.type === 'integer') delete part.multipleOf
       if (part.minItems === 0) delete part.minItems
-      if (isGroup(part.default) && Object.keys(part.default).length === 0) delete part.default
+      const isEmptyGroup = isGroup(part.default) && Object.keys(part.default).length === 0
+      if (isEmptyGroup && part.properties !== undefined) delete part.default
     },
   })
   return { $schema, title: 'Settings of Sidegate', ...schema }

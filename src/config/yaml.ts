@@ -18,6 +18,18 @@ import { quote } from './quote.ts'
 /** The largest text that is read, in bytes: 1 MiB. */
 const largestTextBytes = 1_048_576
 
+/** One text has one meaning: YAML 1.2, and nothing that only some readers know. */
+export const yamlOptions = {
+  version: '1.2',
+  schema: 'core',
+  merge: false,
+  resolveKnownTags: false,
+  stringKeys: true,
+  prettyErrors: false,
+  // Not 'silent': a second document would then be passed over without a word.
+  logLevel: 'error',
+} as const
+
 /** A text that was read. */
 export interface YamlText {
   /** The value; undefined for an empty text. */
@@ -48,17 +60,7 @@ export function readYaml(text: string): YamlText {
     return unreadable(`Expected at most ${largestTextBytes} bytes, got ${bytes}`)
   }
   const lines = new LineCounter()
-  const document: Document = parseDocument(text, {
-    version: '1.2',
-    schema: 'core',
-    merge: false,
-    resolveKnownTags: false,
-    stringKeys: true,
-    prettyErrors: false,
-    lineCounter: lines,
-    // Not 'silent': a second document would then be passed over without a word.
-    logLevel: 'error',
-  })
+  const document: Document = parseDocument(text, { ...yamlOptions, lineCounter: lines })
   const at = (offset: number): YamlPosition => {
     const { line, col } = lines.linePos(offset)
     return { line: Math.max(line, 1), column: Math.max(col, 1) }

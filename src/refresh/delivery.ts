@@ -3,7 +3,7 @@
 import type { Permit, TokenSource } from '../model/decision.ts'
 
 /** What became of a refresh, as the `result` label of refresh_total. */
-export type RefreshResult = 'issued' | 'session_over' | 'own_token_too_large' | 'failed'
+export type RefreshResult = 'issued' | 'session_over' | 'own_token_too_large' | 'no_refresh_token' | 'failed'
 
 /** The response headers that carry the next token: the configured one, and Set-Cookie where it came in a cookie. */
 export type Delivery = readonly { readonly name: string; readonly value: string }[]
@@ -43,8 +43,9 @@ export function deliveryOf(
 
 /** A Set-Cookie line; `__Host-` and `__Secure-` names get the attributes that browsers demand of them. */
 function cookieLine(name: string, value: string, maxAgeSeconds: number, policy: CookiePolicy): string {
-  const isHost = name.startsWith('__Host-')
-  const isSecure = isHost || name.startsWith('__Secure-') || policy.secure || policy.sameSite === 'None'
+  // Browsers look for these prefixes without regard to case
+  const isHost = /^__host-/i.test(name)
+  const isSecure = isHost || /^__secure-/i.test(name) || policy.secure || policy.sameSite === 'None'
   const parts = [`${name}=${value}`, `Path=${isHost ? '/' : policy.path}`, `Max-Age=${maxAgeSeconds}`]
   if (policy.domain !== undefined && !isHost) parts.push(`Domain=${policy.domain}`)
   if (policy.httpOnly) parts.push('HttpOnly')

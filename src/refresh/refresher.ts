@@ -6,7 +6,11 @@ import { type Delivery, type DeliveryPolicy, deliveryOf, type Refresher, type Re
 import { isInWindow, type SuccessorClaims, type SuccessorPolicy, successor } from './successor.ts'
 
 export interface RefresherParts {
-  readonly policy: SuccessorPolicy & DeliveryPolicy
+  readonly policy: SuccessorPolicy &
+    DeliveryPolicy & {
+      /** The `iss` of successors; absent: that of the token before. */
+      readonly issuer?: string | undefined
+    }
   /** Signs the claims, with the `typ` of the token that they succeed. */
   readonly sign: (claims: SuccessorClaims, type: string | undefined) => Promise<string>
   readonly clock: Clock
@@ -19,14 +23,23 @@ export interface RefresherParts {
  */
 export function createRefresher({ policy, sign, clock, observe }: RefresherParts): Refresher {
   // By the proof, not by the token's id: an issuer that gives two tokens one jti must not have them swapped.
-  const signed = new WeakMap<VerifiedToken, string>()
+  const signed = new WeakMap<VerifiedToken, string | Promise<string | undefined>>()
 
-  async function issue(token: VerifiedToken, claims: SuccessorClaims): Promise<string | undefined> {
-    try {
-      if (!survivesJson(claims)) throw new Error('a claim cannot be copied exactly')
-      const text = await sign(claims, token.type)
-      signed.set(token, text)
+  /** Signs once for all requests that ask at the same time. */
+  function issue(token: VerifiedToken, claims: SuccessorClaims): Promise<string | undefined> {
+    const signing = trySigning(token, claims).then((text) => {
+      if (text === undefined) signed.delete(token)
+      else signed.set(token, text)
       return text
+    })
+    signed.set(token, signing)
+    return signing
+  }
+
+  async function trySigning(token: VerifiedToken, claims: SuccessorClaims): Promise<string | undefined> {
+    try {
+      if (!isCopyable(claims)) throw new Error('a claim cannot be copied exactly')
+      return await sign(claims, token.type)
     } catch {
       observe(token.issuer, 'failed')
       return undefined
@@ -45,26 +58,24 @@ export function createRefresher({ policy, sign, clock, observe }: RefresherParts
   return (permit) => {
     const { token } = permit
     if (token === undefined || !isInWindow(token, policy, clock() / 1000)) return undefined
-    const claims = successor(token, policy)
+    const claims = successor(token, policy, policy.issuer)
     if (claims === undefined) {
       observe(token.issuer, 'session_over')
       return undefined
     }
     const expiresAtSeconds = claims.exp as number
-    const known = signed.get(token)
-    if (known !== undefined) return deliver(permit, token, known, expiresAtSeconds)
-    return issue(token, claims).then((text) =>
-      text === undefined ? undefined : deliver(permit, token, text, expiresAtSeconds),
-    )
+    const text = signed.get(token) ?? issue(token, claims)
+    if (typeof text === 'string') return deliver(permit, token, text, expiresAtSeconds)
+    return text.then((late) => (late === undefined ? undefined : deliver(permit, token, late, expiresAtSeconds)))
   }
 }
 
 /**
- * JSON numbers beyond 2^53 were rounded when the token was read: a successor would carry another value, which could be
- * somebody else's account number.
+ * Answers whether a value can be copied into a successor as it is. JSON numbers beyond 2^53 were rounded when the token
+ * was read: a successor would carry another value, which could be somebody else's account number.
  */
-function survivesJson(value: unknown): boolean {
+export function isCopyable(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER
   if (typeof value !== 'object' || value === null) return true
-  return Object.values(value).every(survivesJson)
+  return Object.values(value).every(isCopyable)
 }

@@ -24,31 +24,40 @@ export function isInWindow(token: VerifiedToken, policy: SuccessorPolicy, nowSec
  * end no later than the token itself.
  *
  * `iat'` is `exp - window`, `exp'` is `iat' + lifetime` but not after the session's end, `jti'` is derived from the
- * token's id, `sid` and `auth_time` are kept or begun, and everything else is copied: no right is added.
+ * token's id, `sid` and `auth_time` are kept or begun, and everything else is copied: no right is added. With an
+ * `issuer`, `iss` is that one, and `original_issuer` the issuer that vouches for the first token.
  */
-export function successor(token: VerifiedToken, policy: SuccessorPolicy): SuccessorClaims | undefined {
+export function successor(
+  token: VerifiedToken,
+  policy: SuccessorPolicy,
+  issuer?: string | undefined,
+): SuccessorClaims | undefined {
   const { claims } = token
   const issuedAt = claims.exp - policy.windowSeconds
-  const sessionStart = typeof claims.auth_time === 'number' ? claims.auth_time : (claims.iat ?? issuedAt)
-  const expiresAt = Math.min(issuedAt + policy.lifetimeSeconds, sessionStart + policy.maxSessionSeconds)
+  const expiresAt = Math.min(issuedAt + policy.lifetimeSeconds, sessionEndSeconds(token, policy))
   if (expiresAt <= claims.exp) return undefined
   return {
     ...claims,
+    // Not the claim of the token: an identity provider may write there whatever it likes.
+    ...(issuer === undefined ? {} : { iss: issuer, original_issuer: token.issuer }),
     iat: issuedAt,
     exp: expiresAt,
     jti: successorId(token.id),
-    sid: claims.sid ?? token.id,
-    auth_time: sessionStart,
+    // No rule can name an empty one
+    sid: claims.sid || token.id,
+    auth_time: sessionStartSeconds(token, policy),
   }
 }
 
 /** The end of a session that this token belongs to, in unix seconds. */
 export function sessionEndSeconds(token: VerifiedToken, policy: SuccessorPolicy): number {
-  const { claims } = token
-  const start = claims.auth_time
-  return (
-    (typeof start === 'number' ? start : (claims.iat ?? claims.exp - policy.windowSeconds)) + policy.maxSessionSeconds
-  )
+  return sessionStartSeconds(token, policy) + policy.maxSessionSeconds
+}
+
+/** Nobody logs in after the end of the token: an `auth_time` in milliseconds would make a session without an end. */
+function sessionStartSeconds({ claims }: VerifiedToken, policy: SuccessorPolicy): number {
+  const { auth_time: loggedIn, iat = claims.exp - policy.windowSeconds, exp } = claims
+  return typeof loggedIn === 'number' ? Math.min(loggedIn, exp) : iat
 }
 
 /** One way: who sees a successor cannot tell its predecessor's jti, and no two ids give the same one. */

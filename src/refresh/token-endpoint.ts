@@ -1,5 +1,6 @@
-// How is a token exchanged at the identity provider (RFC 8693)? One bounded request, no redirects: a redirect would carry the
-// token and our secret to somewhere else. No message holds a token, a secret or a word of the answer.
+// How does the identity provider issue the next token: for the one before (RFC 8693), or for a refresh token (RFC 6749
+// section 6)? One bounded request, no redirects: a redirect would carry the token and our secret to somewhere else. No message
+// holds a token, a secret or a word of the answer.
 import {
   allowInsecureRequests,
   ClientSecretBasic,
@@ -12,6 +13,9 @@ import {
 
 const MAXIMUM_BYTES = 64 * 1024
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const REFRESH = 'refresh_token'
+/** RFC 6749 section 5.2: what we ask with is invalid, expired, revoked or somebody else's. Asking again changes nothing. */
+const SESSION_IS_OVER = 'invalid_grant'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const JWT = 'urn:ietf:params:oauth:token-type:jwt'
 /** Errors that say something about us or the provider, and nothing about the token (RFC 6749 section 5.2). */
@@ -33,25 +37,36 @@ export interface TokenEndpointParts {
   readonly fetch: Fetch
 }
 
-/**
- * Answers the token that the provider issues for this one, unjudged. Throws `ExchangeError`. `scope` is what the
- * new token may have at most, as the old one spells it.
- */
-export type AskProvider = (subjectToken: string, scope: string | undefined) => Promise<string>
+/** What a refresh token brings: the next token, unjudged, and the refresh token that belongs to it. */
+export interface Refreshed {
+  readonly token: string
+  /** A new one, or the same where the provider does not rotate them. */
+  readonly refreshToken: string
+}
 
-/** Why there is no new token, for the operator; and whether to spare the provider, or this one token alone. */
+/** Asks the provider. `scope` is what the new token may have at most, as the old one spells it. Throws `ExchangeError`. */
+export interface TokenEndpoint {
+  /** Answers the token that the provider issues for this one, unjudged. */
+  exchange(subjectToken: string, scope: string | undefined): Promise<string>
+  refresh(refreshToken: string, scope: string | undefined): Promise<Refreshed>
+}
+
+/** What a failure says something about: whom to spare, the provider or this one token, or whose session has ended. */
+export type Concern = 'provider' | 'token' | 'session'
+
+/** Why there is no new token, for the operator. */
 export class ExchangeError extends Error {
   override name = 'ExchangeError' as const
-  readonly concerns: 'provider' | 'token'
+  readonly concerns: Concern
 
-  constructor(concerns: 'provider' | 'token', reason: string) {
+  constructor(concerns: Concern, reason: string) {
     super(`Cannot exchange a token: ${reason}`)
     this.concerns = concerns
   }
 }
 
-/** Makes the function that asks a token endpoint, with `client_secret_basic` (RFC 6749 section 2.3.1). */
-export function createTokenEndpoint(parts: TokenEndpointParts): AskProvider {
+/** Makes what asks a token endpoint, with `client_secret_basic` (RFC 6749 section 2.3.1). */
+export function createTokenEndpoint(parts: TokenEndpointParts): TokenEndpoint {
   const { tokenEndpoint, deadlineMs } = parts
   const server = { issuer: new URL(tokenEndpoint).origin, token_endpoint: tokenEndpoint }
   const client = { client_id: parts.clientId }
@@ -61,17 +76,11 @@ export function createTokenEndpoint(parts: TokenEndpointParts): AskProvider {
     [customFetch]: (url: string, init: RequestInit) => fetchBounded(parts.fetch, url, init),
   }
 
-  return async (subjectToken, scope) => {
-    const parameters = {
-      subject_token: subjectToken,
-      subject_token_type: ACCESS_TOKEN,
-      requested_token_type: ACCESS_TOKEN,
-      ...(scope === undefined ? {} : { scope }),
-    }
+  async function ask(grant: string, parameters: Record<string, string>): Promise<TokenEndpointResponse> {
     let response: Response
     try {
       const signal = AbortSignal.timeout(deadlineMs)
-      response = await genericTokenEndpointRequest(server, client, authentication, TOKEN_EXCHANGE, parameters, {
+      response = await genericTokenEndpointRequest(server, client, authentication, grant, parameters, {
         ...options,
         signal,
       })
@@ -79,10 +88,26 @@ export function createTokenEndpoint(parts: TokenEndpointParts): AskProvider {
       throw new ExchangeError('provider', causeOf(error, deadlineMs))
     }
     try {
-      return issuedToken(await processGenericTokenEndpointResponse(server, client, response))
+      return await processGenericTokenEndpointResponse(server, client, response)
     } catch (error) {
-      throw error instanceof ExchangeError ? error : explain(error, response.status)
+      throw explain(error, response.status)
     }
+  }
+
+  return {
+    exchange: async (subjectToken, scope) =>
+      issuedToken(
+        await ask(TOKEN_EXCHANGE, {
+          subject_token: subjectToken,
+          subject_token_type: ACCESS_TOKEN,
+          requested_token_type: ACCESS_TOKEN,
+          ...(scope === undefined ? {} : { scope }),
+        }),
+      ),
+    refresh: async (refreshToken, scope) => {
+      const answer = await ask(REFRESH, { refresh_token: refreshToken, ...(scope === undefined ? {} : { scope }) })
+      return { token: answer.access_token, refreshToken: answer.refresh_token ?? refreshToken }
+    },
   }
 }
 
@@ -104,21 +129,38 @@ async function fetchBounded(fetch: Fetch, url: string, init: RequestInit): Promi
     chunks.push(chunk)
   }
   const type = response.headers.get('content-type')
-  return new Response(bytes === 0 ? null : Buffer.concat(chunks), {
+  return new Response(bytes === 0 ? null : withoutIdToken(Buffer.concat(chunks)), {
     status: response.status,
     headers: type === null ? {} : { 'content-type': type },
   })
 }
 
+/** Nobody here reads an ID token, and the library would refuse the answer where it finds one of another issuer. */
+function withoutIdToken(body: Buffer): Buffer | string {
+  try {
+    const answer: unknown = JSON.parse(body.toString('utf8'))
+    if (typeof answer !== 'object' || answer === null || !('id_token' in answer)) return body
+    return JSON.stringify({ ...answer, id_token: undefined })
+  } catch {
+    return body
+  }
+}
+
 function explain(error: unknown, status: number): ExchangeError {
   if (error instanceof ResponseBodyError) {
     const code = /^[a-z_]{1,40}$/.test(error.error) ? error.error : 'an error of its own'
-    const isAboutToken = ABOUT_THE_TOKEN.has(status) && !ABOUT_THE_PROVIDER.has(code)
-    return new ExchangeError(isAboutToken ? 'token' : 'provider', `the provider answers ${status} "${code}"`)
+    const concerns = concernOf(code, status)
+    const more = concerns === 'session' ? ': the session is over' : ''
+    return new ExchangeError(concerns, `the provider answers ${status} "${code}"${more}`)
   }
   if (status !== 200)
     return new ExchangeError(ABOUT_THE_TOKEN.has(status) ? 'token' : 'provider', `status is ${status}`)
   return new ExchangeError('provider', 'the answer is not a token response (RFC 6749 section 5.1)')
+}
+
+function concernOf(code: string, status: number): Concern {
+  if (!ABOUT_THE_TOKEN.has(status) || ABOUT_THE_PROVIDER.has(code)) return 'provider'
+  return code === SESSION_IS_OVER ? 'session' : 'token'
 }
 
 /** What really went wrong: fetch hides it behind "fetch failed". */

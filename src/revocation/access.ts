@@ -5,7 +5,8 @@
 const commands = [
   // Following the log, and knowing whether it is whole.
   '+xread +xrange +xlen +get +time +info',
-  // Writing rules, trimming ended ones, writing lost ones back.
+  // Writing rules, trimming ended ones, writing lost ones back; and the entries beside the list, of the refresh by the identity
+  // provider: `exchange`, `successor` and `refresh-token` are read, set and deleted, several in one transaction.
   '+multi +exec +xadd +xtrim +hset +hdel +expireat +incrby +set +del +wait',
   // `check: redis`.
   '+hmget',

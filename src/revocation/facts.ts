@@ -29,8 +29,13 @@ export function factsOf(token: VerifiedToken): readonly Fact[] {
   if (clientId !== authorizedParty) add('client', clientId)
   add('key', token.keyId)
   if (token.namedKeyId !== token.keyId) add('key', token.namedKeyId)
-  add('issuer', token.claims.iss)
+  for (const issuer of issuersOf(token)) add('issuer', issuer)
   return facts
+}
+
+/** The issuers by which rules can name a token: its `iss`, and for a successor with another one, who vouches for it. */
+export function issuersOf({ claims, issuer }: VerifiedToken): readonly string[] {
+  return claims.iss === issuer ? [issuer] : [claims.iss, issuer]
 }
 
 /**
@@ -39,7 +44,7 @@ export function factsOf(token: VerifiedToken): readonly Fact[] {
  */
 export function matches(rule: Rule, token: VerifiedToken, nowSeconds: number, toleranceSeconds: number): boolean {
   if (rule.lifted || rule.expiresAtSeconds + toleranceSeconds <= nowSeconds) return false
-  if (rule.issuer !== undefined && rule.issuer !== token.claims.iss) return false
+  if (rule.issuer !== undefined && rule.issuer !== token.claims.iss && rule.issuer !== token.issuer) return false
   const { issuedBeforeSeconds } = rule
   if (issuedBeforeSeconds === undefined) return true
   const { iat } = token.claims

@@ -84,10 +84,13 @@ export function createRows(toleranceSeconds: number): Rows {
 
   const isNarrowed = (words: Int32Array, row: number) => sharedOf(words, row, flagsOf(words, row)) >>> 16 !== 0
 
+  const isOfIssuer = (words: Int32Array, row: number, { claims, issuer }: VerifiedToken) =>
+    hasIssuer(words, row, claims.iss) || (issuer !== claims.iss && hasIssuer(words, row, issuer))
+
   function isAgainst(words: Int32Array, row: number, token: VerifiedToken, nowSeconds: number): boolean {
     const flags = flagsOf(words, row)
     if (isLifted(words, row) || hasEnded(words, row, flags, nowSeconds)) return false
-    if (isNarrowed(words, row) && !hasIssuer(words, row, token.claims.iss)) return false
+    if (isNarrowed(words, row) && !isOfIssuer(words, row, token)) return false
     const { iat } = token.claims
     return typeof iat !== 'number' || !isBefore(words, row, flags, iat)
   }

@@ -149,7 +149,8 @@ export function createList(settings: ListSettings = {}): RuleList {
       (session.inForce === 0 ? undefined : lookUp(session, textClaim(asked, 'sid'), asked, nowSeconds)) ??
       (client.inForce === 0 ? undefined : lookUpClient(asked, nowSeconds)) ??
       (keyId.inForce === 0 ? undefined : lookUpKey(asked, nowSeconds)) ??
-      lookUp(issuer, asked.claims.iss, asked, nowSeconds)
+      lookUp(issuer, asked.claims.iss, asked, nowSeconds) ??
+      (asked.issuer === asked.claims.iss ? undefined : lookUp(issuer, asked.issuer, asked, nowSeconds))
     )
   }
 

@@ -9,6 +9,8 @@ export interface ListKeys {
   /** How many entries were ever trimmed from the log. */
   readonly trimmed: string
   rule(kind: RuleKind, value: string): string
+  /** An entry of another part of the gate. */
+  beside(kind: string, id: string): string
 }
 
 /** Names the keys of a list. Throws where its name could break out of the hash tag. */
@@ -24,6 +26,7 @@ export function listKeysOf(list: string): ListKeys {
     healing: `${prefix}:healing`,
     trimmed: `${prefix}:trimmed`,
     rule: (kind, value) => `${prefix}:${kind}:${value}`,
+    beside: (kind, id) => `${prefix}:${kind}:${id}`,
   }
 }
 

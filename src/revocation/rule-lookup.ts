@@ -2,7 +2,7 @@
 // another shape is an error: an outage must never read as "not revoked".
 import type { VerifiedToken } from '../model/decision.ts'
 import type { Command, RedisConnection } from './connection.ts'
-import { factsOf } from './facts.ts'
+import { factsOf, issuersOf } from './facts.ts'
 import { decodeMirror, type ListKeys } from './mirror.ts'
 import type { PlainKey } from './plain-keys.ts'
 import { countOf, fieldsOf } from './replies.ts'
@@ -21,7 +21,7 @@ export function createRuleLookup(parts: RuleLookupParts): (token: VerifiedToken)
   const { keys, plainKeys } = parts
   return async (token) => {
     const facts = factsOf(token)
-    const issuers = ['', token.claims.iss]
+    const issuers = ['', ...issuersOf(token)]
     const named = plainKeys.map((plainKey) => plainKey(token)).filter((key) => key !== undefined)
     const hashes: Command[] = facts.map(({ kind, value }) => ['hmget', keys.rule(kind, value), ...issuers])
     const exists: Command[] = named.map((key) => ['exists', key])

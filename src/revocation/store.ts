@@ -13,6 +13,7 @@ import { messageOf, type RevocationLog, type RevocationObserver } from './report
 import type { Rule } from './rule.ts'
 import { createRuleLookup } from './rule-lookup.ts'
 import { type Probe, readReplicaLink, readSafety, type Safety } from './safety.ts'
+import { createSideEntries, type SideEntries } from './side-entries.ts'
 import { trimLog } from './trim.ts'
 
 /** What the log is like, for a reader who wants to know whether it still holds what was read of it. */
@@ -65,6 +66,8 @@ export interface RedisStore {
   /** Tries to become the one that writes lost rules back, or to stay it. */
   claimHealing(owner: string, lifetimeMs: number): Promise<boolean>
   releaseHealing(owner: string): Promise<void>
+  /** What other parts of the gate keep beside the list. */
+  readonly entries: SideEntries
 }
 
 export interface RedisStoreParts extends Credentials {
@@ -215,6 +218,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
       await reads.whenReady(commandTimeoutMs)
       return readReplicaLink(probeOf(reads))
     },
+    entries: createSideEntries({ connection: commands, keys, timeoutMs: commandTimeoutMs }),
     claimHealing,
     releaseHealing: async (owner) => {
       if ((await sendOne(commands, ['get', keys.healing])) === owner) await sendOne(commands, ['del', keys.healing])

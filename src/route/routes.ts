@@ -26,16 +26,35 @@ export interface Route {
 
 const ambiguous = refuse('path_ambiguous')
 const needsToken: Route = { path: 'no rule, so it needs a token', isPublic: false, lacks: () => undefined }
+const preflight: Route = { path: 'a CORS preflight of a known origin', isPublic: true, lacks: () => undefined }
 
-/** Makes the function that answers the rule for a request, or `path_ambiguous`. */
-export function createRoutes(policies: readonly RoutePolicy[]): (view: RequestView) => Route | Refusal {
+/**
+ * Makes the function that answers the rule for a request, or `path_ambiguous`. CORS preflights of pages of the
+ * `corsOrigins` need no token, whatever the path.
+ */
+export function createRoutes(
+  policies: readonly RoutePolicy[],
+  corsOrigins: readonly string[] = [],
+): (view: RequestView) => Route | Refusal {
   const rules = policies.map((policy) => ({ covers: createMatcher(policy), route: createRoute(policy) }))
   return (view) => {
     const path = readPath(view.path)
     if (path === undefined) return ambiguous
+    if (view.method === 'OPTIONS' && isPreflight(view.headers, corsOrigins)) return preflight
     for (const rule of rules) if (rule.covers(view.method, path)) return rule.route
     return needsToken
   }
+}
+
+/** Browsers send no token with it, and Access-Control-Request-Method always (Fetch standard, CORS-preflight fetch). */
+function isPreflight(headers: readonly string[], corsOrigins: readonly string[]): boolean {
+  let isKnown = false
+  let isAsking = false
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] === 'origin') isKnown = corsOrigins.includes(headers[i + 1] ?? '')
+    else if (headers[i] === 'access-control-request-method') isAsking = true
+  }
+  return isKnown && isAsking
 }
 
 function createMatcher(policy: RoutePolicy): (method: string, path: string) => boolean {

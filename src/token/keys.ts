@@ -48,7 +48,7 @@ export function withOwnKeys(own: KeySet, source: KeySource, algorithms: readonly
       if (fitting.length > 0) return fitting
       // The algorithm of our own key must not open the issuer's keys to it (RFC 8725 section 3.1).
       if (!algorithms.includes(algorithm))
-        return refuse('algorithm_not_allowed', { detail: 'it is allowed to our own key alone' })
+        return refuse('algorithm_not_allowed', { detail: 'it is allowed to our own keys alone' })
       return source.find(algorithm, keyId)
     },
     size: () => source.size() + own.keys.length,

@@ -1,6 +1,6 @@
 // Signs tokens: successors for the refresh, and development tokens for `sidegate token mint`.
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
-import { CompactSign, calculateJwkThumbprint, exportJWK, exportPKCS8, generateKeyPair } from 'jose'
+import { CompactSign, calculateJwkThumbprint, exportJWK, exportPKCS8, exportSPKI, generateKeyPair } from 'jose'
 import { secretName, thumbprint } from './key-name.ts'
 import { algorithmsOf, KeyError, type KeySet, readSecret, withoutLineEnd } from './key-set.ts'
 
@@ -35,11 +35,12 @@ export function createSecretSigner(bytes: Buffer, algorithm: string, givenKeyId?
   return createSigner(createSecretKey(withoutLineEnd(bytes)), algorithm, keyId, { keys, rejected: [] })
 }
 
-/** A new key pair: the private half as PKCS#8 PEM and as JWK, the public half as a JWK Set. */
+/** A new key pair: the private half as PKCS#8 PEM and as JWK, the public half as SPKI PEM and as a JWK Set. */
 export interface GeneratedKey {
   readonly keyId: string
   readonly privatePem: string
   readonly privateJwk: string
+  readonly publicPem: string
   readonly publicJwks: string
 }
 
@@ -51,10 +52,15 @@ export async function generateKey(algorithm: string, givenKeyId?: string): Promi
   const common = { kid: keyId, alg: algorithm, use: 'sig' }
   return {
     keyId,
-    privatePem: await exportPKCS8(privateKey),
+    privatePem: withLineEnd(await exportPKCS8(privateKey)),
     privateJwk: `${JSON.stringify({ ...(await exportJWK(privateKey)), ...common }, null, 2)}\n`,
+    publicPem: withLineEnd(await exportSPKI(publicKey)),
     publicJwks: `${JSON.stringify({ keys: [{ ...publicJwk, ...common }] }, null, 2)}\n`,
   }
+}
+
+function withLineEnd(pem: string): string {
+  return pem.endsWith('\n') ? pem : `${pem}\n`
 }
 
 function createSigner(key: KeyObject, algorithm: string, keyId: string, verification: KeySet): Signer {

@@ -16,8 +16,18 @@ const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
 export interface Issuer {
   readonly policy: IssuerPolicy
   readonly keys: KeySource
-  /** Algorithms of the gate's own key, besides those of the policy: successors are signed with it. */
-  readonly ownAlgorithm?: string | undefined
+  /** Algorithms of the gate's own keys, besides those of the policy: successors are signed with them. */
+  readonly ownAlgorithms?: readonly string[] | undefined
+  /** Where successors carry an `iss` of their own. */
+  readonly successors?: SuccessorTrust | undefined
+}
+
+/** What vouches for successors that name the gate's issuer in `iss` and this one in `original_issuer`. */
+export interface SuccessorTrust {
+  readonly iss: string
+  /** The gate's own keys and no others: the identity provider cannot sign such a token. */
+  readonly keys: KeySource
+  readonly algorithms: readonly string[]
 }
 
 /** A token that fits its issuer's policy, its signature not yet verified. */
@@ -38,14 +48,13 @@ export function prepare(
 ): Question | Refusal {
   const { alg } = token.header
   if (!SIGNATURE_ALGORITHMS.has(alg)) return refuse('algorithm_not_allowed', { detail: 'its "alg" is not a signature' })
-  const { iss } = token.payload
-  const issuer = typeof iss === 'string' ? issuers.get(iss) : undefined
+  const issuer = issuerOf(token.payload, issuers)
   const mistyped = judgeClaimTypes(token.payload)
   if (mistyped !== undefined) return issuer === undefined ? mistyped : { ...mistyped, issuer: issuer.policy.issuer }
   const claims = token.payload as Claims
   if (issuer === undefined) return refuse('issuer_unknown', { detail: 'its "iss" is none of the configured issuers' })
   const { policy } = issuer
-  if (!policy.algorithms.includes(alg) && issuer.ownAlgorithm !== alg) {
+  if (!policy.algorithms.includes(alg) && !issuer.ownAlgorithms?.includes(alg)) {
     const detail = `this issuer signs with one of: ${policy.algorithms.join(', ')}`
     return refuse('algorithm_not_allowed', { issuer: policy.issuer, detail })
   }
@@ -54,4 +63,20 @@ export function prepare(
   if (nowSeconds >= claims.exp + policy.clockToleranceSeconds)
     return refuse('token_expired', { issuer: policy.issuer, detail: 'judged before its signature' })
   return { token, issuer, claims }
+}
+
+/**
+ * The issuer whose policy judges a token: the one in `iss`, or for a successor with an `iss` of its own, the one in
+ * `original_issuer`. A configured issuer is never taken for another one, whatever its tokens say about their origin.
+ */
+function issuerOf(
+  { iss, original_issuer: original }: UnverifiedToken['payload'],
+  issuers: ReadonlyMap<string, Issuer>,
+): Issuer | undefined {
+  const issuer = typeof iss === 'string' ? issuers.get(iss) : undefined
+  if (issuer !== undefined) return issuer
+  const first = typeof original === 'string' ? issuers.get(original) : undefined
+  if (first?.successors === undefined || first.successors.iss !== iss) return undefined
+  const { keys, algorithms } = first.successors
+  return { policy: { ...first.policy, algorithms }, keys }
 }

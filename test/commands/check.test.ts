@@ -158,6 +158,42 @@ test.each([
   expect(exitCode).toBe(1)
 })
 
+const storeKeyProblems: Record<string, readonly [content: string, problem: string]> = {
+  'of 31 bytes': [Buffer.alloc(31, 7).toString('base64'), 'line 1 is not 32 bytes as base64 or hex'],
+  'that is a passphrase': ['geheim geheim geheim geheim gehe', 'line 1 is not 32 bytes as base64 or hex'],
+  'whose second line is cut off': [`${'ab'.repeat(32)}\n${'ab'.repeat(31)}\n`, 'line 2 is not 32 bytes'],
+  'of blank lines': ['\n\n \n', 'it holds no key'],
+  'with too many keys': [`${'ab'.repeat(32)}\n`.repeat(17), 'it holds 17 keys; at most 16'],
+}
+
+const refreshTokens = `${issuer('jwksFile: @/jwks.json')}admin: { tokenFile: @/secret }
+revocation: { redis: 'redis://redis' }
+refresh:
+  exchange:
+    tokenEndpoint: https://id.example.com/token
+    clientId: app
+    clientSecretFile: @/secret
+    grant: refresh-token
+    storeKeyFile: @/store-key
+`
+
+test.each(Object.entries(storeKeyProblems))('a key for refresh tokens %s is named', async (_, [content, problem]) => {
+  writeFileSync(file('store-key'), content)
+  const { complained, exitCode } = await check(refreshTokens)
+  expect(complained[1]).toContain(
+    `refresh.exchange.storeKeyFile: Cannot use "store-key" as key for refresh tokens: ${problem}`,
+  )
+  expect(complained.join()).not.toMatch(/geheim|abab|BwcH/)
+  expect(exitCode).toBe(1)
+})
+
+test('keys for refresh tokens are base64 of either alphabet, with or without padding, or hex', async () => {
+  const bytes = Buffer.alloc(32, 0xfb)
+  const spellings = [bytes.toString('base64'), bytes.toString('base64url'), bytes.toString('hex')]
+  writeFileSync(file('store-key'), `${spellings.join('\r\n')}\n\n`)
+  expect(await check(refreshTokens)).toMatchObject({ complained: [], exitCode: 0 })
+})
+
 test('a file that a variable or a flag names is told with the variable or the flag', async () => {
   const { complained } = await check(issuer('jwksFile: @/jwks.json'), ['--revocation-password-file', '@none'], {
     SIDEGATE_ADMIN_TOKEN_FILE: file('empty'),

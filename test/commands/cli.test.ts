@@ -47,6 +47,7 @@ test.each([
   ['token mint', '--lifetime'],
   ['token inspect', '--json'],
   ['keys generate', '--algorithm'],
+  ['keys rotate', '--drop'],
   ['check', '--json'],
   ['demo', '--script'],
 ])('%s --help shows %s', async (command, shown) => {

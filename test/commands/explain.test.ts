@@ -180,6 +180,119 @@ describe('for people', () => {
   })
 })
 
+describe('the next token', () => {
+  const due = (claims: Record<string, unknown> = {}) => goodClaims({ exp: NOW_SECONDS + 30, ...claims })
+  const exchange = (more = '') =>
+    `refresh: { exchange: { tokenEndpoint: 'http://127.0.0.1:1/token', clientId: gate, clientSecretFile: ${folder}/secret${more} } }\n`
+  /** What is said about the refresh, for people and for machines. */
+  async function explained(settings: string, claims: Record<string, unknown>, given: readonly string[] = []) {
+    const token = signToken(issuerKey, claims)
+    const { printed } = await explain(settings, token, given)
+    const json = JSON.parse((await explain(settings, token, [...given, '--json'])).printed.join('\n'))
+    expect(printed.at(-2)).toBe(`refresh       ${json.refresh}`)
+    return json as Record<string, string>
+  }
+
+  test('is given now, or from a time on, until the session ends', async () => {
+    expect(await explained(issuers() + refresh(), due({ auth_time: NOW_SECONDS - 3600 }))).toMatchObject({
+      refresh: 'a successor is given now; the session ends in 11 h (2027-01-15T19:00:00Z)',
+      successor: 'now',
+      successorFrom: '2027-01-15T07:59:30Z',
+      sessionEnds: '2027-01-15T19:00:00Z',
+    })
+    expect(await explained(issuers() + refresh(), goodClaims())).toMatchObject({
+      refresh: 'a successor is given in 4 min; the session ends in 11 h 59 min (2027-01-15T19:59:50Z)',
+      successor: 'later',
+      successorFrom: '2027-01-15T08:04:00Z',
+      sessionEnds: '2027-01-15T19:59:50Z',
+    })
+  })
+
+  const never: Record<
+    string,
+    readonly [settings: () => string, claims: () => Record<string, unknown>, given: readonly string[], why: string]
+  > = {
+    'where the refresh is off': [issuers, due, [], 'off: the settings have no "refresh"'],
+    'where the token is refused': [
+      () => issuers() + refresh(),
+      () => due({ aud: 'other' }),
+      [],
+      'none: only an admitted token gets a successor',
+    ],
+    'on a public path': [
+      () => issuers() + routes + refresh(),
+      due,
+      ['--path', '/public/x'],
+      'none: the path is public, so the token is not looked at',
+    ],
+    'where its issuer has none': [
+      () => issuers().replace(' }\n', ', refresh: false }\n') + refresh(),
+      due,
+      [],
+      'none: issuer https://id.example.com has "refresh: false"',
+    ],
+    'at the end of the session': [
+      () => issuers() + refresh(),
+      () => due({ auth_time: NOW_SECONDS - 12 * 3600 + 20 }),
+      [],
+      'none: the session ends in 20 s (2027-01-15T08:00:20Z)',
+    ],
+    'past the end of the token, which only the tolerance admits': [
+      () => issuers() + refresh(),
+      () => due({ exp: NOW_SECONDS - 2, auth_time: NOW_SECONDS - 60 }),
+      [],
+      'none: only the clock tolerance still admits the token; the session ends in 11 h 59 min (2027-01-15T19:59:00Z)',
+    ],
+    'where a claim cannot be copied': [
+      () => issuers() + refresh(),
+      () => due({ account: 2 ** 60, auth_time: NOW_SECONDS }),
+      [],
+      'none: a claim is a number that cannot be copied exactly; the session ends in 12 h (2027-01-15T20:00:00Z)',
+    ],
+    'where the provider could not tell whose it is': [
+      () => issuers() + exchange(),
+      () => due({ sub: undefined, auth_time: NOW_SECONDS }),
+      [],
+      'none: the token has no "sub", so nobody can tell whose the next one is; the session ends in 12 h (2027-01-15T20:00:00Z)',
+    ],
+    'at the end of a session with the provider': [
+      () => issuers() + exchange(),
+      () => due({ auth_time: NOW_SECONDS - 12 * 3600 }),
+      [],
+      'none: the session ends now (2027-01-15T08:00:00Z)',
+    ],
+  }
+  for (const [sentence, [settings, claims, given, why]] of Object.entries(never)) {
+    test(`is not given ${sentence}`, async () => {
+      write('secret', 'a secret\n')
+      const answer = await explained(settings(), claims(), given)
+      expect(answer).toMatchObject({ refresh: why, successor: 'never' })
+      expect(answer).not.toHaveProperty('successorFrom')
+    })
+  }
+
+  test('is not given where the gate would refuse it for its size', async () => {
+    const token = signToken(issuerKey, due())
+    const settings = `${issuers()}tokens: { maxBytes: ${token.length + 10} }\n${refresh()}`
+    const { printed } = await explain(settings, token)
+    expect(printed.at(-2)).toMatch(
+      /^refresh {7}none: it would have \d+ bytes, more than "tokens\.maxBytes", \d+; the session ends in 11 h 59 min/,
+    )
+  })
+
+  test('comes from the identity provider, which is not asked for the explanation', async () => {
+    write('secret', 'a secret\n')
+    expect((await explained(issuers() + exchange(), due({ auth_time: NOW_SECONDS }))).refresh).toBe(
+      'the identity provider is asked for a successor now; the session ends in 12 h (2027-01-15T20:00:00Z)',
+    )
+    expect(await explained(issuers() + exchange(), goodClaims())).toMatchObject({
+      refresh:
+        'the identity provider is asked for a successor in 4 min; the session ends in 11 h 59 min (2027-01-15T19:59:50Z), counted from this token, as it has no "auth_time"',
+      successor: 'later',
+    })
+  })
+})
+
 describe('--json', () => {
   test('has the decision and every step, and no token', async () => {
     const token = signToken(issuerKey, goodClaims())
@@ -284,6 +397,21 @@ describe('with a list in Redis', () => {
     expect((await explain(settings(), any, [], Date.now)).lineOf(REVOKED)).toContain('signed with key "ES256-key"')
     await sidegate(['revocations', 'lift', 'key', 'ES256-key', '--redis', redis.url])
     expect((await explain(settings(), any, [], Date.now)).exitCode).toBe(0)
+  })
+
+  test('a next token by a refresh token comes only where one was handed in', async () => {
+    write('secret', 'a secret\n')
+    write('store-key', `${Buffer.alloc(32, 1).toString('base64')}\n`)
+    write('admin-token', 'the-admin-token-of-this-test\n')
+    const more = `grant: refresh-token, storeKeyFile: ${folder}/store-key`
+    const refreshing = `admin: { tokenFile: ${folder}/admin-token }
+refresh: { exchange: { tokenEndpoint: 'http://127.0.0.1:1/t', clientId: gate, clientSecretFile: ${folder}/secret, ${more} } }
+`
+    const token = signToken(issuerKey, claims({ auth_time: now() }))
+    const { printed } = await explain(settings() + refreshing, token, [], Date.now)
+    expect(printed.at(-2)).toMatch(
+      /^refresh {7}the identity provider is asked for a successor in .+, if a refresh token was handed in for this token; the session ends in /,
+    )
   })
 
   test('a Redis that is away: the list is stale, and with whenStale: allow it is told that nothing is known', async () => {

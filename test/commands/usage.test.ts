@@ -10,7 +10,7 @@ const mistakes: Record<string, readonly [given: readonly string[], message: stri
   'an unknown command': [['chek'], 'Unknown command "chek", did you mean "check"'],
   'a command unlike any': [
     ['frobnicate'],
-    'Unknown command "frobnicate", known are: run, demo, check, explain, revoke, revocations, token, keys, schema, completion',
+    'Unknown command "frobnicate", known are: run, demo, check, explain, revoke, revocations, token, keys, inject, doctor, schema, completion',
   ],
   'an unknown flag': [['check', '--upstrem', 'x'], 'Unknown flag --upstrem, did you mean --upstream'],
   'an unknown flag with "="': [['check', '--upstrem=x'], 'Unknown flag --upstrem, did you mean --upstream'],
@@ -31,7 +31,7 @@ const mistakes: Record<string, readonly [given: readonly string[], message: stri
   'no token to inspect': [['token', 'inspect'], 'Missing argument: got 0, need 1'],
   'half a command, token': [['token'], 'Give one of: mint, inspect'],
   'half a command, revocations': [['revocations'], 'Give one of: list, lift, import'],
-  'half a command, keys': [['keys'], 'Give: generate'],
+  'half a command, keys': [['keys'], 'Give one of: generate, rotate'],
   'no folder for the keys': [['keys', 'generate'], 'Missing --out'],
   'a symmetric algorithm for a key pair': [
     ['keys', 'generate', '--out', 'x', '--algorithm', 'HS256'],
@@ -78,7 +78,7 @@ const mistakes: Record<string, readonly [given: readonly string[], message: stri
   ],
   'a token for a command': [
     [token],
-    'Unknown command (a token), known are: run, demo, check, explain, revoke, revocations, token, keys, schema, completion',
+    'Unknown command (a token), known are: run, demo, check, explain, revoke, revocations, token, keys, inject, doctor, schema, completion',
   ],
   'a URL with a password in the wrong place': [
     ['revoke', 'redis://alice:geheim@redis'],

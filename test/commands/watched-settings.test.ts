@@ -19,6 +19,7 @@ const shell: Shell = {
   },
   print: () => {},
   complain: () => {},
+  output: process.stdout,
   readInput: async () => '',
   untilStopped: () => new Promise(() => {}),
   isTerminal: false,

@@ -59,14 +59,23 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     secret: true,
   })
   const exchange = configOf(
-    `issuers: [${issuer}]\nrefresh: { exchange: { tokenEndpoint: 'https://a', clientId: c, clientSecretFile: /c, caFile: /ca } }`,
+    `issuers: [${issuer}]\nadmin: { tokenFile: /t }\nrevocation: { redis: 'redis://r' }\nrefresh: { exchange: { tokenEndpoint: 'https://a', clientId: c, clientSecretFile: /c, caFile: /ca, grant: refresh-token, storeKeyFile: /k } }`,
   )
-  expect(filesOf(exchange).slice(-2)).toEqual([
+  expect(filesOf(exchange).slice(-3)).toEqual([
     { path: '/c', setting: 'refresh.exchange.clientSecretFile', purpose: 'client secret', secret: true },
+    { path: '/k', setting: 'refresh.exchange.storeKeyFile', purpose: 'key for refresh tokens', secret: true },
     { path: '/ca', setting: 'refresh.exchange.caFile', purpose: 'identity provider certificates', secret: false },
   ])
+  const several = configOf(
+    `issuers: [${issuer}]\nrefresh:\n  keys:\n    - { privateKeyFile: /one, algorithm: ES256, keyId: k1, active: true }\n    - { publicKeyFile: /two, algorithm: ES256, keyId: k2 }\n    - { secretFile: /three, algorithm: HS256, keyId: k3 }`,
+  )
+  expect(filesOf(several).slice(-3)).toEqual([
+    { path: '/one', setting: 'refresh.keys[0].privateKeyFile', purpose: 'signing key', secret: true },
+    { path: '/two', setting: 'refresh.keys[1].publicKeyFile', purpose: 'public key', secret: false },
+    { path: '/three', setting: 'refresh.keys[2].secretFile', purpose: 'shared secret', secret: true },
+  ])
   // A row that is added to the table must be added there as well.
-  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(15)
+  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(19)
 })
 
 describe('reading', () => {

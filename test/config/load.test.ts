@@ -27,7 +27,7 @@ describe('precedence', () => {
     }
     expect(configOf(issuersLine, { environment: key }).refresh).toMatchObject({ window: 60_000, key: { keyId: 'k1' } })
     expect(problemsOf(issuersLine, { environment: { SIDEGATE_REFRESH_WINDOW: '10s' } })).toEqual([
-      'SIDEGATE_REFRESH_WINDOW refresh: Expected exactly one of "refresh.key", "refresh.exchange", got none',
+      'SIDEGATE_REFRESH_WINDOW refresh: Expected exactly one of "refresh.key", "refresh.keys", "refresh.exchange", got none',
     ])
   })
 

@@ -106,6 +106,26 @@ const rules: readonly (readonly [string, string, string])[] = [
     "refresh: { exchange: { tokenEndpoint: 'http://127.0.0.1/t', clientId: c, clientSecretFile: /s, caFile: /c } }",
     'refresh.exchange.caFile: Cannot use certificates: the connection to "http://127.0.0.1/t" is not encrypted, begin that URL with "https"',
   ],
+  [
+    'refresh tokens need a key',
+    refreshTokens('grant: refresh-token'),
+    'refresh.exchange.storeKeyFile: Missing setting, give a file with a key for refresh tokens, as "openssl rand -base64 32" makes it',
+  ],
+  [
+    'refresh tokens need Redis',
+    refreshTokens('grant: refresh-token, storeKeyFile: /k', { redis: '' }),
+    'refresh.exchange.grant: Cannot use "refresh-token": no Redis is given, where refresh tokens are kept and gates keep each other from using one twice, give "revocation.redis" as well',
+  ],
+  [
+    'refresh tokens need somebody who may hand them in',
+    refreshTokens('grant: refresh-token, storeKeyFile: /k', { admin: '' }),
+    'refresh.exchange.grant: Cannot use "refresh-token": without an admin token nobody can hand one in, give "admin.tokenFile" as well',
+  ],
+  [
+    'a token exchange keeps no refresh tokens',
+    refreshTokens('storeKeyFile: /k'),
+    'refresh.exchange.storeKeyFile: Cannot use a key for refresh tokens with "grant: token-exchange", which keeps none, remove it, or set "grant: refresh-token"',
+  ],
   ['a certificate needs its key', 'tls: { certFile: /c }', 'tls.keyFile: Missing setting, give the path of a file'],
   [
     'replicas need Redis',
@@ -125,12 +145,12 @@ const rules: readonly (readonly [string, string, string])[] = [
   [
     'a refresh has a signer',
     'refresh: { window: 10s }',
-    'refresh: Expected exactly one of "refresh.key", "refresh.exchange", got none',
+    'refresh: Expected exactly one of "refresh.key", "refresh.keys", "refresh.exchange", got none',
   ],
   [
     'a refresh has one signer',
     `refresh: { ${key}, exchange: { tokenEndpoint: 'https://a.b', clientId: c, clientSecretFile: /s } }`,
-    'refresh: Expected exactly one of "refresh.key", "refresh.exchange", got both',
+    'refresh: Expected exactly one of "refresh.key", "refresh.keys", "refresh.exchange", got "refresh.key" and "refresh.exchange"',
   ],
   [
     'the window is shorter than the lifetime',
@@ -203,6 +223,12 @@ const rules: readonly (readonly [string, string, string])[] = [
     'refresh.header: Expected a header of its own for successors, got "content-type", choose a name such as "x-refreshed-token"',
   ],
 ]
+
+/** Settings of a refresh by the identity provider. */
+function refreshTokens(more: string, { redis = "redis: 'redis://r'", admin = 'tokenFile: /t' } = {}): string {
+  const exchange = `{ tokenEndpoint: 'https://a.b', clientId: c, clientSecretFile: /s, ${more} }`
+  return `admin: { ${admin} }\nrevocation: { ${redis} }\nrefresh: { exchange: ${exchange} }`
+}
 
 test.each(rules)('%s', (_, text, line) => {
   const lines = problemsOf(`${issuersLine}\n${text}`).map((problem) => problem.replace(/^sidegate\.yaml:\d+:\d+ /, ''))

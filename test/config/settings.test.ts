@@ -24,6 +24,13 @@ const exchange = {
   'refresh-exchange-client-secret-file': '/c',
 }
 const redis = { 'revocation-redis': 'redis://redis:6379/0' }
+const refreshGrant = {
+  ...exchange,
+  ...redis,
+  'refresh-exchange-grant': 'refresh-token',
+  'refresh-exchange-store-key-file': '/store',
+  'admin-token-file': '/token',
+}
 
 const samples: Record<string, Sample> = {
   listen: { text: '[::]:8000', value: { host: '::', port: 8000 } },
@@ -32,6 +39,10 @@ const samples: Record<string, Sample> = {
   'tls.clientCaFile': { text: '/ca', value: '/ca', with: pair },
   upstream: { text: 'http://127.0.0.1:4000/', value: 'http://127.0.0.1:4000' },
   'admin.listen': { text: 'localhost:0', value: { host: 'localhost', port: 0 } },
+  'admin.appProbes': {
+    text: '{ app: { readiness: "http://127.0.0.1:3000/health" } }',
+    value: { app: { readiness: 'http://127.0.0.1:3000/health' } },
+  },
   'admin.tokenFile': { text: '/etc/token', value: '/etc/token' },
   issuers: {
     text: issuers,
@@ -45,6 +56,7 @@ const samples: Record<string, Sample> = {
   },
   'tokens.maxBytes': { text: '4096', value: 4096 },
   routes: { text: '[{ path: /a }]', value: [{ path: '/a', access: 'token' }] },
+  'cors.origins': { text: '[https://App.example.com:443/]', value: ['https://app.example.com'] },
   'revocation.redis': { text: 'rediss://u:p@redis:6380/1', value: 'rediss://u:p@redis:6380/1' },
   'revocation.passwordFile': { text: '/p', value: '/p', with: redis },
   'revocation.sentinelPasswordFile': { text: '/p', value: '/p', with: { 'revocation-redis': 'redis+sentinel://s/m' } },
@@ -68,6 +80,11 @@ const samples: Record<string, Sample> = {
   'refresh.key.secretFile': { text: '/s', value: '/s', with: refreshKey },
   'refresh.key.algorithm': { text: 'HS256', value: 'HS256', with: refreshKey },
   'refresh.key.keyId': { text: '1', value: '1', with: refreshKey },
+  'refresh.keys': {
+    text: '[{ secretFile: /s, algorithm: HS256, keyId: k1, active: true }]',
+    value: [{ secretFile: '/s', algorithm: 'HS256', keyId: 'k1', active: true }],
+  },
+  'refresh.issuer': { text: 'https://gate.example.com', value: 'https://gate.example.com', with: refreshKey },
   'refresh.exchange.tokenEndpoint': {
     text: 'https://id.example.com/t',
     value: 'https://id.example.com/t',
@@ -76,6 +93,8 @@ const samples: Record<string, Sample> = {
   'refresh.exchange.clientId': { text: 'gate', value: 'gate', with: exchange },
   'refresh.exchange.clientSecretFile': { text: '/c2', value: '/c2', with: exchange },
   'refresh.exchange.caFile': { text: '/ca', value: '/ca', with: exchange },
+  'refresh.exchange.grant': { text: 'refresh-token', value: 'refresh-token', with: refreshGrant },
+  'refresh.exchange.storeKeyFile': { text: '/store2', value: '/store2', with: refreshGrant },
   'refresh.exchange.timeout': { text: '1s', value: 1000, with: exchange },
   'refresh.header': { text: 'X-Next', value: 'x-next', with: refreshKey },
   'refresh.cookie.path': { text: '/app', value: '/app', with: refreshKey },
@@ -103,6 +122,7 @@ const samples: Record<string, Sample> = {
   mode: { text: 'shadow', value: 'shadow' },
   'log.level': { text: 'debug', value: 'debug' },
   'log.access': { text: 'all', value: 'all' },
+  'log.refusedPerSecond': { text: '0', value: 0 },
   'log.format': { text: 'json', value: 'json' },
 }
 
@@ -149,6 +169,7 @@ issuers:
     tokenTypes: [at+jwt]
     requiredClaims: [sub]
     maxLifetime: 1h
+    refresh: false
   - { issuer: b, audiences: [x], keys: { jwksFile: /j } }
   - { issuer: c, audiences: [x], keys: { publicKeyFile: /p } }
   - { issuer: d, audiences: [x], keys: { secretFile: /s }, algorithms: [HS256] }
@@ -157,6 +178,11 @@ issuers:
 tokens: { sources: [{ header: Authorization }, { cookie: Session }, { query: t }] }
 routes:
   - { path: /caf%C3%A9/*, methods: [GET], access: token, scopes: [a, b], claims: { tenant: [acme], plan: gold } }
+refresh:
+  keys:
+    - { privateKeyFile: /one, algorithm: ES256, keyId: k1, active: true }
+    - { publicKeyFile: /two, algorithm: EdDSA, keyId: k2 }
+    - { secretFile: /three, algorithm: HS256, keyId: k3, active: 2026-12-01T10:00:00Z }
 `)
   expect(config.issuers[0]).toEqual({
     issuer: 'https://id.example.com',
@@ -167,6 +193,7 @@ routes:
     tokenTypes: ['at+jwt'],
     requiredClaims: ['sub'],
     maxLifetime: 3_600_000,
+    refresh: false,
   })
   expect(config.issuers.map((issuer) => issuer.keys)).toEqual([
     { jwksUri: 'https://id.example.com/jwks' },
@@ -187,6 +214,11 @@ routes:
       claims: { tenant: ['acme'], plan: ['gold'] },
     },
   ])
+  expect(config.refresh?.keys).toEqual([
+    { privateKeyFile: '/one', algorithm: 'ES256', keyId: 'k1', active: true },
+    { publicKeyFile: '/two', algorithm: 'EdDSA', keyId: 'k2', active: false },
+    { secretFile: '/three', algorithm: 'HS256', keyId: 'k3', active: 1_796_119_200 },
+  ])
   const parts = settingRows.filter((row) => row.path.includes('[]')).map((row) => row.path.at(-1))
   expect(parts).toEqual([
     'issuer',
@@ -203,6 +235,7 @@ routes:
     'tokenTypes',
     'requiredClaims',
     'maxLifetime',
+    'refresh',
     'header',
     'cookie',
     'query',
@@ -211,6 +244,12 @@ routes:
     'access',
     'scopes',
     'claims',
+    'privateKeyFile',
+    'publicKeyFile',
+    'secretFile',
+    'algorithm',
+    'keyId',
+    'active',
   ])
 })
 
@@ -219,7 +258,7 @@ test('the defaults are the documented ones', () => {
   expect(config).toEqual({
     listen: { host: '0.0.0.0', port: 8080 },
     upstream: 'http://127.0.0.1:3000',
-    admin: { listen: { host: '0.0.0.0', port: 9090 } },
+    admin: { listen: { host: '0.0.0.0', port: 9090 }, appProbes: {} },
     issuers: [
       {
         issuer: 'https://id.example.com',
@@ -229,10 +268,12 @@ test('the defaults are the documented ones', () => {
         clockTolerance: 5000,
         requiredClaims: [],
         maxLifetime: 86_400_000,
+        refresh: true,
       },
     ],
     tokens: { sources: [{ header: 'authorization' }, { cookie: 'session' }], maxBytes: 8192 },
     routes: [],
+    cors: { origins: [] },
     revocation: {
       list: 'default',
       check: 'local',
@@ -261,7 +302,7 @@ test('the defaults are the documented ones', () => {
       drainTimeout: 25_000,
     },
     mode: 'enforce',
-    log: { level: 'info', access: 'refused', format: 'auto' },
+    log: { level: 'info', access: 'refused', refusedPerSecond: 100, format: 'auto' },
   })
 })
 

@@ -292,7 +292,10 @@ describe('names and numbers', () => {
       'limits: { header_bytes: 1 }',
       'sidegate.yaml:2:11 limits: Unknown setting "header_bytes", did you mean "headerBytes"',
     ],
-    ['log: { colour: true }', 'sidegate.yaml:2:8 log: Unknown setting "colour", known here: level, access, format'],
+    [
+      'log: { colour: true }',
+      'sidegate.yaml:2:8 log: Unknown setting "colour", known here: level, access, refusedPerSecond, format',
+    ],
     [
       'refresh: { exchange: { tokenEndpoint: "https://a.b", clientId: c, clientSecret: hunter2, clientSecretFile: /c } }',
       'sidegate.yaml:2:67 refresh.exchange: Unknown setting "clientSecret", did you mean "clientSecretFile"',

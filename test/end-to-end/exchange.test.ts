@@ -33,6 +33,7 @@ beforeAll(async () => {
   provider = await startIdentityProvider()
   app = await startEchoOrigin()
   gateway = await startGateway(settings(join(folder, 'secret')))
+  await vi.waitFor(async () => expect((await gateway.admin('/readyz')).status).toBe(200), 5_000)
 })
 afterAll(async () => {
   await stopGateways()

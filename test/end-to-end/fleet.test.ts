@@ -51,6 +51,7 @@ async function sidegate(...given: string[]): Promise<{ exitCode: number; printed
     clock: Date.now,
     print: (line) => printed.push(line),
     complain: (line) => printed.push(line),
+    output: process.stdout,
     readInput: async () => '',
     untilStopped: () => new Promise(() => {}),
     isTerminal: false,

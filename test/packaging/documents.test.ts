@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { metricsPage } from '../../scripts/documents/metrics.ts'
 import { reasonsPage } from '../../scripts/documents/reasons.ts'
+import { jsonSchema } from '../../src/config/schema.ts'
 import { reasons, refusalSpec } from '../../src/model/refusal.ts'
 import { leastRights } from '../../src/revocation/access.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -56,6 +57,14 @@ describe.each(pages)('%s', (path, text) => {
     }
   })
 
+  test('names only settings that exist', () => {
+    const settings = new Set(settingsOf(jsonSchema()))
+    const named = [
+      ...text.matchAll(/`((?:tls|admin|issuers\[\]|tokens|routes\[\]|revocation|forward|limits|log)\.\w[\w.]*)`/g),
+    ]
+    expect(named.map(([, name = '']) => name).filter((name) => !settings.has(name))).toEqual([])
+  })
+
   test('names only metrics and reasons that exist', () => {
     const { registry } = createMetrics()
     const names = new Set(registry.getMetricsAsArray().map(({ name }) => name))
@@ -64,6 +73,25 @@ describe.each(pages)('%s', (path, text) => {
     for (const [, reason] of text.matchAll(/urn:sidegate:refusal:([a-z_]+)/g)) expect(reasons).toContain(reason)
   })
 })
+
+/** The settings of a JSON Schema, such as `revocation.redis` and `issuers[].audiences`. */
+function settingsOf(schema: object, at = ''): readonly string[] {
+  const {
+    properties = {},
+    items,
+    anyOf = [],
+  } = schema as {
+    properties?: Record<string, object>
+    items?: object
+    anyOf?: readonly object[]
+  }
+  return [
+    at,
+    ...Object.entries(properties).flatMap(([name, part]) => settingsOf(part, at === '' ? name : `${at}.${name}`)),
+    ...(items === undefined ? [] : settingsOf(items, `${at}[]`)),
+    ...anyOf.flatMap((part) => settingsOf(part, at)),
+  ]
+}
 
 /** The names by which a page's headings and anchors can be linked to, as GitHub makes them. */
 function sectionsOf(page: string): readonly string[] {

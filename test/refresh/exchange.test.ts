@@ -1,14 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { credential, type Permit, type TokenSource, type VerifiedToken } from '../../src/model/decision.ts'
-import { isRefusal, refuse } from '../../src/model/refusal.ts'
 import { createExchanger, type ExchangerParts } from '../../src/refresh/exchange.ts'
+import { StoreError } from '../../src/refresh/fleet-entries.ts'
+import { createJudge } from '../../src/refresh/judgement.ts'
+import { createLoneExchange, type Obtain } from '../../src/refresh/obtain.ts'
 import { createTokenEndpoint } from '../../src/refresh/token-endpoint.ts'
-import { readKeySet } from '../../src/token/key-set.ts'
-import { createFixedKeys } from '../../src/token/keys.ts'
-import { createTokenMemory } from '../../src/token/memory.ts'
-import { createVerifier } from '../../src/token/verify.ts'
+import { createAdmission } from '../support/admission.ts'
 import { type Answer, issue, refuseWith, startTokenEndpoint } from '../support/token-endpoint.ts'
-import { goodClaims, jwksOf, makeKey, NOW_SECONDS, signToken } from '../support/tokens.ts'
+import { goodClaims, makeKey, NOW_SECONDS, signToken } from '../support/tokens.ts'
 
 const key = makeKey('ES256')
 const stranger = makeKey('ES256')
@@ -19,55 +18,33 @@ afterEach(() => Promise.all(closing.splice(0).map((close) => close())))
 const due = (claims: Record<string, unknown> = {}) => signToken(key, goodClaims({ exp: NOW_SECONDS + 30, ...claims }))
 const next = (claims: Record<string, unknown> = {}) => signToken(key, goodClaims({ jti: 'token-2', ...claims }))
 
-async function createWorld(answer: Answer, policy: Partial<ExchangerParts['policy']> = {}) {
+async function createWorld(answer: Answer, policy: Partial<ExchangerParts['policy']> = {}, otherwise?: Obtain) {
   const endpoint = await startTokenEndpoint(answer)
   closing.push(endpoint.close)
   const clock = { nowMs: NOW_SECONDS * 1000, monotonicMs: 0 }
-  const [results, problems, revoked]: [string[], string[], Set<string>] = [[], [], new Set()]
-  const verify = createVerifier({
-    issuers: [
-      {
-        policy: {
-          issuer: 'https://id.example.com',
-          audiences: ['orders'],
-          algorithms: ['ES256'],
-          clockToleranceSeconds: 0,
-          tokenTypes: undefined,
-          requiredClaims: [],
-          maxLifetimeSeconds: 3600,
-        },
-        keys: createFixedKeys(readKeySet(jwksOf(key))),
-      },
-    ],
-    memory: createTokenMemory({ maxEntries: 1000, maxBytes: 10_000_000, onEvict: () => {} }),
-    clock: () => clock.nowMs,
-    monotonic: () => 0,
-    observe: () => {},
+  const [results, problems]: [string[], string[]] = [[], []]
+  const { verify, admit, revoked } = createAdmission(key, () => clock.nowMs)
+  const fullPolicy = {
+    windowSeconds: 60,
+    lifetimeSeconds: 300,
+    maxSessionSeconds: 3600,
+    timeoutMs: 5_000,
+    maxBytes: 8192,
+    header: 'x-refreshed-token',
+    cookie: { path: '/', sameSite: 'Lax', secure: true, httpOnly: true, domain: undefined },
+    ...policy,
+  } as const
+  const provider = createTokenEndpoint({
+    tokenEndpoint: endpoint.url,
+    clientId: 'sidegate',
+    clientSecret: 'the-client-secret',
+    deadlineMs: 5_000,
+    fetch: globalThis.fetch,
   })
-  const judge = (token: Awaited<ReturnType<typeof verify>>) =>
-    !isRefusal(token) && revoked.has(token.id) ? refuse('token_revoked') : token
-  const admit = (text: string) => {
-    const token = verify(text)
-    return token instanceof Promise ? token.then(judge) : judge(token)
-  }
   const refresh = createExchanger({
-    policy: {
-      windowSeconds: 60,
-      lifetimeSeconds: 300,
-      maxSessionSeconds: 3600,
-      timeoutMs: 5_000,
-      maxBytes: 8192,
-      header: 'x-refreshed-token',
-      cookie: { path: '/', sameSite: 'Lax', secure: true, httpOnly: true, domain: undefined },
-      ...policy,
-    },
-    ask: createTokenEndpoint({
-      tokenEndpoint: endpoint.url,
-      clientId: 'sidegate',
-      clientSecret: 'the-client-secret',
-      deadlineMs: 5_000,
-      fetch: globalThis.fetch,
-    }),
+    policy: fullPolicy,
+    obtain:
+      otherwise ?? createLoneExchange(provider, createJudge({ policy: fullPolicy, admit, clock: () => clock.nowMs })),
     admit,
     clock: () => clock.nowMs,
     monotonic: () => clock.monotonicMs,
@@ -148,6 +125,7 @@ describe('exchanging tokens', () => {
     // The time-out counts from the start of the exchange: who comes later waits no longer at all.
     expect(await Promise.race([request(text), new Promise((wait) => setTimeout(wait, 15, 'waited'))])).toBeUndefined()
     expect(results).toEqual([])
+    await vi.waitFor(() => expect(endpoint.asked).toHaveLength(1))
     answerNow()
     await vi.waitFor(async () => expect(await request(text)).toEqual(carrying(issued)))
     expect(endpoint.asked).toHaveLength(1)
@@ -263,7 +241,7 @@ describe('backing off', () => {
   })
 
   it('from a token that the provider does not accept: for that token alone', async () => {
-    const { request, clock, endpoint } = await createWorld(refuseWith(400, { error: 'invalid_grant' }))
+    const { request, clock, endpoint } = await createWorld(refuseWith(400, { error: 'invalid_request' }))
     const text = due()
     await request(text)
     await request(text)
@@ -272,6 +250,47 @@ describe('backing off', () => {
     expect(await request(due({ jti: 'other' }))).toHaveLength(1)
     clock.monotonicMs = 1000
     expect(await request(text)).toHaveLength(1)
+  })
+
+  it('for good where the provider says that the session is over, which is told once', async () => {
+    const { request, clock, endpoint, results, problems } = await createWorld(
+      refuseWith(400, { error: 'invalid_grant' }),
+    )
+    const text = due()
+    for (const seconds of [0, 10, 20]) {
+      clock.monotonicMs = seconds * 1000
+      expect(await request(text)).toBeUndefined()
+    }
+    expect(endpoint.asked).toHaveLength(1)
+    expect(results).toEqual(['session_over', 'session_over', 'session_over'])
+    expect(problems).toEqual(['Cannot exchange a token: the provider answers 400 "invalid_grant": the session is over'])
+  })
+
+  it('from another gate that is at it: waits for it once, after that only looks from time to time', async () => {
+    const patience: number[] = []
+    const { request, clock, results, problems } = await createWorld(issue(next()), { timeoutMs: 300 }, async (due) => {
+      patience.push(due.patienceMs)
+      return { result: 'elsewhere', isFresh: false }
+    })
+    const text = due()
+    for (const ms of [0, 100, 499, 500, 900, 1000]) {
+      clock.monotonicMs = ms
+      expect(await request(text)).toBeUndefined()
+    }
+    expect(patience).toEqual([300, 0, 0])
+    expect([results, problems]).toEqual([[], []])
+  })
+
+  it('tells what ails Redis once a minute, however many tokens it concerns, and counts each', async () => {
+    const { request, clock, results, problems } = await createWorld(issue(next()), {}, () =>
+      Promise.reject(new StoreError('Redis does not answer')),
+    )
+    for (const seconds of [0, 1, 59, 60]) {
+      clock.monotonicMs = seconds * 1000
+      await Promise.all(Array.from({ length: 20 }, (_, index) => request(due({ jti: `t-${seconds}-${index}` }))))
+    }
+    expect(problems).toEqual(Array(2).fill('Cannot exchange a token: Redis does not answer'))
+    expect(results).toEqual(Array(80).fill('failed'))
   })
 
   it('never has more than 64 requests under way', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Permit, TokenSource, VerifiedToken } from '../../src/model/decision.ts'
 import { createRefresher, type RefresherParts } from '../../src/refresh/refresher.ts'
 import { createPrivateKeySigner } from '../../src/token/mint.ts'
@@ -59,6 +59,23 @@ describe('refreshing a token', () => {
     expect(first).toBeInstanceOf(Promise)
     await first
     expect(refresh(permitOf(dueToken))).toEqual(await first)
+  })
+
+  it('signs once for all requests that ask at the same time', async () => {
+    const sign = vi.fn(signer.sign)
+    const { refresh, results } = createWorld({ sign })
+    const given = await Promise.all(Array.from({ length: 20 }, () => refresh(permitOf(dueToken))))
+    expect(new Set(given.map((delivery) => delivery?.[0]?.value)).size).toBe(1)
+    expect(sign).toHaveBeenCalledOnce()
+    expect(results).toEqual(Array(20).fill('issued'))
+  })
+
+  it('tries again where it could not sign', async () => {
+    const sign = vi.fn(signer.sign).mockRejectedValueOnce(new Error('no key'))
+    const { refresh, results } = createWorld({ sign })
+    expect(await refresh(permitOf(dueToken))).toBeUndefined()
+    expect(await refresh(permitOf(dueToken))).toHaveLength(1)
+    expect(results).toEqual(['failed', 'issued'])
   })
 
   it('gives it as a cookie as well where the token came in one', async () => {

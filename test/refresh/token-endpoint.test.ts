@@ -10,17 +10,17 @@ afterEach(() => Promise.all(closing.splice(0).map((close) => close())))
 async function createWorld(answer: Answer, deadlineMs = 5_000) {
   const endpoint = await startTokenEndpoint(answer)
   closing.push(endpoint.close)
-  const ask = createTokenEndpoint({
+  const { exchange: ask, refresh } = createTokenEndpoint({
     tokenEndpoint: endpoint.url,
     clientId: 'side:gate',
     clientSecret: SECRET,
     deadlineMs,
     fetch: globalThis.fetch,
   })
-  return { endpoint, ask }
+  return { endpoint, ask, refresh }
 }
 
-const failureOf = (asked: Promise<string>): Promise<ExchangeError> =>
+const failureOf = (asked: Promise<unknown>): Promise<ExchangeError> =>
   asked.then(
     () => Promise.reject(new Error('Expected a failure')),
     (error: ExchangeError) => error,
@@ -60,9 +60,14 @@ describe('exchanging a token at the token endpoint', () => {
       'the provider answers 400 "unsupported_grant_type"',
       'provider',
     ],
-    'a token that it does not accept': [
+    'a token that is valid no more': [
       refuseWith(400, { error: 'invalid_grant', error_description: SUBJECT_TOKEN }),
-      'the provider answers 400 "invalid_grant"',
+      'the provider answers 400 "invalid_grant": the session is over',
+      'session',
+    ],
+    'a token that it does not accept': [
+      refuseWith(400, { error: 'invalid_request', error_description: SUBJECT_TOKEN }),
+      'the provider answers 400 "invalid_request"',
       'token',
     ],
     'an error that repeats the token': [
@@ -129,5 +134,36 @@ describe('exchanging a token at the token endpoint', () => {
     expect((await failureOf(ask(SUBJECT_TOKEN, undefined))).message).toMatch(
       /^Cannot exchange a token: connect ECONNREFUSED/,
     )
+  })
+})
+
+describe('using a refresh token at the token endpoint', () => {
+  const idToken = 'eyJhbGciOiJub25lIn0.eyJpc3MiOiJzb21lYm9keSJ9.'
+
+  it('asks as RFC 6749 section 6 says, and keeps the refresh token that comes back', async () => {
+    const { endpoint, refresh } = await createWorld(issue('next.token.text', { refresh_token: 'rotated' }))
+    expect(await refresh('held', 'read')).toEqual({ token: 'next.token.text', refreshToken: 'rotated' })
+    expect(Object.fromEntries(endpoint.asked[0]?.form ?? [])).toEqual({
+      grant_type: 'refresh_token',
+      refresh_token: 'held',
+      scope: 'read',
+    })
+  })
+
+  it('goes on with the same refresh token where no other one comes', async () => {
+    const { refresh } = await createWorld(issue('next.token.text'))
+    expect(await refresh('held', undefined)).toEqual({ token: 'next.token.text', refreshToken: 'held' })
+  })
+
+  it('reads no ID token, whoever issued it', async () => {
+    const { refresh } = await createWorld(issue('next.token.text', { refresh_token: 'rotated', id_token: idToken }))
+    expect((await refresh('held', undefined)).refreshToken).toBe('rotated')
+  })
+
+  it('says that the session is over where the refresh token is valid no more, without a word of it', async () => {
+    const { refresh } = await createWorld(refuseWith(400, { error: 'invalid_grant', error_description: 'held' }))
+    const error = await failureOf(refresh('held', undefined))
+    expect(error.message).toBe('Cannot exchange a token: the provider answers 400 "invalid_grant": the session is over')
+    expect(error.concerns).toBe('session')
   })
 })

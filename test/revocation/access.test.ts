@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { leastRights } from '../../src/revocation/access.ts'
+import type { RedisStore } from '../../src/revocation/store.ts'
 import { makeCertificates } from '../support/certificates.ts'
 import { freePort, startRedis, type TestRedis } from '../support/redis.ts'
 import { startCluster } from '../support/redis-cluster.ts'
@@ -57,11 +58,28 @@ async function useEverything(redis: TestRedis, url: string): Promise<void> {
   await revoke(gate, 'two')
   // Each must know all: a gate that has not heard of a lift would write the rule back, and another the lift.
   await untilState(polling, 'two', 'revoked')
+  await useSideEntries(gate.store.entries)
   await redis.command('del', logKey)
   await vi.waitFor(async () => expect(await redis.command('xlen', logKey)).toBe(3), soon)
   await vi.waitFor(() => expect(gate.feed.isSynced() && polling.feed.isSynced()).toBe(true), soon)
   expect(gate.seen.errors).toEqual([])
   expect(polling.seen.errors).toEqual([])
+}
+
+/** As the refresh by the identity provider does. */
+async function useSideEntries(entries: RedisStore['entries']): Promise<void> {
+  const [lock, one, two] = (['exchange', 'successor', 'refresh-token'] as const).map((kind) =>
+    entries.nameOf(kind, 'x'),
+  )
+  await entries.change([{ name: one!, text: 'first', lifetimeMs: 60_000 }])
+  expect(await entries.claim(lock!, 60_000, [one!, two!])).toEqual({ isMine: true, texts: ['first', undefined] })
+  expect(await entries.claim(lock!, 60_000, [two!])).toEqual({ isMine: false, texts: [undefined] })
+  await entries.change([
+    { name: two!, text: 'second', lifetimeMs: 0.5 },
+    { name: one!, text: undefined },
+  ])
+  await vi.waitFor(async () => expect(await entries.read([one!, two!])).toEqual([undefined, undefined]), soon)
+  await entries.change([{ name: lock!, text: undefined }])
 }
 
 describe('the least rights', () => {

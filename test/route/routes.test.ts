@@ -35,6 +35,11 @@ describe('finding the rule for a request', () => {
     it(`${method} ${path} is covered by ${rule}`, () => expect(find(path, method)).toMatchObject({ path: rule }))
   }
 
+  it('takes nothing for a preflight where no origin is known', () => {
+    const headers = ['origin', 'https://app.example.com', 'access-control-request-method', 'PUT']
+    expect(routes({ method: 'OPTIONS', path: '/orders', query: '', headers })).toMatchObject({ isPublic: false })
+  })
+
   it('needs a token where no rule matches', () => expect(find('/orders')).toMatchObject({ isPublic: false }))
 
   it('does not judge a path that can be read in two ways', () => {

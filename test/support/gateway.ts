@@ -71,16 +71,16 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
 
 const running: App[] = []
 
-/** Starts a gate with these settings. */
-export async function startGateway(settingsText: string): Promise<Gateway> {
-  const { config, materials } = await prepare(settingsText)
+/** Starts a gate with these settings; `clock` is what it takes for the time. */
+export async function startGateway(settingsText: string, clock: () => number = Date.now): Promise<Gateway> {
+  const { config, materials } = await prepare(settingsText, clock)
   const lines: Record<string, unknown>[] = []
   const to = { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) }
   const app = createApp({
     config,
     materials,
     log: createLog({ ...config.log, format: 'json' }, { isTerminal: false, to }),
-    clock: Date.now,
+    clock,
     monotonic: () => performance.now(),
     fetch: globalThis.fetch,
     version: 'test',
@@ -104,7 +104,7 @@ export async function startGateway(settingsText: string): Promise<Gateway> {
     admin,
     metric: async (name, labels = {}) => sumOf(await (await admin('/metrics')).text(), name, labels),
     reload: async (text) => {
-      const next = await prepare(text)
+      const next = await prepare(text, clock)
       app.reload(next.config, next.materials)
     },
   }
@@ -131,10 +131,10 @@ export async function reasonOf(response: Response): Promise<string | undefined> 
   return /urn:sidegate:refusal:(\w+)/.exec(text)?.[1]
 }
 
-async function prepare(text: string) {
+async function prepare(text: string, clock: () => number) {
   const loaded = loadConfig({ file: { path: 'sidegate.yaml', text }, environment: {}, flags: {} })
   if ('problems' in loaded) throw new Error(loaded.problems.map(formatProblem).join('\n'))
-  const read = await readMaterials(loaded.config)
+  const read = await readMaterials(loaded.config, clock)
   if ('problems' in read) throw new Error(read.problems.map(formatProblem).join('\n'))
   return { config: loaded.config, materials: read.materials }
 }

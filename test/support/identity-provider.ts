@@ -1,5 +1,6 @@
-// A real OpenID provider on this machine, with the token exchange of RFC 8693 for one client.
-import { createServer } from 'node:http'
+// A real OpenID provider on this machine, with the token exchange of RFC 8693 and refresh tokens that are rotated, for one
+// client.
+import { createServer, type ServerResponse } from 'node:http'
 import { jwtVerify } from 'jose'
 // @ts-expect-error It comes without types
 import Provider, { errors } from 'oidc-provider'
@@ -8,9 +9,17 @@ import { goodClaims, makeKey, signToken, type TestKey } from './tokens.ts'
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+const RESOURCE = 'urn:orders'
 
 export const CLIENT_ID = 'side:gate'
 export const CLIENT_SECRET = 'a secret with spaces, + and % of the client'
+
+const resourceServer = {
+  scope: 'read write',
+  audience: 'orders',
+  accessTokenFormat: 'jwt',
+  jwt: { sign: { alg: 'ES256' } },
+}
 
 export interface IdentityProvider {
   readonly issuer: string
@@ -18,8 +27,18 @@ export interface IdentityProvider {
   readonly key: TestKey
   /** The parameters of every exchange that was asked for. */
   readonly exchanges: readonly Record<string, string>[]
+  /** Every use of a refresh token, with the error that answered it. */
+  readonly refreshes: readonly { readonly refreshToken: string; readonly error: string | undefined }[]
+  /** How long the access tokens live that a refresh token brings. */
+  accessTokenSeconds: number
+  /** Asked before each request to the token endpoint: false where it has answered, or never will. */
+  onTokenRequest: (response: ServerResponse) => boolean | Promise<boolean>
   /** A token of a person who logged in here; times are relative to now. */
   mint(claims?: Record<string, unknown>): string
+  /** The refresh token of a person who logged in here. */
+  issueRefreshToken(accountId?: string): Promise<string>
+  /** Ends every session of a person. */
+  endSessions(accountId: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -29,36 +48,74 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
   const issuer = `http://127.0.0.1:${await listen(server)}`
   const key = makeKey('ES256', 'provider-key')
   const exchanges: Record<string, string>[] = []
+  const refreshes: { refreshToken: string; error: string | undefined }[] = []
+  const grants: Untyped[] = []
   const provider = new Provider(issuer, {
     clients: [
       {
         client_id: CLIENT_ID,
         client_secret: CLIENT_SECRET,
-        grant_types: [TOKEN_EXCHANGE],
-        redirect_uris: [],
-        response_types: [],
+        grant_types: [TOKEN_EXCHANGE, 'authorization_code', 'refresh_token'],
+        redirect_uris: ['https://app.example.com/callback'],
+        response_types: ['code'],
         token_endpoint_auth_method: 'client_secret_basic',
       },
     ],
     jwks: { keys: [{ ...key.privateKey.export({ format: 'jwk' }), kid: key.keyId, use: 'sig', alg: 'ES256' }] },
-    scopes: ['read', 'write'],
+    scopes: ['openid', 'offline_access', 'read', 'write'],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     cookies: { keys: ['test'] },
-    features: { devInteractions: { enabled: false } },
+    features: {
+      devInteractions: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        useGrantedResource: () => true,
+        getResourceServerInfo: () => resourceServer,
+      },
+    },
+    findAccount: (_: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    rotateRefreshToken: true,
+    ttl: { AccessToken: () => identityProvider.accessTokenSeconds, Grant: 3600, RefreshToken: 3600, IdToken: 300 },
     extraTokenClaims: (ctx: { carried?: Record<string, unknown> }) => ctx.carried,
   })
   provider.registerGrantType(TOKEN_EXCHANGE, exchangeWith(provider, issuer, key, exchanges), [
     ...['subject_token', 'subject_token_type', 'requested_token_type', 'scope'],
   ])
-  server.on('request', provider.callback())
-  return {
+  const noteRefresh = (ctx: Untyped, error: Error | undefined) => {
+    const { refresh_token: refreshToken } = ctx.oidc.params ?? {}
+    if (refreshToken !== undefined) refreshes.push({ refreshToken, error: error?.message })
+  }
+  provider.on('grant.success', (ctx: Untyped) => noteRefresh(ctx, undefined))
+  provider.on('grant.error', noteRefresh)
+  const answer = provider.callback()
+  server.on('request', async (request, response) => {
+    if (request.url === '/token' && !(await identityProvider.onTokenRequest(response))) return
+    answer(request, response)
+  })
+  const identityProvider: IdentityProvider = {
     issuer,
     tokenEndpoint: `${issuer}/token`,
     key,
     exchanges,
+    refreshes,
+    accessTokenSeconds: 300,
+    onTokenRequest: () => true,
     mint: (claims = {}) => {
       const nowSeconds = Math.floor(Date.now() / 1000)
       return signToken(key, goodClaims({ iss: issuer, scope: 'read', ...claims }, nowSeconds))
+    },
+    issueRefreshToken: async (accountId = 'alice') => {
+      const grant = new provider.Grant({ accountId, clientId: CLIENT_ID })
+      grant.addOIDCScope('openid offline_access')
+      grant.addResourceScope(RESOURCE, 'read')
+      grants.push(grant)
+      return new provider.RefreshToken({
+        ...{ accountId, grantId: await grant.save(), client: await provider.Client.find(CLIENT_ID) },
+        ...{ gty: 'authorization_code', resource: RESOURCE, rotations: 0, scope: 'openid offline_access read' },
+      }).save()
+    },
+    endSessions: async (accountId) => {
+      for (const grant of grants) if (grant.accountId === accountId) await grant.destroy()
     },
     close: () =>
       new Promise((resolve) => {
@@ -66,6 +123,7 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
         server.closeAllConnections()
       }),
   }
+  return identityProvider
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the library has no types
@@ -84,11 +142,7 @@ function exchangeWith(provider: Untyped, issuer: string, key: TestKey, exchanges
       accountId: payload.sub,
       scope: params.scope,
       expiresIn: 300,
-      resourceServer: new provider.ResourceServer('urn:orders', {
-        audience: 'orders',
-        accessTokenFormat: 'jwt',
-        jwt: { sign: { alg: 'ES256' } },
-      }),
+      resourceServer: new provider.ResourceServer(RESOURCE, resourceServer),
     })
     ctx.body = {
       access_token: await token.save(),

@@ -89,6 +89,7 @@ export async function startProxy(
       ['X-Auth-Scope', 'scope'],
     ],
     stripToken: false,
+    corsOrigins: [],
     isTrustedProxy: () => false,
     refreshHeader: 'x-refreshed-token',
     refresh: undefined,
@@ -97,6 +98,7 @@ export async function startProxy(
   }
   const lifetime = createLifetime({
     clock: () => nowMs,
+    isEnforced: () => true,
     stillAdmitted: () => revoked,
     onCount: (type, count) => {
       counts[type] = count

@@ -1,4 +1,5 @@
 // The command line in this process: with a clock and an input of the test's own, and everything that was printed.
+import { Writable } from 'node:stream'
 import { runCommandLine } from '../../src/commands/command-line.ts'
 import type { Shell } from '../../src/commands/shell.ts'
 
@@ -46,6 +47,7 @@ function createTestShell(options: ShellOptions = {}): {
       options.onPrint?.(line)
     },
     complain: (line) => complained.push(...line.split('\n')),
+    output: new Writable({ write: (_chunk, _encoding, done) => done() }),
     readInput: async () => options.input ?? '',
     untilStopped: () => options.stopped ?? new Promise(() => {}),
     isTerminal: false,

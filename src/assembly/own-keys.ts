@@ -1,0 +1,46 @@
+// From the settings of the refresh to the keys that sign here, whether one is given or several.
+import type { Config } from '../config/options.ts'
+import type { Clock } from '../model/clock.ts'
+import type { RefresherParts } from '../refresh/refresher.ts'
+import { createPrivateKeySigner, createSecretSigner } from '../token/mint.ts'
+import { type OwnKey, type OwnKeys, retiredKey, signingKey } from '../token/own-keys.ts'
+import type { Active } from '../token/signing-times.ts'
+
+/** One key of the settings, with the place where it is written and the kind of file that holds it. */
+export interface SigningSetting {
+  readonly at: string
+  readonly kind: 'privateKeyFile' | 'publicKeyFile' | 'secretFile'
+  readonly algorithm: string
+  readonly keyId: string | undefined
+  readonly active: Active
+}
+
+/** The keys of `refresh.keys`, or the one of `refresh.key`, which signs since ever. */
+export function signingSettings({ refresh }: Config): readonly SigningSetting[] {
+  if (refresh?.key !== undefined) {
+    const { privateKeyFile, algorithm, keyId } = refresh.key
+    const kind = privateKeyFile === undefined ? 'secretFile' : 'privateKeyFile'
+    return [{ at: 'refresh.key', kind, algorithm, keyId, active: true }]
+  }
+  return (refresh?.keys ?? []).map(({ privateKeyFile, publicKeyFile, algorithm, keyId, active }, index) => {
+    const kind = privateKeyFile ? 'privateKeyFile' : publicKeyFile ? 'publicKeyFile' : 'secretFile'
+    return { at: `refresh.keys[${index}]`, kind, algorithm, keyId, active }
+  })
+}
+
+/** Makes the key of what its file holds. Throws `KeyError` where it does not fit its settings. */
+export function readOwnKey({ kind, algorithm, keyId, active }: SigningSetting, bytes: Buffer): OwnKey {
+  if (kind === 'secretFile') return signingKey(createSecretSigner(bytes, algorithm, keyId), active)
+  const text = bytes.toString('utf8')
+  if (kind === 'publicKeyFile') return retiredKey(text, algorithm, keyId ?? '')
+  return signingKey(createPrivateKeySigner(text, algorithm, keyId), active)
+}
+
+/** Makes the function that signs with the key of the moment. Rejects where none has begun yet. */
+export function signWith(keys: OwnKeys, clock: Clock): RefresherParts['sign'] {
+  return async (claims, type) => {
+    const signer = keys.signingAt(clock() / 1000)
+    if (signer === undefined) throw new Error('Cannot sign: no key is active yet')
+    return signer.sign(claims, type)
+  }
+}

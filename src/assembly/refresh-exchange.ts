@@ -1,0 +1,107 @@
+// From the settings of `refresh.exchange` to the part that gets successors from the identity provider, alone or together with
+// the other gates of the fleet, and to the door through which refresh tokens come in.
+import type { Config, RefreshConfig } from '../config/options.ts'
+import type { Clock } from '../model/clock.ts'
+import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
+import type { DeliveryPolicy, Refresher } from '../refresh/delivery.ts'
+import { createExchanger, type ExchangerParts } from '../refresh/exchange.ts'
+import { createRefreshTokenBook, createSuccessorBook, type FleetEntries } from '../refresh/fleet-entries.ts'
+import { createJudge, type Judge } from '../refresh/judgement.ts'
+import { createLoneExchange, createSharedExchange, type Obtain } from '../refresh/obtain.ts'
+import { createRefreshGrant } from '../refresh/refresh-grant.ts'
+import type { SuccessorPolicy } from '../refresh/successor.ts'
+import { createTokenEndpoint, type TokenEndpoint } from '../refresh/token-endpoint.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Fetch } from '../token/fetch-keys.ts'
+import type { Materials } from './materials.ts'
+import { createTrustingFetch } from './trust.ts'
+
+/** An exchange may take longer than a response waits for it: it then serves the next response. */
+const EXCHANGE_DEADLINE_MS = 5_000
+/** Longer than an exchange can take, and what has to be written after it. */
+const LOCK_MS = EXCHANGE_DEADLINE_MS + 5_000
+
+type Exchange = NonNullable<RefreshConfig['exchange']>
+
+export interface ExchangeBuildParts {
+  readonly materials: Pick<Materials, 'clientSecret' | 'exchangeAuthority' | 'storeKeys'>
+  readonly log: Log
+  readonly fetch: Fetch
+  readonly clock: Clock
+  readonly monotonic: Clock
+  readonly admit: ExchangerParts['admit']
+  /** What all gates share; absent where the list is in memory. */
+  readonly entries: FleetEntries | undefined
+  /** Told of every exchange that begins, so that the end of the process can wait for it. */
+  readonly track: ((landing: Promise<unknown>) => void) | undefined
+}
+
+/** Makes the refresher, or nothing where what it needs is not there. */
+export function buildExchanger(
+  exchange: Exchange,
+  policy: SuccessorPolicy & DeliveryPolicy,
+  observe: ExchangerParts['observe'],
+  parts: ExchangeBuildParts,
+): Refresher | undefined {
+  const { materials, admit, clock, monotonic, log } = parts
+  const { clientSecret, exchangeAuthority } = materials
+  if (clientSecret === undefined) return undefined
+  const endpoint = createTokenEndpoint({
+    tokenEndpoint: exchange.tokenEndpoint,
+    clientId: exchange.clientId,
+    clientSecret,
+    deadlineMs: EXCHANGE_DEADLINE_MS,
+    fetch: exchangeAuthority === undefined ? parts.fetch : createTrustingFetch(exchangeAuthority),
+  })
+  const obtain = obtainBy(exchange, endpoint, createJudge({ policy, admit, clock }), parts)
+  return (
+    obtain &&
+    createExchanger({
+      policy: { ...policy, timeoutMs: exchange.timeout },
+      ...{ obtain, admit, clock, monotonic, observe },
+      // A refresh token that was rotated exists nowhere else until Redis has it.
+      track: exchange.grant === 'refresh-token' ? parts.track : undefined,
+      report: (issuer, problem) => log.warn({ issuer, problem }, 'Cannot refresh a token'),
+    })
+  )
+}
+
+function obtainBy(
+  { grant }: Exchange,
+  endpoint: TokenEndpoint,
+  judge: Judge,
+  { materials: { storeKeys }, entries, clock, monotonic }: ExchangeBuildParts,
+): Obtain | undefined {
+  if (grant === 'token-exchange') {
+    const alone = createLoneExchange(endpoint, judge)
+    if (entries === undefined) return alone
+    return createSharedExchange({ alone, entries, book: createSuccessorBook(entries, clock), judge, lockMs: LOCK_MS })
+  }
+  if (entries === undefined || storeKeys === undefined) return undefined
+  const refreshTokens = createRefreshTokenBook(entries, storeKeys, clock)
+  const book = createSuccessorBook(entries, clock)
+  return createRefreshGrant({ endpoint, entries, book, refreshTokens, judge, lockMs: LOCK_MS, monotonic })
+}
+
+/**
+ * Keeps a refresh token for an access token, or answers why the gate would refuse that one. Rejects where it cannot be
+ * certain that the refresh token is kept.
+ */
+export type KeepRefreshToken = (accessToken: string, refreshToken: string) => Promise<Refusal | undefined>
+
+/** Makes the door for refresh tokens, or nothing where the settings ask for none. */
+export function buildRefreshTokenDoor(
+  { refresh, tokens }: Config,
+  { materials, admit, clock, entries }: Pick<ExchangeBuildParts, 'materials' | 'admit' | 'clock' | 'entries'>,
+): KeepRefreshToken | undefined {
+  const { storeKeys } = materials
+  if (refresh?.exchange?.grant !== 'refresh-token' || storeKeys === undefined || entries === undefined) return undefined
+  const book = createRefreshTokenBook(entries, storeKeys, clock)
+  return async (accessToken, refreshToken) => {
+    if (accessToken.length > tokens.maxBytes) return refuse('token_too_large')
+    const admitted = await admit(accessToken)
+    if (isRefusal(admitted)) return admitted
+    await entries.change([book.entry(accessToken, admitted.refusedFromSeconds, refreshToken)])
+    return undefined
+  }
+}
