@@ -17,7 +17,7 @@ import { watchLoopLag } from './assembly/loop-lag.ts'
 import type { Materials } from './assembly/materials.ts'
 import { createLifetimeObserver, createRevocationObserver, readHoldings } from './assembly/observers.ts'
 import { restartSettings } from './assembly/restart-settings.ts'
-import { buildRevocations, issuerNames, longestLifetimeSeconds } from './assembly/revocations.ts'
+import { buildRevocations, issuerNames, longestLifetimeSeconds, longestSessionSeconds } from './assembly/revocations.ts'
 import { createUnfinished } from './assembly/unfinished.ts'
 import { createYoungCollector } from './assembly/young-garbage.ts'
 import type { Config } from './config/options.ts'
@@ -152,6 +152,7 @@ export function createApp(parts: AppParts): App {
     authenticate,
     clock,
     maxLifetimeSeconds: () => longestLifetimeSeconds(config),
+    maxSessionSeconds: () => longestSessionSeconds(config),
     issuers: () => issuerNames(config),
     audit: (action, rule) => auditLog.info({ audit: action, ...rule }, action === 'revoke' ? 'Revoked' : 'Lifted'),
   })

@@ -24,6 +24,8 @@ export interface RevocationApiParts {
   readonly authenticate: Authenticate | undefined
   readonly clock: Clock
   readonly maxLifetimeSeconds: () => number
+  /** The longest session, where gates sign successors. */
+  readonly maxSessionSeconds: () => number | undefined
   /** The configured issuers. */
   readonly issuers: () => readonly string[]
   /** The audit: who did what, when, why. */
@@ -114,7 +116,7 @@ async function revokeToken(request: IncomingMessage, parts: RevocationApiParts):
   if (tokens.length !== 1 || token === undefined || token === '') return json(400, { error: 'invalid_request' })
   const prepared = prepareRevocation({ token }, settingsFor(request, parts))
   if (isProblem(prepared)) return json(200, {})
-  const written = await write([prepared.rule], parts)
+  const written = await write(prepared.rules, parts)
   return 'status' in written ? written : json(200, {})
 }
 
@@ -148,6 +150,7 @@ function settingsFor(request: IncomingMessage, parts: RevocationApiParts): RuleS
   return {
     nowSeconds: parts.clock() / 1000,
     maxLifetimeSeconds: parts.maxLifetimeSeconds(),
+    maxSessionSeconds: parts.maxSessionSeconds(),
     issuers: parts.issuers(),
     actor: actorOf(request),
   }

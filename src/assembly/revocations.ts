@@ -30,6 +30,11 @@ export function longestLifetimeSeconds(config: Config): number {
   return Math.ceil(longestMs / 1000)
 }
 
+/** How long after its first token a session that gates prolong by their own key may end; undefined: they prolong none. */
+export function longestSessionSeconds({ refresh }: Config): number | undefined {
+  return refresh === undefined || refresh.exchange !== undefined ? undefined : refresh.maxSession / 1000
+}
+
 /** Every `iss` that a token may carry here: of the issuers, and of successors that have one of their own. */
 export function issuerNames({ issuers, refresh }: Config): readonly string[] {
   const names = issuers.map(({ issuer }) => issuer)

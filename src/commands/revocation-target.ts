@@ -1,6 +1,6 @@
 // Which list does a revocation command speak to? The one of the settings, or the one at a Redis URL.
 import type { Argv } from 'yargs'
-import { issuerNames, longestLifetimeSeconds } from '../assembly/revocations.ts'
+import { issuerNames, longestLifetimeSeconds, longestSessionSeconds } from '../assembly/revocations.ts'
 import { createRedisLookup } from '../revocation/redis-lookup.ts'
 import { silentLog, silentObserver } from '../revocation/report.ts'
 import type { Revocations } from '../revocation/revocations.ts'
@@ -20,6 +20,8 @@ export interface RevocationTarget {
   /** Connects; rejects where the list cannot be reached. */
   readonly connect: () => Promise<Revocations>
   readonly maxLifetimeSeconds: number
+  /** The longest session, where gates sign successors; where only the URL of the list is given, nobody knows. */
+  readonly maxSessionSeconds: number | 'unknown' | undefined
   /** The configured issuers; nobody knows them where only the URL of the list is given. */
   readonly issuers: readonly string[] | undefined
   /** Where the list is, without credentials. */
@@ -41,7 +43,7 @@ export async function withRevocations(
 ): Promise<number> {
   const place = await findTarget(given, shell)
   if (place === undefined) return ANSWER_IS_NO
-  const { maxLifetimeSeconds, issuers, toleranceSeconds, ...target } = place
+  const { maxLifetimeSeconds, maxSessionSeconds, issuers, toleranceSeconds, ...target } = place
   try {
     const shared = { maxLifetimeSeconds, toleranceSeconds, observe: silentObserver, log: silentLog }
     const store = createRedisStore({ ...target, ...shared })
@@ -51,7 +53,10 @@ export async function withRevocations(
         await store.open()
         return revocations
       }
-      return await work({ connect, maxLifetimeSeconds, issuers, place: `${store.description}, list "${target.list}"` })
+      return await work({
+        ...{ connect, maxLifetimeSeconds, maxSessionSeconds, issuers },
+        place: `${store.description}, list "${target.list}"`,
+      })
     } finally {
       await revocations.stop()
     }
@@ -66,7 +71,8 @@ async function findTarget(given: TargetArguments, shell: Shell) {
   if (given.redis !== undefined) {
     const list = given.list ?? 'default'
     const maxLifetimeSeconds = DEFAULT_LIFETIME_SECONDS
-    return { url: given.redis, list, maxLifetimeSeconds, issuers: undefined, toleranceSeconds: 60 }
+    const unknown = { maxSessionSeconds: 'unknown', issuers: undefined } as const
+    return { url: given.redis, list, maxLifetimeSeconds, toleranceSeconds: 60, ...unknown }
   }
   if (given.config === undefined) throw new UsageError('Give --config, or --redis with the URL of the list')
   const settings = await readSettingsAloud(given, shell)
@@ -85,6 +91,7 @@ async function findTarget(given: TargetArguments, shell: Shell) {
     sentinelPassword: materials.sentinelPassword,
     authority: materials.redisCertificates,
     maxLifetimeSeconds: longestLifetimeSeconds(config),
+    maxSessionSeconds: longestSessionSeconds(config),
     issuers: issuerNames(config),
     toleranceSeconds: Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000,
     minReplicas,

@@ -31,20 +31,20 @@ export function revokeOptions<T>(argv: Argv<T>) {
     .example('$0 revoke -c sidegate.yaml --subject alice --issued-before now', 'Log alice out everywhere')
 }
 
-/** Writes one rule; answers 0 only when it is in the list for the whole fleet. */
+/** Writes what was asked for; answers 0 only when it is in the list for the whole fleet. */
 export async function revoke(given: RevokeArguments, shell: Shell): Promise<number> {
   refuseWrongUsage(given, shell.clock() / 1000)
   const token = await argumentOrInput(given.token, shell)
-  return withRevocations(given, shell, async ({ connect, maxLifetimeSeconds, issuers, place }) => {
-    const settings = { nowSeconds: shell.clock() / 1000, maxLifetimeSeconds, issuers, actor: actor() }
+  return withRevocations(given, shell, async ({ connect, place, ...known }) => {
+    const settings = { nowSeconds: shell.clock() / 1000, ...known, actor: actor() }
     const prepared = prepareRevocation({ ...given, token }, settings)
     if (isProblem(prepared)) {
       shell.complain(prepared.problem)
       return ANSWER_IS_NO
     }
     const revocations = await connect()
-    const [written] = await revocations.write([prepared.rule])
-    if (given.json && written !== undefined) shell.print(JSON.stringify(ruleToJson(written)))
+    const written = await revocations.write(prepared.rules)
+    if (given.json) for (const rule of written) shell.print(JSON.stringify(ruleToJson(rule)))
     else for (const sentence of [...prepared.sentences, `Written to ${place}`]) shell.print(sentence)
     return DONE
   })

@@ -1,4 +1,4 @@
-// What does a person mean who asks to revoke something? Turns the answer into one rule and into sentences that say what it
+// What does a person mean who asks to revoke something? Turns the answer into rules and into sentences that say what it
 // will match, or says why it cannot match anything. A token is read here without verifying it: revoking is harmless.
 import { createHash } from 'node:crypto'
 import type { Problem, Rule, RuleKind } from './rule.ts'
@@ -24,7 +24,8 @@ export interface RevocationRequest {
 
 /** What will be written, and what to tell the person who asked. */
 export interface PreparedRevocation {
-  readonly rule: Rule
+  /** One rule, and for a token that begins a session a second one, for the session. */
+  readonly rules: readonly [Rule, ...Rule[]]
   readonly sentences: readonly string[]
 }
 
@@ -70,7 +71,7 @@ export function prepareRevocation(request: RevocationRequest, settings: RuleSett
       ? { kind: 'issuer' as const, value: request.issuer }
       : { kind: kindOfOption[option], value: request[option], issuer: request.issuer }
   const rule = buildRule({ ...draft, ...times }, settings)
-  return isProblem(rule) ? rule : { rule, sentences: [sentenceOf(rule)] }
+  return isProblem(rule) ? rule : { rules: [rule], sentences: [sentenceOf(rule)] }
 }
 
 /** Says what a rule matches, as one sentence. */
@@ -112,7 +113,22 @@ function fromToken(
   const expiresAtSeconds = times.expiresAtSeconds ?? exp + GRACE_SECONDS
   const rule = buildRule({ kind: 'token', value, issuer: iss, ...times, expiresAtSeconds }, settings)
   if (isProblem(rule)) return rule
-  return { rule, sentences: [sentenceOf(rule), ...notesOn(claims, jti, exp, settings.nowSeconds)] }
+  const session = textOf(claims.get('sid')) === undefined ? sessionOf(rule, settings) : undefined
+  const rules: PreparedRevocation['rules'] = session === undefined ? [rule] : [rule, session]
+  const sentences = [...rules.map(sentenceOf), ...notesOn(claims, jti, exp, settings.nowSeconds)]
+  if (settings.maxSessionSeconds === 'unknown' && textOf(claims.get('sid')) === undefined)
+    sentences.push(`Where gates sign tokens that follow it, --session ${quote(value)} ends them all`)
+  return { rules, sentences }
+}
+
+/**
+ * The rule that ends the successors of a token without `sid`: they carry its id as theirs, and outlive the rule against
+ * the token itself. Nothing where the gates are not known to sign any.
+ */
+function sessionOf(rule: Rule, { nowSeconds, maxSessionSeconds }: RuleSettings): Rule | undefined {
+  if (typeof maxSessionSeconds !== 'number') return undefined
+  const expiresAtSeconds = Math.max(rule.expiresAtSeconds, Math.ceil(nowSeconds + maxSessionSeconds) + GRACE_SECONDS)
+  return { ...rule, kind: 'session', expiresAtSeconds }
 }
 
 function notesOn(

@@ -19,6 +19,8 @@ export interface RuleSettings {
   readonly nowSeconds: number
   /** The longest lifetime of any configured issuer's tokens: the default of `expiresAt`. */
   readonly maxLifetimeSeconds: number
+  /** How long successors may follow a token, where the gates sign any: the end of a rule for the session that it began. */
+  readonly maxSessionSeconds?: number | 'unknown' | undefined
   /** The configured issuers, where they are known: a rule for another one could never match. */
   readonly issuers?: readonly string[] | undefined
   /** Who revokes: written to the log, never taken from the input. */

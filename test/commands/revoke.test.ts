@@ -135,6 +135,7 @@ describe('a token itself', () => {
     const { printed, exitCode, text } = await revoke([id, token])
     expect(printed).toEqual([
       'Revokes the token "j-9" of issuer "https://id.example.com", until 2027-01-15T08:06:00Z',
+      'Where gates sign tokens that follow it, --session "j-9" ends them all',
       `Written to ${place}, list "default"`,
     ])
     expect(exitCode).toBe(0)

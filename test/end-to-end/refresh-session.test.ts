@@ -156,6 +156,23 @@ describe('every successor ends', () => {
   })
 })
 
+describe('a revoked first token', () => {
+  it('takes its successors with it, until the end of the session', async () => {
+    const first = firstToken({ jti: 'stolen' })
+    const next = (await follow(first)) ?? ''
+    const afterNext = (await follow(next)) ?? ''
+    const answer = await gate.admin('/oauth/revoke', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+      body: new URLSearchParams({ token: first }),
+    })
+    expect(answer.status).toBe(200)
+    // A rule against the first token alone ends with it, and these would come alive again
+    nowSeconds = claimsOf(afterNext).exp - 1
+    expect(await reasonOf(await gate.request('/', { token: afterNext }))).toBe('token_revoked')
+  })
+})
+
 describe('there is no successor', () => {
   it('for a token that is revoked, has expired or is not ours', async () => {
     const revoked = firstToken({ jti: 'revoked' })

@@ -24,9 +24,29 @@ const problemOf = (result: Rule | PreparedRevocation | Problem) => (isProblem(re
 
 describe('what is asked for', () => {
   test('a token is named by its jti within its issuer, and the rule ends a minute after it', () => {
-    const { rule, sentences } = prepared({ token: jwt({ iss: 'i', jti: 'j', exp: nowSeconds + 100, sid: 's' }) })
+    const {
+      rules: [rule],
+      sentences,
+    } = prepared({ token: jwt({ iss: 'i', jti: 'j', exp: nowSeconds + 100, sid: 's' }) })
     expect(rule).toMatchObject({ kind: 'token', value: 'j', issuer: 'i', expiresAtSeconds: nowSeconds + 160 })
     expect(sentences.join(' ')).toContain('--session "s"')
+  })
+
+  test('a token that begins a session is revoked together with the session that its successors name', () => {
+    const request = { token: jwt({ iss: 'i', jti: 'first', exp: nowSeconds + 100 }) }
+    const found = prepareRevocation(request, { ...settings, maxSessionSeconds: 7_200 })
+    expect(found).toMatchObject({
+      rules: [
+        { kind: 'token', value: 'first', issuer: 'i', expiresAtSeconds: nowSeconds + 160 },
+        { kind: 'session', value: 'first', issuer: 'i', expiresAtSeconds: nowSeconds + 7_260 },
+      ],
+      sentences: [expect.stringMatching(/the token "first"/), expect.stringMatching(/every token of session "first"/)],
+    })
+    expect(prepared(request).rules).toHaveLength(1)
+    const withSession = { token: jwt({ jti: 'j', sid: 's', exp: nowSeconds + 100 }) }
+    expect(prepareRevocation(withSession, { ...settings, maxSessionSeconds: 7_200 })).toMatchObject({
+      rules: [{ kind: 'token', value: 'j' }],
+    })
   })
 
   test('a token without jti is named by the digest of its signed part, however its signature is spelled', () => {
@@ -34,8 +54,8 @@ describe('what is asked for', () => {
     const digest = createHash('sha256')
       .update(token.slice(0, token.lastIndexOf('.')))
       .digest('base64url')
-    expect(prepared({ token }).rule.value).toBe(`sha256:${digest}`)
-    expect(prepared({ token: `${token}AA` }).rule.value).toBe(`sha256:${digest}`)
+    expect(prepared({ token }).rules[0].value).toBe(`sha256:${digest}`)
+    expect(prepared({ token: `${token}AA` }).rules[0].value).toBe(`sha256:${digest}`)
   })
 
   test.each<[string, RevocationRequest, string]>([
@@ -62,12 +82,12 @@ describe('what is asked for', () => {
 
   test('an issuer beside something narrows it, and alone means everything of that issuer', () => {
     expect(prepared({ subject: 'alice', issuer: 'i', issuedBefore: 'now' })).toMatchObject({
-      rule: { kind: 'subject', value: 'alice', issuer: 'i', issuedBeforeSeconds: nowSeconds, actor: 'test' },
+      rules: [{ kind: 'subject', value: 'alice', issuer: 'i', issuedBeforeSeconds: nowSeconds, actor: 'test' }],
       sentences: [
         'Revokes every token of subject "alice" of issuer "i" issued at or before 2023-11-14T22:13:20Z, until 2023-11-14T23:13:20Z',
       ],
     })
-    expect(prepared({ issuer: 'i' }).rule).toMatchObject({ kind: 'issuer', value: 'i', issuer: undefined })
+    expect(prepared({ issuer: 'i' }).rules[0]).toMatchObject({ kind: 'issuer', value: 'i', issuer: undefined })
   })
 
   test('any payload is a rule or a problem, never an exception', () => {
@@ -80,7 +100,7 @@ describe('what is asked for', () => {
 
 describe('rules as JSON', () => {
   test('what a list prints can be imported again', () => {
-    const rule = prepared({ subject: 'alice', issuer: 'i', issuedBefore: 1_600_000_000, reason: 'why' }).rule
+    const [rule] = prepared({ subject: 'alice', issuer: 'i', issuedBefore: 1_600_000_000, reason: 'why' }).rules
     expect(parseRule(ruleToJson(rule), settings)).toEqual(rule)
   })
 
