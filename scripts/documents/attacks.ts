@@ -750,6 +750,7 @@ export const attackSections: readonly AttackSection[] = [
       [
         'Events one by one; a reader that leaves',
         'wire/transfer › events come one by one',
+        'wire/both-ways › a conversation: each event of the body is answered before the next one is sent',
         'wire/transfer › a client that leaves during the download ends it at the application',
       ],
       [
@@ -794,6 +795,7 @@ export const attackSections: readonly AttackSection[] = [
         'wire/endurance › a thousand clients that leave in the middle leave no socket, timer or request behind',
         'wire/endurance › after a thousand clients that left in the middle the heap of the gate is what it was, and so are its sockets',
         'wire/transfer › a client that leaves while the application thinks ends the request there',
+        'wire/transfer › a client that leaves during an upload in chunks ends it at the application, which sees no end of it',
       ],
       [
         'Kept connections that close at the worst time',

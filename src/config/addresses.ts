@@ -10,13 +10,13 @@ export interface Address {
   readonly port: number
 }
 
-const addressExpects = 'an address such as "0.0.0.0:8080" or "[::]:8080"'
+const ADDRESS_EXPECTS = 'an address such as "0.0.0.0:8080" or "[::]:8080"'
 
 /** `host:port`. */
 export function address() {
   return textKind<Address>({
     kind: 'address',
-    expects: addressExpects,
+    expects: ADDRESS_EXPECTS,
     suggest: (input) => (typeof input === 'number' && isPort(input) ? `0.0.0.0:${input}` : undefined),
     parse(text, reject) {
       const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(0|[1-9][0-9]{0,4})$/.exec(text)
@@ -24,7 +24,7 @@ export function address() {
       const port = Number(match?.[3])
       const isHost = match?.[1] === undefined || isIP(match[1]) === 6
       if (host === undefined || !isPort(port) || !isHost)
-        return reject(unexpected(addressExpects, text), addressHint(text))
+        return reject(unexpected(ADDRESS_EXPECTS, text), addressHint(text))
       return { host, port }
     },
   })
@@ -42,17 +42,17 @@ function addressHint(text: string): string | undefined {
   return isIPv4(text) ? `did you mean "${text}:8080"` : undefined
 }
 
-const originExpects = 'a URL such as "http://127.0.0.1:3000"'
+const ORIGIN_EXPECTS = 'a URL such as "http://127.0.0.1:3000"'
 
 /** `http://host:port` or `https://host:port` and nothing behind it; the value is the origin. */
 export function origin() {
   return textKind<string>({
     kind: 'URL',
-    expects: originExpects,
+    expects: ORIGIN_EXPECTS,
     suggest: (input) => (typeof input === 'number' && isPort(input) ? `http://127.0.0.1:${input}` : undefined),
     parse(text, reject) {
       const url = httpUrl(text)
-      if (url === undefined) return reject(unexpected(originExpects, text), originHint(text))
+      if (url === undefined) return reject(unexpected(ORIGIN_EXPECTS, text), originHint(text))
       if (url.username !== '' || url.password !== '') return reject('Expected a URL without user and password')
       if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
         return reject(`Expected a URL without path and query, got ${quote(text)}`, `did you mean "${url.origin}"`)
@@ -66,13 +66,13 @@ function originHint(text: string): string | undefined {
   return /^[A-Za-z0-9.-]+:\d{1,5}$/.test(text) ? `did you mean "http://${text}"` : undefined
 }
 
-const secureExpects = 'an https URL'
+const SECURE_EXPECTS = 'an https URL'
 
 /** A URL from which keys or tokens come: https, or http to this machine or this cluster. The value is the text given. */
 export function secureUrl() {
   return textKind<string>({
     kind: 'URL',
-    expects: secureExpects,
+    expects: SECURE_EXPECTS,
     parse: (text, reject) => readSecureUrl(text, reject),
   })
 }
@@ -80,7 +80,7 @@ export function secureUrl() {
 /** Checks a URL by the rule of `secureUrl`; the text itself, or undefined after `reject` was told why. */
 export function readSecureUrl(text: string, reject: Reject): string | undefined {
   const url = httpUrl(text)
-  if (url === undefined) return reject(unexpected(secureExpects, text))
+  if (url === undefined) return reject(unexpected(SECURE_EXPECTS, text))
   if (url.username !== '' || url.password !== '') return reject('Expected a URL without user and password')
   if (url.hash !== '') return reject(`Expected a URL without fragment, got ${quote(text)}`)
   if (url.protocol === 'http:' && !isInsideHost(url.hostname)) {
@@ -107,35 +107,35 @@ export function isInsideHost(hostname: string): boolean {
   return !host.includes('.') || /\.(svc|svc\.cluster\.local|local)$/.test(host)
 }
 
-const rangeExpects = 'an address range such as "10.0.0.0/8" or "fd00::/8"'
+const RANGE_EXPECTS = 'an address range such as "10.0.0.0/8" or "fd00::/8"'
 
 /** A CIDR range or a single address. */
 export function addressRange() {
   return textKind<string>({
     kind: 'range',
-    expects: rangeExpects,
+    expects: RANGE_EXPECTS,
     parse(text, reject) {
       const match = /^([0-9a-fA-F:.]+)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(text)
       const family = isIP(match?.[1] ?? '')
       const prefix = match?.[2] === undefined ? 0 : Number(match[2])
-      if (family === 0 || prefix > (family === 4 ? 32 : 128)) return reject(unexpected(rangeExpects, text))
+      if (family === 0 || prefix > (family === 4 ? 32 : 128)) return reject(unexpected(RANGE_EXPECTS, text))
       return text
     },
   })
 }
 
-const redisExpects =
+const REDIS_EXPECTS =
   'a Redis URL such as "redis://redis:6379/0", "rediss://…", "redis+sentinel://host:26379,host:26379/name/0" or "redis+cluster://host:6379,host:6379"'
 
 /** Where Redis is. The text may hold a password, so no message quotes it. */
 export function redisUrl() {
   return textKind<string>({
     kind: 'Redis URL',
-    expects: redisExpects,
+    expects: REDIS_EXPECTS,
     secret: true,
     parse(text, reject) {
       const match = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/\s]*)@)?([^@/\s?#]+)(\/[^\s?#]*)?$/.exec(text)
-      if (match === null) return reject(`Expected ${redisExpects}`)
+      if (match === null) return reject(`Expected ${REDIS_EXPECTS}`)
       return redisTrouble(match[2], match[4] ?? '', match[5] ?? '', reject) ? text : undefined
     },
   })

@@ -5,10 +5,10 @@ import { type ProbeTarget, probeKinds } from '../model/app-probe.ts'
 import { isGroup, noted, unexpected } from './kinds.ts'
 import { quote } from './quote.ts'
 
-const targetExpects = 'a URL of this machine such as "http://127.0.0.1:3000/health" or "tcp://127.0.0.1:3000"'
-const containerName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
-const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/
-const headerValue = /^[\t\x20-\x7e\x80-\xff]{0,1024}$/
+const TARGET_EXPECTS = 'a URL of this machine such as "http://127.0.0.1:3000/health" or "tcp://127.0.0.1:3000"'
+const CONTAINER_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,1024}$/
 const MOST_CONTAINERS = 32
 const MOST_HEADERS = 32
 
@@ -20,16 +20,16 @@ export function probeTarget() {
   ])
   const read = given.transform((value, context): ProbeTarget => {
     const { url, headers = {} } = typeof value === 'string' ? { url: value } : value
-    if (!isProbeUrl(url)) context.addIssue({ code: 'custom', message: unexpected(targetExpects, url) })
+    if (!isProbeUrl(url)) context.addIssue({ code: 'custom', message: unexpected(TARGET_EXPECTS, url) })
     for (const [name, text] of Object.entries(headers))
-      if (!headerName.test(name) || !headerValue.test(text))
+      if (!HEADER_NAME.test(name) || !HEADER_VALUE.test(text))
         context.addIssue({ code: 'custom', path: ['headers', name], message: `Cannot send the header ${quote(name)}` })
     const entries = Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text] as const)
     if (entries.length > MOST_HEADERS)
       context.addIssue({ code: 'custom', message: `Expected at most ${MOST_HEADERS} headers, got ${entries.length}` })
     return entries.length === 0 ? url : { url, headers: Object.fromEntries(entries) }
   })
-  return noted(read, { kind: 'URL or group', expects: targetExpects })
+  return noted(read, { kind: 'URL or group', expects: TARGET_EXPECTS })
 }
 
 function isProbeUrl(text: string): boolean {
@@ -47,7 +47,7 @@ export function byContainer<S extends z.ZodType>(item: S) {
     (given, context) => {
       const names = Object.keys(given)
       for (const name of names)
-        if (!containerName.test(name))
+        if (!CONTAINER_NAME.test(name))
           context.addIssue({
             code: 'custom',
             path: [name],

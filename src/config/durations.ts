@@ -6,8 +6,8 @@ import { quote } from './quote.ts'
 /** A time span in milliseconds. Every duration in `Config` is one; only the text of the settings has units. */
 export type Milliseconds = number
 
-const durationExpects = 'a duration such as "500ms", "30s", "5m" or "12h"'
-const durationPattern = /^(0|[1-9][0-9]{0,11})(ms|s|m|h)$/
+const DURATION_EXPECTS = 'a duration such as "500ms", "30s", "5m" or "12h"'
+const DURATION_PATTERN = /^(0|[1-9][0-9]{0,11})(ms|s|m|h)$/
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 interface DurationBounds {
@@ -24,13 +24,13 @@ export function duration(bounds: DurationBounds = {}) {
   const { min = '0s', max = '576h', wholeSeconds } = bounds
   return textKind<Milliseconds>({
     kind: 'duration',
-    expects: durationExpects,
-    pattern: durationPattern.source,
+    expects: DURATION_EXPECTS,
+    pattern: DURATION_PATTERN.source,
     suggest: (input) =>
       typeof input === 'number' && Number.isSafeInteger(input) && input >= 0 ? `${input}s` : undefined,
     parse(text, reject) {
       const valueMs = parseDuration(text)
-      if (valueMs === undefined) return reject(unexpected(durationExpects, text), durationHint(text))
+      if (valueMs === undefined) return reject(unexpected(DURATION_EXPECTS, text), durationHint(text))
       if (valueMs < durationMs(min)) return reject(`Expected a duration of at least "${min}", got ${quote(text)}`)
       if (valueMs > durationMs(max)) return reject(`Expected a duration of at most "${max}", got ${quote(text)}`)
       if (wholeSeconds && valueMs % 1000 !== 0) return reject(`Expected whole seconds, got ${quote(text)}`)
@@ -41,7 +41,7 @@ export function duration(bounds: DurationBounds = {}) {
 
 /** Reads `500ms`, `30s`, `5m` or `12h` as milliseconds; undefined where the text is no duration. */
 export function parseDuration(text: string): Milliseconds | undefined {
-  const match = durationPattern.exec(text)
+  const match = DURATION_PATTERN.exec(text)
   const unitMs = match?.[2] === undefined ? undefined : unitsMs[match[2]]
   return unitMs === undefined ? undefined : Number(match?.[1]) * unitMs
 }

@@ -6,7 +6,7 @@ import type { Config } from './options.ts'
 import { quote } from './quote.ts'
 
 /** The largest file that is read, in bytes: 1 MiB. */
-export const largestFileBytes = 1_048_576
+export const LARGEST_FILE_BYTES = 1_048_576
 
 /** A file that a setting names. */
 export interface SettingFile {
@@ -118,7 +118,7 @@ async function readBounded(file: FileHandle, path: string): Promise<Buffer> {
   if (stat.isDirectory()) throw failure(path, 'it is a directory')
   if (!stat.isFile()) throw failure(path, 'it is not a regular file')
   // One byte more than allowed: a file can grow between its size and its last byte.
-  const buffer = Buffer.alloc(largestFileBytes + 1)
+  const buffer = Buffer.alloc(LARGEST_FILE_BYTES + 1)
   let length = 0
   while (length < buffer.length) {
     const { bytesRead } = await file.read(buffer, length, buffer.length - length, length)
@@ -126,7 +126,7 @@ async function readBounded(file: FileHandle, path: string): Promise<Buffer> {
     length += bytesRead
   }
   if (length === 0) throw failure(path, 'it is empty')
-  if (length > largestFileBytes) throw failure(path, `it is larger than ${largestFileBytes} bytes`)
+  if (length > LARGEST_FILE_BYTES) throw failure(path, `it is larger than ${LARGEST_FILE_BYTES} bytes`)
   return Buffer.from(buffer.subarray(0, length))
 }
 

@@ -60,14 +60,14 @@ function unknownFlags(flags: Readonly<Record<string, unknown>>): Problem[] {
 }
 
 /** What Kubernetes puts into every pod of a namespace for a Service whose name begins with "sidegate". */
-const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
+const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
 
 /** A warning for each variable that looks like one of ours and is none. */
 export function unknownVariables(environment: Readonly<Record<string, string | undefined>>): Problem[] {
   const known = namedRows.map((row) => row.environment)
   return Object.keys(environment)
     .filter((name) => name.startsWith('SIDEGATE_') && environment[name] !== undefined)
-    .filter((name) => !known.includes(name) && !serviceLink.test(name))
+    .filter((name) => !known.includes(name) && !SERVICE_LINK.test(name))
     .map((name) => ({
       where: name,
       message: `Ignored variable ${quote(name)}: no setting has this name`,

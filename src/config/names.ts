@@ -4,23 +4,23 @@ import * as z from 'zod'
 import { isGroup, noted, textKind, unexpected } from './kinds.ts'
 import { quote } from './quote.ts'
 
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/
 
-const headerExpects = 'a header name such as "x-auth-subject"'
+const HEADER_EXPECTS = 'a header name such as "x-auth-subject"'
 
 /** A header name (RFC 9110 section 5.1); the value is in lower case. */
 export function headerName() {
   return textKind<string>({
     kind: 'header name',
-    expects: headerExpects,
-    pattern: token.source,
-    parse: (text, reject) => (token.test(text) ? text.toLowerCase() : reject(unexpected(headerExpects, text))),
+    expects: HEADER_EXPECTS,
+    pattern: TOKEN.source,
+    parse: (text, reject) => (TOKEN.test(text) ? text.toLowerCase() : reject(unexpected(HEADER_EXPECTS, text))),
   })
 }
 
 /** A cookie name (RFC 6265 section 4.1.1); upper and lower case differ. */
 export function cookieName() {
-  return matching('cookie name', 'a cookie name such as "session"', token)
+  return matching('cookie name', 'a cookie name such as "session"', TOKEN)
 }
 
 /** A parameter of the query. */
@@ -78,18 +78,18 @@ function matching(kind: string, expects: string, pattern: RegExp) {
   })
 }
 
-const pathExpects = 'a path such as "/healthz" or "/admin/*"'
+const PATH_EXPECTS = 'a path such as "/healthz" or "/admin/*"'
 
 /** An exact path, or a prefix that ends in `/*`. The value is decoded, as the path of a request is when it is judged. */
 export function routePath() {
   return textKind<string>({
     kind: 'path',
-    expects: pathExpects,
+    expects: PATH_EXPECTS,
     parse(text, reject) {
       const trouble = pathTrouble(text)
       return trouble === undefined
         ? decodeURIComponent(text)
-        : reject(`${unexpected(pathExpects, text)}: ${trouble[0]}`, trouble[1])
+        : reject(`${unexpected(PATH_EXPECTS, text)}: ${trouble[0]}`, trouble[1])
     },
   })
 }
@@ -151,8 +151,8 @@ function refuseWrongHeaders(given: Record<string, unknown>, context: z.core.$Ref
   const seen = new Set<string>()
   for (const key of Object.keys(given)) {
     const name = key.toLowerCase()
-    if (!token.test(key)) {
-      context.addIssue({ code: 'custom', path: [key], message: unexpected(headerExpects, key) })
+    if (!TOKEN.test(key)) {
+      context.addIssue({ code: 'custom', path: [key], message: unexpected(HEADER_EXPECTS, key) })
     } else if (seen.has(name)) {
       const message = `Repeated header ${quote(name)}`
       context.addIssue({ code: 'custom', path: [key], message, params: { hint: 'remove one of the two' } })

@@ -17,7 +17,7 @@ interface Place {
   readonly order: number
 }
 
-const afterTheFile = Number.MAX_SAFE_INTEGER
+const AFTER_THE_FILE = Number.MAX_SAFE_INTEGER
 
 /** What is wrong with the text of the file, whatever it says. */
 export function fileTroubles({ path, yaml }: SettingsFile): Problem[] {
@@ -47,13 +47,13 @@ function placeOf(finding: Finding, given: readonly Given[], file: SettingsFile |
   const source = given.find(({ row }) => startsWith(path, row.path))
   if (source !== undefined) {
     const below = shown.length > source.row.path.length ? ` ${formatPath(shown)}` : ''
-    return source.isUnreadable ? undefined : { where: source.where + below, order: afterTheFile }
+    return source.isUnreadable ? undefined : { where: source.where + below, order: AFTER_THE_FILE }
   }
   if (file?.yaml.isBroken) return undefined
   if (file === undefined || !isInside(file.yaml.value, path)) {
     // A group that variables or flags alone have made has its place at the first of them.
     const maker = path.length === 0 ? undefined : given.find(({ row }) => startsWith(row.path, path))
-    if (maker !== undefined) return { where: `${maker.where} ${formatPath(path)}`, order: afterTheFile }
+    if (maker !== undefined) return { where: `${maker.where} ${formatPath(path)}`, order: AFTER_THE_FILE }
   }
   if (file === undefined) return { where: namesOf(path), order: 0 }
   const { line, column } = file.yaml.positionOf(path)

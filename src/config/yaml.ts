@@ -16,7 +16,7 @@ import {
 import { quote } from './quote.ts'
 
 /** The largest text that is read, in bytes: 1 MiB. */
-const largestTextBytes = 1_048_576
+const LARGEST_TEXT_BYTES = 1_048_576
 
 /** One text has one meaning: YAML 1.2, and nothing that only some readers know. */
 export const yamlOptions = {
@@ -56,8 +56,8 @@ interface YamlTrouble extends YamlPosition {
 /** Reads a text. Never throws; a text with troubles may still have a value, so that the rest of it can be checked. */
 export function readYaml(text: string): YamlText {
   const bytes = Buffer.byteLength(text)
-  if (bytes > largestTextBytes) {
-    return unreadable(`Expected at most ${largestTextBytes} bytes, got ${bytes}`)
+  if (bytes > LARGEST_TEXT_BYTES) {
+    return unreadable(`Expected at most ${LARGEST_TEXT_BYTES} bytes, got ${bytes}`)
   }
   const lines = new LineCounter()
   const document: Document = parseDocument(text, { ...yamlOptions, lineCounter: lines })
@@ -72,7 +72,7 @@ export function readYaml(text: string): YamlText {
   troubles.push(...refusedParts(document, at))
   const isSyntaxSound = document.errors.every((error) => error.code === 'DUPLICATE_KEY')
   const read = isSyntaxSound ? documentValue(document) : undefined
-  if (read === undefined && troubles.length === 0) troubles.push({ line: 1, column: 1, message: endlessAliases })
+  if (read === undefined && troubles.length === 0) troubles.push({ line: 1, column: 1, message: ENDLESS_ALIASES })
   return {
     value: read?.value,
     isBroken: read === undefined,
@@ -81,7 +81,7 @@ export function readYaml(text: string): YamlText {
   }
 }
 
-const endlessAliases = 'Cannot read YAML: its aliases go in circles or stand for too much'
+const ENDLESS_ALIASES = 'Cannot read YAML: its aliases go in circles or stand for too much'
 
 function unreadable(message: string): YamlText {
   const start = { line: 1, column: 1 }

@@ -5,7 +5,7 @@ import type { HeaderRules } from './header-rules.ts'
 import type { HandlerParts } from './parts.ts'
 import type { Delivery } from './policy.ts'
 
-const refreshTimeoutMs = 2_000
+const REFRESH_TIMEOUT_MS = 2_000
 const nothing: Delivery = []
 
 /** The next token for this caller, or nothing: a refresh that fails never fails the request. */
@@ -33,8 +33,8 @@ export function deliver(
 function soon<T>(promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new Error(`Cannot refresh: no token after ${refreshTimeoutMs} ms`)),
-      refreshTimeoutMs,
+      () => reject(new Error(`Cannot refresh: no token after ${REFRESH_TIMEOUT_MS} ms`)),
+      REFRESH_TIMEOUT_MS,
     )
     promise.finally(() => clearTimeout(timer)).then(resolve, reject)
   })

@@ -7,7 +7,7 @@ import type { Outcome, UpstreamErrorReason } from '../model/outcome.ts'
 import { type Reason, refuse } from '../model/refusal.ts'
 
 /** What clients that left before an answer are counted as; no such status goes out on the wire. */
-const clientGoneStatus = 499
+const CLIENT_GONE_STATUS = 499
 
 /** Times are monotonic milliseconds. */
 export interface Exchange {
@@ -75,7 +75,7 @@ export function outcomeOf(exchange: Exchange, nowMs: number): Outcome {
   return {
     method: exchange.method,
     path: exchange.path,
-    status: exchange.status === 0 ? clientGoneStatus : exchange.status,
+    status: exchange.status === 0 ? CLIENT_GONE_STATUS : exchange.status,
     decision: exchange.decision ?? refuse('internal'),
     fault: exchange.fault,
     upstreamError: exchange.upstreamError,

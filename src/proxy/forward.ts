@@ -10,13 +10,13 @@ import type { ProxyLimits } from './policy.ts'
 import { createUpload, type Upload } from './upload.ts'
 
 /** Node's own servers close an idle connection after 5 s: leave before they do, or a request meets a closing door. */
-const idleConnectionMs = 4_000
-const responseHeaderBytes = 65_536
-const responseHeaderLines = 1_000
+const IDLE_CONNECTION_MS = 4_000
+const RESPONSE_HEADER_BYTES = 65_536
+const RESPONSE_HEADER_LINES = 1_000
 /** Each interim answer starts the wait for the final one anew, so there may only be a few (RFC 9110 section 15.2). */
-const interimAnswers = 16
+const INTERIM_ANSWERS = 16
 /** How many requests may wait for a free connection, for each connection. */
-const waitingPerConnection = 4
+const WAITING_PER_CONNECTION = 4
 
 /** The flow of an answer, which its reader may hold up. */
 export interface Flow {
@@ -66,7 +66,7 @@ export interface Forwarder {
 export function createForwarder(upstream: URL, limits: ProxyLimits, onPassed: (bytes: number) => void): Forwarder {
   const usedConnectionErrors = new WeakSet<Error>()
   const pool = createPool(upstream, limits, usedConnectionErrors)
-  const maxActive = limits.upstreamConnections * (1 + waitingPerConnection)
+  const maxActive = limits.upstreamConnections * (1 + WAITING_PER_CONNECTION)
   const slots: Slots = { active: 0 }
 
   const forward = (_permit: Permit, order: Order): (() => void) => {
@@ -106,10 +106,10 @@ function createPool(upstream: URL, limits: ProxyLimits, usedConnectionErrors: We
     },
     headersTimeout: limits.upstreamResponseTimeoutMs,
     bodyTimeout: 0,
-    keepAliveTimeout: idleConnectionMs,
-    keepAliveMaxTimeout: idleConnectionMs,
+    keepAliveTimeout: IDLE_CONNECTION_MS,
+    keepAliveMaxTimeout: IDLE_CONNECTION_MS,
     keepAliveTimeoutThreshold: 1_000,
-    maxHeaderSize: responseHeaderBytes,
+    maxHeaderSize: RESPONSE_HEADER_BYTES,
     strictContentLength: true,
     allowH2: false,
     // undici reports an error thrown by a handler as an event of the client, which would end the process if unheard
@@ -152,7 +152,7 @@ function dispatch(pool: Pool, order: Order, shared: Shared): () => void {
     onResponseStart(flow, status) {
       if (isStopped) return
       if (status >= 100 && status < 200) {
-        if (++interim > interimAnswers) throw new Error('Cannot read the answer: it has too many interim answers')
+        if (++interim > INTERIM_ANSWERS) throw new Error('Cannot read the answer: it has too many interim answers')
         return
       }
       reader.onStart(status, textHeaders(flow.rawHeaders), flow)
@@ -213,7 +213,7 @@ function isIdleClose(error: Error, usedConnectionErrors: WeakSet<Error>): boolea
 /** Header bytes as Latin-1 text, so that 8-bit values cross unchanged. Throws where there are more lines than anyone needs. */
 function textHeaders(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
   if (!Array.isArray(raw)) throw new Error('Cannot read the answer: there are no headers')
-  if (raw.length > responseHeaderLines * 2) throw new Error('Cannot read the answer: it has too many headers')
+  if (raw.length > RESPONSE_HEADER_LINES * 2) throw new Error('Cannot read the answer: it has too many headers')
   const headers: string[] = []
   for (const part of raw) headers.push(typeof part === 'string' ? part : part.toString('latin1'))
   return headers

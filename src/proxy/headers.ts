@@ -7,7 +7,7 @@ import type { Message } from './message.ts'
 import type { Delivery } from './policy.ts'
 import { withoutToken } from './strip-token.ts'
 
-const via = '1.1 sidegate'
+const VIA = '1.1 sidegate'
 
 /** What a trusted proxy in front of us said about the client. */
 interface Forwarded {
@@ -94,7 +94,7 @@ function addForwarded(
     'forwarded',
     joined(said.forwarded, element),
     'via',
-    via,
+    VIA,
   )
 }
 

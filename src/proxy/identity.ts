@@ -3,9 +3,9 @@
 import type { VerifiedToken } from '../model/decision.ts'
 import type { HeaderRules } from './header-rules.ts'
 
-const maxValueBytes = 4096
+const MAX_VALUE_BYTES = 4096
 const encoder = new TextEncoder()
-const plainPattern = /^[\u0021-\u0024\u0026-\u007e](?:[\u0020-\u0024\u0026-\u007e]*[\u0021-\u0024\u0026-\u007e])?$/
+const PLAIN_PATTERN = /^[\u0021-\u0024\u0026-\u007e](?:[\u0020-\u0024\u0026-\u007e]*[\u0021-\u0024\u0026-\u007e])?$/
 const noLines: readonly string[] = []
 
 /**
@@ -42,8 +42,8 @@ function scalarText(claim: unknown): string | undefined {
  * percent-encoded UTF-8, so decodeURIComponent gives the claim back. Undefined where it is longer than 4 KiB.
  */
 export function headerValue(text: string): string | undefined {
-  if (text.length > maxValueBytes) return undefined
-  if (text === '' || plainPattern.test(text)) return text
+  if (text.length > MAX_VALUE_BYTES) return undefined
+  if (text === '' || PLAIN_PATTERN.test(text)) return text
   const bytes = encoder.encode(text)
   const last = bytes.length - 1
   let value = ''
@@ -51,5 +51,5 @@ export function headerValue(text: string): string | undefined {
     const isPlain = byte > 0x20 ? byte < 0x7f && byte !== 0x25 : byte === 0x20 && index > 0 && index < last
     value += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
   })
-  return value.length > maxValueBytes ? undefined : value
+  return value.length > MAX_VALUE_BYTES ? undefined : value
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
 import type { Reason } from '../model/refusal.ts'
 
-const sweepIntervalMs = 1_000
+const SWEEP_INTERVAL_MS = 1_000
 
 /** The two kinds of long-lived connection, as the `type` label of the metrics. */
 export type GuardedType = 'websocket' | 'stream'
@@ -79,7 +79,7 @@ export function createLifetime(parts: LifetimeParts): Lifetime {
     open.add(entry)
     if (type === 'websocket') count(entry, 1)
     if (timer === undefined && !isClosed) {
-      timer = setInterval(sweep, sweepIntervalMs)
+      timer = setInterval(sweep, SWEEP_INTERVAL_MS)
       timer.unref()
     }
     return () => {

@@ -2,10 +2,10 @@
 // unread bytes makes the kernel send a reset, and the reset can overtake the answer (RFC 9112 section 9.6).
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-const lingerMs = 1_000
-const lingerBytes = 1_048_576
+const LINGER_MS = 1_000
+const LINGER_BYTES = 1_048_576
 /** A body of this announced size is read and thrown away so that the connection can be used again; a larger one is not. */
-const drainableBytes = 65_536
+const DRAINABLE_BYTES = 65_536
 
 /** What is known about a body that nobody will read. */
 export interface UnreadBody {
@@ -18,7 +18,7 @@ export interface UnreadBody {
 /** Whether what is left of the request is little enough, and of known length, to be read to its end. */
 export function isDrainable(req: IncomingMessage, body: UnreadBody): boolean {
   if (req.complete || body.framing === 'none') return true
-  return body.framing === 'length' && body.contentLength <= drainableBytes && !body.expectsContinue
+  return body.framing === 'length' && body.contentLength <= DRAINABLE_BYTES && !body.expectsContinue
 }
 
 /** Ends the response when the rest of the request has come, 1 MiB of it was thrown away, or a second has passed. */
@@ -36,9 +36,9 @@ export function lingerThenEnd(req: IncomingMessage, res: ServerResponse): void {
   }
   const count = (chunk: Buffer): void => {
     thrownAwayBytes += chunk.length
-    if (thrownAwayBytes > lingerBytes) finish()
+    if (thrownAwayBytes > LINGER_BYTES) finish()
   }
-  const timer = setTimeout(finish, lingerMs)
+  const timer = setTimeout(finish, LINGER_MS)
   req.on('data', count).on('end', finish).on('close', finish)
   req.resume()
 }

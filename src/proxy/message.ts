@@ -76,12 +76,12 @@ const webSocketKeySlot = slotOf('sec-websocket-key')
 const webSocketVersionSlot = slotOf('sec-websocket-version')
 const maxForwardsSlot = slotOf('max-forwards')
 
-const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const TOKEN_PATTERN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const controlPattern = /[\u0000-\u0008\u000a-\u001f\u007f]|[^\u0000-\u00ff]/
-const contentLengthPattern = /^(?:0|[1-9]\d{0,15})$/
-const maxForwardsPattern = /^\d{1,9}$/
-const webSocketKeyPattern = /^[A-Za-z0-9+/]{21}[AQgw]==$/
+const CONTROL_PATTERN = /[\u0000-\u0008\u000a-\u001f\u007f]|[^\u0000-\u00ff]/
+const CONTENT_LENGTH_PATTERN = /^(?:0|[1-9]\d{0,15})$/
+const MAX_FORWARDS_PATTERN = /^\d{1,9}$/
+const WEB_SOCKET_KEY_PATTERN = /^[A-Za-z0-9+/]{21}[AQgw]==$/
 
 interface Headers {
   readonly list: string[]
@@ -158,8 +158,8 @@ function readHeaders(rawHeaders: readonly string[]): Headers | Refusal {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const rawName = rawHeaders[i] ?? ''
     const value = rawHeaders[i + 1] ?? ''
-    if (!tokenPattern.test(rawName)) return invalid('a header name is not a token')
-    if (controlPattern.test(value)) return invalid('a header value has a control character')
+    if (!TOKEN_PATTERN.test(rawName)) return invalid('a header name is not a token')
+    if (CONTROL_PATTERN.test(value)) return invalid('a header value has a control character')
     // Servers that build variables from headers read X_User and X-User as one name (CVE-2025-64484)
     if (rawName.includes('_')) continue
     const name = rawName.toLowerCase()
@@ -193,7 +193,7 @@ function readFraming(single: readonly (string | undefined)[], isVersion10: boole
       : invalid('Transfer-Encoding is not exactly chunked')
   }
   if (contentLength === undefined) return 'none'
-  if (!contentLengthPattern.test(contentLength) || !Number.isSafeInteger(Number(contentLength))) {
+  if (!CONTENT_LENGTH_PATTERN.test(contentLength) || !Number.isSafeInteger(Number(contentLength))) {
     return invalid('Content-Length is not one plain number')
   }
   return contentLength === '0' ? 'none' : 'length'
@@ -212,7 +212,7 @@ function readNominated(connection: string, protectedNames: ReadonlySet<string>):
   for (const part of connection.split(',')) {
     const name = part.trim().toLowerCase()
     if (name === '' || name === 'close' || name === 'keep-alive') continue
-    if (!tokenPattern.test(name)) return invalid('Connection is not a list of names')
+    if (!TOKEN_PATTERN.test(name)) return invalid('Connection is not a list of names')
     if (protectedNames.has(name) || name.startsWith('x-forwarded-')) {
       return invalid('Connection names a protected header')
     }
@@ -223,7 +223,7 @@ function readNominated(connection: string, protectedNames: ReadonlySet<string>):
 }
 
 function readMaxForwards(value: string | undefined): number | undefined {
-  return value !== undefined && maxForwardsPattern.test(value) ? Number(value) : undefined
+  return value !== undefined && MAX_FORWARDS_PATTERN.test(value) ? Number(value) : undefined
 }
 
 function isWebSocketHandshake(method: string, headers: Headers, nominated: Nominated): boolean {
@@ -232,6 +232,6 @@ function isWebSocketHandshake(method: string, headers: Headers, nominated: Nomin
     nominated.hasUpgrade &&
     method === 'GET' &&
     headers.single[webSocketVersionSlot] === '13' &&
-    webSocketKeyPattern.test(headers.single[webSocketKeySlot] ?? '')
+    WEB_SOCKET_KEY_PATTERN.test(headers.single[webSocketKeySlot] ?? '')
   )
 }

@@ -5,8 +5,8 @@ import type { Socket } from 'node:net'
 import { type Reason, type Refusal, reasons, refusalSpec, statusOf } from '../model/refusal.ts'
 import { isDrainable, lingerThenEnd, type UnreadBody } from './linger.ts'
 
-const closingGraceMs = 1_000
-const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+const CLOSING_GRACE_MS = 1_000
+const ALLOWED_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 interface Answer {
   readonly headers: readonly string[]
@@ -36,7 +36,7 @@ function makeAnswer(reason: Reason, status: number): Answer {
   }
   // Drained or overloaded servers are left to another pod soon; a dependency needs a little longer
   if (status === 503) headers.push('retry-after', reason === 'draining' || reason === 'overloaded' ? '1' : '5')
-  if (status === 405) headers.push('allow', allowedMethods)
+  if (status === 405) headers.push('allow', ALLOWED_METHODS)
   return { headers, body }
 }
 
@@ -91,7 +91,7 @@ export function writeRefusal(socket: Socket, refusal: Refusal): void {
 /** Reads on and throws away for a moment, so that the answer is not lost to a reset, then destroys. */
 function closeSoon(socket: Socket): void {
   socket.resume()
-  const timer = setTimeout(() => socket.destroy(), closingGraceMs)
+  const timer = setTimeout(() => socket.destroy(), CLOSING_GRACE_MS)
   timer.unref()
   socket.once('close', () => clearTimeout(timer))
 }

@@ -15,9 +15,9 @@ import type { ProxyPolicy } from './policy.ts'
 import { createReclaim } from './reclaim.ts'
 import { createTunnel } from './tunnel.ts'
 
-const connectionCheckMs = 1_000
+const CONNECTION_CHECK_MS = 1_000
 /** A peer that vanished without a word is looked for after this much silence. */
-const deadPeerCheckMs = 60_000
+const DEAD_PEER_CHECK_MS = 60_000
 /** A client that has closed its half is let go after so many checks between which no byte went out to it. */
 const QUIET_CHECKS = 3
 const QUIET_CHECK_MS = 100
@@ -37,7 +37,7 @@ export interface ProxyParts {
   /** Undefined: plain HTTP. */
   readonly certificates?: ListenerCertificates | undefined
   /** Collects young garbage at once; absent: V8 does it in its own time. */
-  readonly collectGarbage?: () => void
+  readonly collectGarbage?: (() => void) | undefined
 }
 
 /** The proxy, as its owner sees it. */
@@ -125,13 +125,13 @@ function serverOptions(policy: ProxyPolicy): ServerOptions {
     headersTimeout: requestTimeoutMs > 0 ? Math.min(headersTimeoutMs, requestTimeoutMs) : headersTimeoutMs,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: idleTimeoutMs,
-    connectionsCheckingInterval: connectionCheckMs,
+    connectionsCheckingInterval: CONNECTION_CHECK_MS,
     requireHostHeader: false,
     insecureHTTPParser: false,
     joinDuplicateHeaders: false,
     noDelay: true,
     keepAlive: true,
-    keepAliveInitialDelay: deadPeerCheckMs,
+    keepAliveInitialDelay: DEAD_PEER_CHECK_MS,
     // Where Node knows it (24.9 and later): what is not a WebSocket upgrade is served as the plain request it also is
     shouldUpgradeCallback: isWebSocketUpgrade,
   }

@@ -13,13 +13,13 @@ export interface Target {
   readonly authority: string | undefined
 }
 
-const allowedPattern = /^[\u0021\u0022\u0024-\u007e]*$/
-const hostPattern = /^(?:\[([0-9A-Fa-f:.]{2,45})\]|[0-9A-Za-z._~-]{1,255})(?::(\d{1,5}))?$/
-const schemePattern = /^https?:\/\//i
+const ALLOWED_PATTERN = /^[\u0021\u0022\u0024-\u007e]*$/
+const HOST_PATTERN = /^(?:\[([0-9A-Fa-f:.]{2,45})\]|[0-9A-Za-z._~-]{1,255})(?::(\d{1,5}))?$/
+const SCHEME_PATTERN = /^https?:\/\//i
 
 /** Whether this is one host with an optional port and nothing else: no user, path, list, empty port or IPv6 zone. */
 export function isHostAndPort(text: string): boolean {
-  const match = hostPattern.exec(text)
+  const match = HOST_PATTERN.exec(text)
   if (match === null) return false
   const [, address, port] = match
   if (address !== undefined && !isIPv6(address)) return false
@@ -31,14 +31,14 @@ export function isHostAndPort(text: string): boolean {
  * another scheme, or `*`, which is about the proxy itself and is answered 405.
  */
 export function splitTarget(method: string, target: string): Target | Refusal {
-  if (!allowedPattern.test(target)) {
+  if (!ALLOWED_PATTERN.test(target)) {
     return refuse('message_invalid', { detail: 'the target has a byte that no target may have' })
   }
   if (target.charCodeAt(0) === 0x2f) return parts(target, undefined)
   if (target === '*' && method === 'OPTIONS') {
     return refuse('message_invalid', { detail: 'OPTIONS * is about the proxy itself', status: 405 })
   }
-  const scheme = schemePattern.exec(target)
+  const scheme = SCHEME_PATTERN.exec(target)
   if (scheme === null) return refuse('message_invalid', { detail: 'the target is neither a path nor an http address' })
   const rest = target.slice(scheme[0].length)
   const end = rest.search(/[/?]/)

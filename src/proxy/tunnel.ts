@@ -11,9 +11,9 @@ import { createFrameBoundary, policyViolationFrame } from './frame-boundary.ts'
 import type { Message } from './message.ts'
 import type { ProxyLimits } from './policy.ts'
 
-const handshakeSuffix = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
-const closingGraceMs = 1_000
-const deadPeerCheckMs = 60_000
+const HANDSHAKE_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+const CLOSING_GRACE_MS = 1_000
+const DEAD_PEER_CHECK_MS = 60_000
 
 /** One upgrade to be made. */
 export interface TunnelOrder {
@@ -163,8 +163,8 @@ function takeOver(
     // Not earlier: a listener makes the socket flow, and what came with the 101 would reach it alone
     appSocket.on('data', boundary.follow)
     // A peer that vanished without a word is looked for; http-proxy-3 leaves that to the system's two hours
-    socket.setKeepAlive(true, deadPeerCheckMs)
-    appSocket.setKeepAlive(true, deadPeerCheckMs)
+    socket.setKeepAlive(true, DEAD_PEER_CHECK_MS)
+    appSocket.setKeepAlive(true, DEAD_PEER_CHECK_MS)
     events.onOpen(() => endTunnel(socket, appSocket, boundary.isAtBoundary()))
   })
   outgoing.once('response', async (answer: IncomingMessage) => {
@@ -185,7 +185,7 @@ function takeOver(
 /** RFC 6455 section 4.1: the application has read this very handshake and speaks WebSocket. */
 function isProven(answer: IncomingMessage, message: Message): boolean {
   const key = singleValue(message.headers, 'sec-websocket-key')
-  const expected = createHash('sha1').update(`${key}${handshakeSuffix}`).digest('base64')
+  const expected = createHash('sha1').update(`${key}${HANDSHAKE_SUFFIX}`).digest('base64')
   return answer.headers.upgrade?.toLowerCase() === 'websocket' && answer.headers['sec-websocket-accept'] === expected
 }
 
@@ -221,7 +221,7 @@ function passOn(order: TunnelOrder, answer: IncomingMessage, status: number, lin
 function closeAfter(socket: Socket): void {
   if (socket.destroyed) return
   socket.end()
-  const timer = setTimeout(() => socket.destroy(), closingGraceMs)
+  const timer = setTimeout(() => socket.destroy(), CLOSING_GRACE_MS)
   timer.unref()
   socket.once('close', () => clearTimeout(timer))
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   filesOf,
-  largestFileBytes,
+  LARGEST_FILE_BYTES,
   readSettingFile,
   readSettingText,
   SettingFileError,
@@ -101,9 +101,9 @@ describe('reading', () => {
 
   test('reads exactly 1 MiB and not a byte more', async () => {
     const path = put('large', 'x')
-    truncateSync(path, largestFileBytes)
-    expect((await readSettingFile(path)).length).toBe(largestFileBytes)
-    truncateSync(path, largestFileBytes + 1)
+    truncateSync(path, LARGEST_FILE_BYTES)
+    expect((await readSettingFile(path)).length).toBe(LARGEST_FILE_BYTES)
+    truncateSync(path, LARGEST_FILE_BYTES + 1)
     await expect(readSettingFile(path)).rejects.toThrow(`Cannot read "${path}": it is larger than 1048576 bytes`)
   })
 

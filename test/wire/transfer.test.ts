@@ -162,6 +162,31 @@ test('a client that leaves during the download ends it at the application', asyn
   expect(proxy.outcomes).toMatchObject([{ status: 200, clientAborted: true, fault: undefined }])
 })
 
+const halfUploads: Record<string, string> = {
+  'in chunks': 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
+  'with its length': 'Content-Length: 1000\r\n\r\nhello',
+}
+/** Who only closes may still read: it is answered. Nobody reads after a reset. */
+const partings = [
+  { how: 'leaves', leave: 'destroy', outcome: { status: 400, clientAborted: false, fault: 'message_invalid' } },
+  { how: 'resets', leave: 'resetAndDestroy', outcome: { status: 499, clientAborted: true, fault: undefined } },
+] as const
+for (const [sentence, part] of Object.entries(halfUploads)) {
+  for (const { how, leave, outcome } of partings) {
+    test(`a client that ${how} during an upload ${sentence} ends it at the application, which sees no end of it`, async () => {
+      const origin = await rawApp(() => {})
+      const proxy = await open(origin.url)
+      const client = rawClient(proxy.port)
+      client.send(`POST / HTTP/1.1\r\n${host}${part}`)
+      await vi.waitFor(() => expect(origin.text()).toContain('hello'))
+      client.socket[leave]()
+      await vi.waitFor(() => expect(origin.sockets.size).toBe(0), { timeout: 1_000 })
+      expect(origin.text()).toMatch(/hello(\r\n)?$/)
+      await vi.waitFor(() => expect(proxy.outcomes).toMatchObject([outcome]))
+    })
+  }
+}
+
 test('a client that leaves with pipelined requests ends all of them', async () => {
   const origin = await rawApp(() => {})
   const proxy = await open(origin.url)

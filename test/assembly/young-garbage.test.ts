@@ -1,0 +1,66 @@
+// The garbage of bodies is collected where the runtime lets us; where it does not, the gate runs without.
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, expect, test } from 'vitest'
+import { createYoungCollector } from '../../src/assembly/young-garbage.ts'
+import { createWorld } from '../support/gateway.ts'
+import { startEchoOrigin } from '../support/origin.ts'
+import { killProcesses, startProcess } from '../support/process.ts'
+
+const MEBIBYTE = 1024 * 1024
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  killProcesses()
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+test('buffers that nobody holds any more are freed, and the main context has got no `gc`', () => {
+  const collect = createYoungCollector()
+  collect?.()
+  const before = process.memoryUsage().arrayBuffers
+  for (let count = 0; count < 64; count++) Buffer.alloc(MEBIBYTE / 8)
+  expect(process.memoryUsage().arrayBuffers - before).toBeGreaterThan(4 * MEBIBYTE)
+  // V8 frees them in another thread, and has done so when it begins to collect again
+  collect?.()
+  collect?.()
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MEBIBYTE)
+  expect('gc' in globalThis).toBe(false)
+})
+
+/** A module that is loaded first and makes the runtime refuse. */
+const preload = (refusal: string) =>
+  `data:text/javascript,import v8 from 'node:v8';import { syncBuiltinESMExports } from 'node:module';v8.setFlagsFromString = ${refusal};syncBuiltinESMExports()`
+const refusing: Record<string, string[]> = {
+  'refuses to set flags': ['--import', preload(`() => { throw new Error('refused') }`)],
+  'sets no flags, and says nothing': ['--import', preload('() => {}')],
+  'has frozen its flags': ['--freeze-flags-after-init'],
+  'has frozen its flags, spelled another way': ['--freeze_flags_after_init'],
+}
+for (const [sentence, flags] of Object.entries(refusing)) {
+  test(`a runtime that ${sentence} gives none`, async () => {
+    const module = new URL('../../src/assembly/young-garbage.ts', import.meta.url).href
+    const script = `import { createYoungCollector } from '${module}'; console.log(String(createYoungCollector()))`
+    const run = promisify(execFile)(process.execPath, [...flags, '--input-type=module', '--eval', script])
+    expect((await run).stdout.trim()).toBe('undefined')
+  })
+}
+
+test('a gate whose runtime gives none says so, and passes long bodies all the same', async () => {
+  const world = createWorld()
+  closing.push(world.remove)
+  const app = await startEchoOrigin()
+  closing.push(app.close)
+  const file = join(world.folder, 'sidegate.yaml')
+  writeFileSync(file, world.settings(app.url))
+  const refusal = preload(`() => { throw new Error('refused') }`).replaceAll(' ', '%20')
+  const gate = await startProcess(['run', '--config', file], { NODE_OPTIONS: `--import ${refusal}` })
+  expect(gate.output()).toContain('Cannot collect the garbage of bodies early')
+  const response = await fetch(`http://127.0.0.1:${gate.port}/`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${world.mint()}` },
+    body: new Uint8Array(20 * MEBIBYTE),
+  })
+  expect(await response.json()).toMatchObject({ bodyBytes: 20 * MEBIBYTE })
+})
