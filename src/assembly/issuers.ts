@@ -80,6 +80,8 @@ function toIssuer(
 
 function startFetching({ issuer, keys }: IssuerConfig, parts: IssuerParts): KeySource {
   const { metrics, log, clock } = parts
+  for (const result of ['ok', 'error']) metrics.jwksFetches.inc({ issuer, result }, 0)
+  for (const action of ['fetched', 'cooldown']) metrics.jwksUnknownKeyIds.inc({ issuer, action }, 0)
   const fetchKeySet = 'jwksUri' in keys ? fetchFrom(keys.jwksUri, parts.fetch) : fetchByDiscovery(issuer, parts.fetch)
   const source = createRemoteKeys({
     fetchKeySet,

@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { reviewAdmission } from '../../src/injector/review.ts'
 import { injectPod } from '../../src/kubernetes/injection.ts'
 import { buildSidecar, buildVolume } from '../../src/kubernetes/sidecar.ts'
 import { treeAt } from '../../src/kubernetes/tree.ts'
 import { version } from '../../src/version.ts'
+import { applied, reviewOf } from '../support/admission-review.ts'
+import { helms, render, valuesFile } from '../support/helm.ts'
 import { sidegate } from '../support/shell.ts'
 import { gateIn, patched, podSpecIn, read, type WrittenGate, yamlBlocks } from '../support/ways.ts'
 
@@ -50,7 +53,31 @@ const ways: readonly (readonly [string, () => WrittenGate | Promise<WrittenGate>
       return gateIn(injectPod(template, { image, secret, version }).template.spec)
     },
   ],
+  [
+    'the injector',
+    () => {
+      const pod = treeAt(parse(manifest), 'spec', 'template')
+      const review = reviewAdmission(reviewOf(pod), { image, secret, version })
+      if (typeof review === 'string') throw new Error(review)
+      return gateIn(applied(pod, review).spec)
+    },
+  ],
+  ...helms.map((helm): readonly [string, () => WrittenGate] => [
+    `the chart in helm ${helm.version}`,
+    () => {
+      const values = ['--values', valuesFile('redis'), '--set', `secretName=${secret}`]
+      return gateIn(
+        render(helm, ...values)
+          .map((object) => treeAt(object, 'spec', 'template', 'spec'))
+          .find(hasGate),
+      )
+    },
+  ]),
 ]
+
+function hasGate(podSpec: unknown): boolean {
+  return gateIn(podSpec).container !== undefined
+}
 
 describe('the same sidecar comes out of', () => {
   test.each(ways)('%s', async (_name, write) => {

@@ -10,7 +10,13 @@ import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { configOf } from '../support/settings.ts'
 
 const root = join(import.meta.dirname, '..', '..')
-const pages = [root, join(root, 'docs'), join(root, 'docs', 'decisions'), join(root, 'deploy')]
+const pages = [
+  root,
+  join(root, 'docs'),
+  join(root, 'docs', 'decisions'),
+  join(root, 'deploy'),
+  join(root, 'helm', 'sidegate'),
+]
   .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
   .filter((path) => path.endsWith('.md'))
   .map((path) => [relative(root, path), readFileSync(path, 'utf8')] as const)

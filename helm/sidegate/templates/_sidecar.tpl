@@ -22,12 +22,21 @@ on it `.Subcharts.sidegate`.
 {{- $port := include "sidegate.port" .Values.settings.listen -}}
 {{- $adminPort := include "sidegate.port" .Values.settings.admin.listen -}}
 name: sidegate
-image: {{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) | quote }}
+image: {{ include "sidegate.image" . | quote }}
 {{- with .Values.image.pullPolicy }}
 imagePullPolicy: {{ . }}
 {{- end }}
 restartPolicy: Always
 args: [run, --config, /etc/sidegate/sidegate.yaml]
+{{- if or (ne $port "8080") (ne $adminPort "9090") }}
+env:
+  {{- if ne $adminPort "9090" }}
+  - { name: SIDEGATE_ADMIN_LISTEN, value: "0.0.0.0:{{ $adminPort }}" }
+  {{- end }}
+  {{- if ne $port "8080" }}
+  - { name: SIDEGATE_LISTEN, value: "0.0.0.0:{{ $port }}" }
+  {{- end }}
+{{- end }}
 ports:
   - { containerPort: {{ $port }}, protocol: TCP }
   - { containerPort: {{ $adminPort }}, protocol: TCP }
@@ -46,13 +55,7 @@ livenessProbe:
 resources:
   {{- toYaml .Values.resources | nindent 2 }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities: { drop: [ALL] }
-  seccompProfile: { type: RuntimeDefault }
+  {{- include "sidegate.securityContext" . | nindent 2 }}
 volumeMounts:
   - { name: sidegate, mountPath: /etc/sidegate, readOnly: true }
 {{- end -}}

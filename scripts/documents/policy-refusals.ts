@@ -1,0 +1,49 @@
+// Which pods does the validating policy of the chart refuse? Those whose annotations cannot be meant, and those without a gate.
+import { type AnnotationName, annotationRows } from '../../src/kubernetes/annotations.ts'
+import { SIDECAR_NAME } from '../../src/kubernetes/sidecar.ts'
+import { given, patternOf } from './policy-variables.ts'
+
+/** What has to hold, and the sentence where it does not; both in CEL. */
+interface Validation {
+  readonly expression: string
+  readonly message: string
+}
+
+/** What a pod is refused for, in the words of `sidegate inject`. */
+export function validations(): readonly Validation[] {
+  const known = Object.keys(annotationRows).map((name) => `sidegate.dev/${name}`)
+  const unknown = `variables.annotations.filter(k, k.startsWith("sidegate.dev/") && !(k in ${JSON.stringify(known)}))`
+  const values = Object.entries(annotationRows).flatMap(([name, { expects }]): Validation[] => {
+    if (name === 'injected') return []
+    const value = given(name as AnnotationName)
+    return [
+      {
+        expression: `!${value}.hasValue() || ${value}.value().matches(${patternOf(name as AnnotationName)})`,
+        message: `${JSON.stringify(`Annotation "sidegate.dev/${name}": Expected ${expects}, got `)} + strings.quote(${value}.value())`,
+      },
+    ]
+  })
+  return [
+    {
+      expression: `${unknown}.size() == 0`,
+      message: `"Unknown annotation " + ${unknown}.join(", ") + ", known are: ${known.join(', ')}"`,
+    },
+    ...values,
+    {
+      expression: 'variables.image != ""',
+      message: '"No image is known for the gate; give it by the annotation \\"sidegate.dev/image\\""',
+    },
+    {
+      expression: 'variables.listenPort != variables.adminPort',
+      message: '"The gate cannot use port " + string(variables.adminPort) + " for requests and for its probes"',
+    },
+    ...(['listen', 'admin'] as const).map((which) => ({
+      expression: `variables.appPort != variables.${which}Port`,
+      message: `"The app has port " + string(variables.appPort) + ", so the gate needs another one: set \\"sidegate.dev/${which}-port\\", or move the app"`,
+    })),
+    {
+      expression: `object.spec.?initContainers.orValue([]).exists(c, c.name == "${SIDECAR_NAME}")`,
+      message: '"The pod asks for the gate and has none: the mutating policy of Sidegate has not put it there"',
+    },
+  ]
+}
