@@ -45,7 +45,7 @@ function runCompiler(...given: readonly string[]): void {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** dist-bundle/sidegate.mjs, and the licences of everything in it. */
+/** dist-bundle/sidegate.mjs, the licences of everything in it, and the command `sidegate` of the image. */
 async function makeBundle(): Promise<void> {
   rmSync(bundle, { recursive: true, force: true })
   mkdirSync(bundle)
@@ -68,6 +68,8 @@ async function makeBundle(): Promise<void> {
     logLevel: 'warning',
   })
   chmodSync(file, 0o755)
+  // The image has no shell and no /usr/bin/env: the command names the Node that lies beside it.
+  writeFileSync(join(bundle, 'sidegate'), "#!/sidegate/node\nimport('./sidegate.mjs')\n", { mode: 0o755 })
   const packages = packagesIn(metafile)
   writeFileSync(join(bundle, 'THIRD-PARTY-LICENSES.txt'), packages.map(licenceOf).join(`\n${'-'.repeat(80)}\n\n`))
   console.log(`dist-bundle/sidegate.mjs, ${packages.length} packages in it`)

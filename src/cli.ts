@@ -20,11 +20,12 @@ async function main(): Promise<number> {
     process.stderr.write(`${tooOldMessage(process.versions.node)}\n`)
     return 2
   }
+  const typed = given.filter((argument) => argument !== OVERRIDE)
+  const shell = createShell()
+  const quick = (await import('./commands/report-health.ts')).quickHealth(typed, shell)
+  if (quick !== undefined) return quick
   const { runCommandLine } = await import('./commands/command-line.ts')
-  return runCommandLine(
-    given.filter((argument) => argument !== OVERRIDE),
-    createShell(),
-  )
+  return runCommandLine(typed, shell)
 }
 
 function createShell(): Shell {

@@ -8,7 +8,9 @@ import { shieldDashes, unshieldDashes } from './dashes.ts'
 import { demo, demoOptions } from './demo.ts'
 import { doctor, doctorOptions } from './doctor.ts'
 import { explain, explainOptions } from './explain.ts'
+import { health, healthOptions } from './health.ts'
 import { inject, injectOptions } from './inject.ts'
+import { injector, injectorOptions } from './injector.ts'
 import { generateKeys, generateOptions } from './keys.ts'
 import { rotateKeys, rotateOptions } from './keys-rotate.ts'
 import { importOptions, importRevocations, listOptions, listRevocations } from './revocations.ts'
@@ -36,6 +38,7 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
     .usage('$0 <command>\n\nA gate for one app: verifies tokens, refuses revoked ones, hands out the next one in time.')
     .version(version)
     .command(['run', '$0'], 'Run the gate', runOptions, does(run))
+    .command('health', 'Ask the running gate whether it lives, or is ready', healthOptions, does(health))
     .command('demo', 'Show the whole product on this machine, with no set-up', demoOptions, does(demo))
     .command('check', 'Validate the settings without starting', checkOptions, does(check))
     .command('explain <token>', 'Explain the decision on a request with this token', explainOptions, does(explain))
@@ -78,6 +81,12 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
       'Find in manifests what leads around the gate, and what will hurt',
       doctorOptions,
       does(doctor, ['file']),
+    )
+    .command(
+      'injector',
+      'Run the webhook that puts the gate into the pods of a cluster',
+      injectorOptions,
+      does(injector),
     )
     .command('schema', 'Print the JSON Schema of the settings', {}, () => {
       exitCode = schema(shell)
@@ -125,6 +134,7 @@ export async function runCommandLine(given: readonly string[], shell: Shell): Pr
 const COMPLETION = 'completion'
 const COMMANDS = [
   'run',
+  'health',
   'demo',
   'check',
   'explain',
@@ -134,6 +144,7 @@ const COMMANDS = [
   'keys',
   'inject',
   'doctor',
+  'injector',
   'schema',
   COMPLETION,
 ]

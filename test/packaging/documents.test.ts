@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { metricsPage } from '../../scripts/documents/metrics.ts'
 import { reasonsPage } from '../../scripts/documents/reasons.ts'
 import { jsonSchema } from '../../src/config/schema.ts'
+import { injectorMetrics } from '../../src/injector/metrics.ts'
 import { reasons, refusalSpec } from '../../src/model/refusal.ts'
 import { leastRights } from '../../src/revocation/access.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -73,7 +74,8 @@ describe.each(pages)('%s', (path, text) => {
 
   test('names only metrics and reasons that exist', () => {
     const { registry } = createMetrics()
-    const names = new Set(registry.getMetricsAsArray().map(({ name }) => name))
+    const ofInjector = Object.values(injectorMetrics).map(({ name }) => name)
+    const names = new Set([...registry.getMetricsAsArray().map(({ name }) => name), ...ofInjector])
     for (const [name] of text.matchAll(/\bsidegate_[a-z_]+\b/g))
       expect(names, name).toContain(name.replace(/_(?:bucket|sum|count)$/, ''))
     for (const [, reason] of text.matchAll(/urn:sidegate:refusal:([a-z_]+)/g)) expect(reasons).toContain(reason)

@@ -28,7 +28,12 @@ describe.skipIf(whyNot !== undefined)('the image', () => {
   }, 300_000)
 
   afterAll(async () => {
-    await Promise.all(started.map(({ kill }) => kill('KILL').catch(() => {})))
+    await Promise.all(
+      started.map(async ({ kill, exited }) => {
+        await kill('KILL').catch(() => {})
+        await exited
+      }),
+    )
     await app?.close()
     world?.remove()
     await image?.remove()

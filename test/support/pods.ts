@@ -20,3 +20,22 @@ export function appTemplate(spec: object = {}, metadata: object = {}) {
     },
   }
 }
+
+/** A pod with that app, which an API server takes. */
+export function podOf(name: string, spec: object = {}, metadata: object = {}) {
+  return { apiVersion: 'v1', kind: 'Pod', ...appTemplate(spec, { name, ...metadata }) }
+}
+
+/** The same pod as a namespace takes it that enforces the restricted profile. */
+export function restrictedPod(name: string) {
+  const { spec, ...pod } = podOf(name)
+  const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }
+  return {
+    ...pod,
+    spec: {
+      ...spec,
+      securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: spec.containers.map((container) => ({ ...container, securityContext })),
+    },
+  }
+}

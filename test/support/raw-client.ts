@@ -15,15 +15,15 @@ export interface RawClient {
 
 const patienceMs = 10_000
 
-/** Connects to a port of this machine. */
-export function rawClient(port: number): RawClient {
+/** Connects to a port, of this machine unless another is named. */
+export function rawClient(port: number, host = '127.0.0.1'): RawClient {
   let text = ''
   let isClosed = false
   const watchers = new Set<() => void>()
   const wake = (): void => {
     for (const watcher of watchers) watcher()
   }
-  const socket = connect({ port, host: '127.0.0.1' })
+  const socket = connect({ port, host })
   socket.on('data', (bytes) => {
     text += bytes.toString('latin1')
     wake()

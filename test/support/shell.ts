@@ -32,7 +32,7 @@ export async function sidegate(given: readonly string[], options: ShellOptions =
 }
 
 /** A shell that records. */
-function createTestShell(options: ShellOptions = {}): {
+export function createTestShell(options: ShellOptions = {}): {
   readonly shell: Shell
   readonly printed: string[]
   readonly complained: string[]

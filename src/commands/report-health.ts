@@ -1,0 +1,68 @@
+// What does the gate at this address say of itself? Loads nothing but Node's own: a probe runs every few seconds, in the
+// memory and the share of the processor that the gate itself has to live on.
+import { get } from 'node:http'
+import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
+
+const TIMEOUT_MS = 5000
+/** More than `/readyz` ever says; what else may listen there is not read to its end. */
+const MOST_CHARACTERS = 16_384
+
+/** Where the admin port of a gate is. */
+interface Place {
+  readonly host: string
+  readonly port: number
+}
+
+/** Prints what `/livez`, or `/readyz`, says. Answers 0 where it is 200 within 5 s, else 1. */
+export async function reportHealth(listen: Place, ready: boolean, shell: Shell): Promise<number> {
+  const { host, port } = reachable(listen)
+  try {
+    const { status, body } = await ask({ host, port }, ready ? '/readyz' : '/livez')
+    shell.print(body.trim())
+    return status === 200 ? DONE : ANSWER_IS_NO
+  } catch (error) {
+    shell.complain(`Cannot ask the gate at "${host}:${port}": ${reasonOf(error)}`)
+    return ANSWER_IS_NO
+  }
+}
+
+/** The plain forms of `sidegate health`, which need neither settings nor libraries; nothing for every other command line. */
+export function quickHealth(given: readonly string[], shell: Shell): Promise<number> | undefined {
+  const [match, , typed] = /^health( --ready)?(?: --admin (\S+))?$/.exec(given.join(' ')) ?? []
+  const place = typed ?? shell.environment.SIDEGATE_ADMIN_LISTEN ?? '0.0.0.0:9090'
+  const [, host, port] = /^(\d+\.\d+\.\d+\.\d+):([1-9]\d{0,4})$/.exec(place) ?? []
+  if (match === undefined || host === undefined) return undefined
+  return reportHealth({ host, port: Number(port) }, given.includes('--ready'), shell)
+}
+
+/** Who listens on all addresses is asked on this machine's own. */
+function reachable({ host, port }: Place): Place {
+  if (host === '0.0.0.0') return { host: '127.0.0.1', port }
+  return host === '::' ? { host: '::1', port } : { host, port }
+}
+
+function ask({ host, port }: Place, path: string): Promise<{ readonly status: number; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const options = { host, port, path, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) }
+    const request = get(options, async (response) => {
+      try {
+        let body = ''
+        for await (const chunk of response.setEncoding('utf8')) {
+          body = `${body}${chunk}`.slice(0, MOST_CHARACTERS)
+          if (body.length === MOST_CHARACTERS) break
+        }
+        resolve({ status: response.statusCode ?? 0, body })
+      } catch (error) {
+        reject(error)
+      }
+    })
+    request.on('error', reject)
+  })
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const code = 'code' in error ? error.code : undefined
+  if (code === 'ECONNREFUSED') return 'nothing listens there'
+  return code === 'ABORT_ERR' ? `there is no answer within ${TIMEOUT_MS / 1000} s` : error.message
+}
