@@ -1,4 +1,5 @@
 // What does docs/metrics.md say? Built from the metrics as they are registered, so that it cannot drift from the program.
+import { injectorMetrics } from '../../src/injector/metrics.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 
 const introduction = `# Metrics
@@ -21,6 +22,13 @@ Besides these there are the \`process_*\` and \`nodejs_*\` metrics of prom-clien
 \`nodejs_eventloop_lag_seconds\` and \`process_resident_memory_bytes\`.
 `
 
+const injectorNote = `
+## The injector
+
+Of \`sidegate injector\`, at \`/metrics\` on its HTTPS port.
+
+`
+
 /** A metric as prom-client keeps it; its types do not tell of the labels. */
 interface Registered {
   readonly name: string
@@ -33,9 +41,12 @@ interface Registered {
 export function metricsPage(): string {
   const registered = createMetrics().registry.getMetricsAsArray() as unknown as readonly Registered[]
   const rows = registered.filter(({ name }) => name.startsWith('sidegate_')).map(row)
+  return introduction + table(rows) + libraryNote + injectorNote + table(Object.values(injectorMetrics).map(row))
+}
+
+function table(rows: readonly (readonly string[])[]): string {
   const titles = ['Metric', 'Type', 'Labels', 'Meaning']
-  const lines = [titles, titles.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`)
-  return introduction + lines.join('') + libraryNote
+  return [titles, titles.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('')
 }
 
 function row({ name, type, labelNames, help }: Registered): readonly string[] {

@@ -26,21 +26,22 @@ const children = new Set<ChildProcess>()
 export async function startProcess(
   given: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  sign = 'Sidegate is running',
 ): Promise<GateProcess> {
   const { child, output } = spawnSidegate(given, environment)
   const exited = once(child, 'exit').then(([code]) => code as number | null)
   await vi.waitFor(
     () => {
       if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${output()}`)
-      if (!output().includes('Sidegate is running')) throw new Error(`not running yet: ${output()}`)
+      if (!output().includes(sign)) throw new Error(`not running yet: ${output()}`)
     },
     { timeout: 15_000 },
   )
   const line = output()
     .split('\n')
-    .find((text) => text.includes('Sidegate is running'))
-  const { listen, admin } = JSON.parse(line ?? '{}') as { listen: { port: number }; admin: { port: number } }
-  return { child, port: listen.port, adminPort: admin.port, output, exited }
+    .find((text) => text.includes(sign))
+  const { listen, admin } = JSON.parse(line ?? '{}') as { listen: { port: number }; admin?: { port: number } }
+  return { child, port: listen.port, adminPort: admin?.port ?? 0, output, exited }
 }
 
 /** Runs `sidegate` with these arguments to its end. */
