@@ -659,6 +659,11 @@ export const attackSections: readonly AttackSection[] = [
         'Our own endpoints on the data port',
         'admin/probes › the admin port proxies nothing, and the proxy port answers no probe',
       ],
+      [
+        'The hook of the kubelet, called by anybody on the admin port',
+        'admin/probes › /drain closes connections after their next answer, and never changes what the probes say',
+        'wire/leaving › when it has ended, connections are kept again',
+      ],
     ],
   },
   {

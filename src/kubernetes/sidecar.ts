@@ -64,6 +64,8 @@ export function buildSidecar(settings: SidecarSettings) {
     startupProbe: { ...probe('/livez'), periodSeconds: 1, failureThreshold: 30 },
     readinessProbe: { ...probe('/readyz'), periodSeconds: 5, failureThreshold: 2 },
     livenessProbe: { ...probe('/livez'), periodSeconds: 10, failureThreshold: 3 },
+    // The kubelet asks as soon as the pod is deleted; SIGTERM comes only when the app has ended.
+    lifecycle: { preStop: probe('/drain') },
     resources: {
       requests: { cpu: resources.cpuRequest ?? '100m', memory: resources.memoryRequest ?? '128Mi' },
       limits: { memory: resources.memoryLimit ?? '256Mi' },

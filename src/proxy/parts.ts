@@ -24,7 +24,7 @@ export interface HandlerParts {
   readonly log: ProxyLog
   /** Milliseconds that only move forward. */
   readonly monotonicMs: () => number
-  /** Whether the server is going away: connections are closed after their present answer. */
+  /** Whether the server or its pod is going away: connections are closed after their present answer. */
   readonly isClosing: () => boolean
   /** How clients reach us. */
   readonly scheme: 'http' | 'https'

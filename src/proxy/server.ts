@@ -38,6 +38,8 @@ export interface ProxyParts {
   readonly certificates?: ListenerCertificates | undefined
   /** Collects young garbage at once; absent: V8 does it in its own time. */
   readonly collectGarbage?: (() => void) | undefined
+  /** Whether the pod is about to go: no connection outlives its present answer. */
+  readonly isLeaving?: (() => boolean) | undefined
 }
 
 /** The proxy, as its owner sees it. */
@@ -70,7 +72,7 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
     observe: parts.observe,
     log: parts.log,
     monotonicMs: parts.monotonicMs,
-    isClosing: () => isClosing,
+    isClosing: () => isClosing || parts.isLeaving?.() === true,
     scheme: listener.scheme,
   })
   // Node drops headers beyond its own count without a word; 0 leaves the counting to the message gate (CVE-2026-58044)

@@ -85,7 +85,7 @@ test('HEAD answers the headers alone, other methods 405, other paths 404', async
   const gate = await startGateway(world.settings(nowhere))
   const head = await gate.admin('/livez', { method: 'HEAD' })
   expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '3', ''])
-  for (const path of ['/livez', '/readyz', '/metrics']) {
+  for (const path of ['/livez', '/readyz', '/metrics', '/drain']) {
     const post = await gate.admin(path, { method: 'POST' })
     expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
   }
@@ -98,7 +98,7 @@ test('HEAD answers the headers alone, other methods 405, other paths 404', async
 test('the admin port proxies nothing, and the proxy port answers no probe', async () => {
   const gate = await startGateway(world.settings(nowhere))
   expect((await gate.admin('/orders', { headers: { authorization: `Bearer ${world.mint()}` } })).status).toBe(404)
-  for (const path of ['/livez', '/readyz', '/metrics', '/revocations'])
+  for (const path of ['/livez', '/readyz', '/drain', '/metrics', '/revocations'])
     expect((await gate.request(path)).status).toBe(401)
 })
 
@@ -115,6 +115,37 @@ test('a target that is no path is answered, and the gate lives on', async () => 
   const text = await exchangeRaw(gate.adminPort, 'GET http://[/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
   expect(statuses(text)).toEqual([400])
   expect((await gate.admin('/livez')).status).toBe(200)
+})
+
+test('/drain closes connections after their next answer, and never changes what the probes say', async () => {
+  const app = createServer((_, response) => response.end('done'))
+  const origin = await listen(app)
+  try {
+    const gate = await startGateway(world.settings(new URL(`http://127.0.0.1:${origin}`)))
+    const ask = async (token?: string) => {
+      const response = await gate.request('/', token === undefined ? {} : { token })
+      await response.text()
+      return [response.status, response.headers.get('connection')]
+    }
+    const probes = async () => {
+      const [readyz, livez] = await Promise.all([gate.admin('/readyz'), gate.admin('/livez')])
+      return [readyz.status, await readyz.json(), livez.status]
+    }
+    const before = await probes()
+    expect(before[0]).toBe(200)
+    expect(await ask(world.mint())).toEqual([200, 'keep-alive'])
+    for (let time = 0; time < 3; time++) {
+      const drain = await gate.admin('/drain')
+      expect([drain.status, await drain.text()]).toEqual([200, 'leaving\n'])
+      expect(await probes()).toEqual(before)
+      expect(await ask(world.mint())).toEqual([200, 'close'])
+    }
+    expect(await ask()).toEqual([401, 'close'])
+    expect(gate.lines.filter(({ msg }) => String(msg).startsWith('Leaving: '))).toHaveLength(1)
+  } finally {
+    app.close()
+    app.closeAllConnections()
+  }
 })
 
 test('while the gate drains, it is alive and not ready', async () => {

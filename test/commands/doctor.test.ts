@@ -144,6 +144,8 @@ const faults: readonly Fault[] = [
     [/(livenessProbe:\n\s+httpGet: \{ path: )\/livez/, '$1/readyz'],
   ],
   ['gate-probes', 'the app does not wait for the gate', [/ {10}startupProbe:\n.*\n.*\n.*\n/, '']],
+  ['gate-hook', 'nobody tells the gate that the pod is deleted', [/ {10}lifecycle:\n.*\n.*\/drain.*\n/, '']],
+  ['gate-hook', 'the gate is told somewhere else', ['path: /drain', 'path: /leave']],
   ['settings-writable', 'the settings can be written to', [', readOnly: true }', ' }']],
   [
     'probe-fails',

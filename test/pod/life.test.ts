@@ -2,6 +2,7 @@
 // sidecar and its app.
 import { once } from 'node:events'
 import { Agent, get } from 'node:http'
+import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createWorld, reasonOf, type World } from '../support/gateway.ts'
@@ -97,9 +98,12 @@ describe.skipIf(whyNot !== undefined)('a pod', { timeout: 60_000 }, () => {
     await startReady(next)
     load.endpoints([old, next])
     await vi.waitFor(() => expect(load.answeredBy(next)).toBeGreaterThan(20), patience)
-    // The pod is deleted: gone from the endpoints, which each node learns in its own time, while its app still waits.
+    // The pod is deleted: all its hooks run at once, and it is gone from the endpoints, which each node learns in its own
+    // time, while its app still waits.
     const slow = ask(old, '/slow')
     const withdrawn = wait(WITHDRAWAL_MS).then(() => load.endpoints([next]))
+    expect(await old.preStop()).toBe(200)
+    expect(await old.readiness()).toEqual([200, 200])
     await wait(PRE_STOP_MS)
     await withdrawn
     before.app.child.kill('SIGTERM')
@@ -161,8 +165,9 @@ interface Load {
 }
 
 /**
- * Clients that ask all the time and try nothing twice: half of them with a connection for each request, as a node spreads
- * connections, and half over connections that they keep for each pod, as an ingress does.
+ * Clients that ask all the time and try nothing twice: with a connection for each request, as a node spreads connections;
+ * over connections that they keep for each pod, as an ingress does; and over one to the Service, which is to any pod, and
+ * to that one for as long as it lasts.
  */
 function startLoad(first: readonly Pod[], mint: () => string): Load {
   let pods = first
@@ -171,23 +176,34 @@ function startLoad(first: readonly Pod[], mint: () => string): Load {
   const failed: string[] = []
   const answers = new Map<string, number>()
   const agents = new Map<string, Agent>()
-  const kept = (pod: Pod): Agent => {
-    const agent = agents.get(pod.name) ?? new Agent({ keepAlive: true })
-    agents.set(pod.name, agent)
+  const pick = (): Pod => {
+    turn += 1
+    const pod = pods[turn % pods.length]
+    if (pod === undefined) throw new Error('There is no endpoint')
+    return pod
+  }
+  const agentNamed = (name: string): Agent => {
+    const agent = agents.get(name) ?? new Agent({ keepAlive: true, maxSockets: 4 })
+    agents.set(name, agent)
     return agent
   }
-  const client = async (keeps: boolean) => {
+  const alone = () => askOnce(pick().address, mint(), false)
+  const keptForEachPod = () => {
+    const { name, address } = pick()
+    return askOnce(address, mint(), agentNamed(name))
+  }
+  const service = Object.assign(agentNamed('service'), { createConnection: () => connect(GATE_PORT, pick().ip) })
+  const keptToAny = () => askOnce('http://orders', mint(), service)
+  const client = async (askNext: () => Promise<string>) => {
     while (!isOver) {
-      turn += 1
-      const pod = pods[turn % pods.length]
-      if (pod === undefined) throw new Error('There is no endpoint')
-      const answer = await askOnce(pod, mint(), keeps ? kept(pod) : false)
-      if (answer === `200 hello from ${pod.name}`) answers.set(pod.name, (answers.get(pod.name) ?? 0) + 1)
-      else failed.push(`${pod.name}: ${answer}`)
+      const answer = await askNext()
+      const name = /^200 hello from (.+)$/.exec(answer)?.[1]
+      if (name === undefined) failed.push(answer)
+      else answers.set(name, (answers.get(name) ?? 0) + 1)
       await wait(10)
     }
   }
-  const clients = [true, true, true, true, false, false, false, false].map(client)
+  const clients = [alone, keptForEachPod, keptToAny].flatMap((kind) => [kind, kind, kind, kind]).map(client)
   return {
     endpoints: (next) => {
       pods = next
@@ -202,9 +218,9 @@ function startLoad(first: readonly Pod[], mint: () => string): Load {
   }
 }
 
-function askOnce(pod: Pod, token: string, agent: Agent | false): Promise<string> {
+function askOnce(address: string, token: string, agent: Agent | false): Promise<string> {
   return new Promise((resolve) => {
-    const request = get(pod.address, { agent, headers: { authorization: `Bearer ${token}` } }, (response) => {
+    const request = get(address, { agent, headers: { authorization: `Bearer ${token}` } }, (response) => {
       let body = ''
       response.setEncoding('utf8')
       response.on('data', (text: string) => {

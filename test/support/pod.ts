@@ -55,6 +55,8 @@ export interface Pod {
   isReady(): Promise<boolean>
   /** What the readiness probes of the gate and of the app say, as statuses; 0 where nobody answers. */
   readiness(): Promise<readonly [gate: number, app: number]>
+  /** The hook of the gate, which the kubelet runs as soon as the pod is deleted: the status. */
+  preStop(): Promise<number>
   remove(): Promise<void>
 }
 
@@ -118,6 +120,7 @@ export function makePod(world: World, number: number, more = ''): Pod {
     hasStarted: async () => (await probe(sidecar.startupProbe.httpGet)) === 200,
     isReady: async () => (await readiness()).every((status) => status === 200),
     readiness,
+    preStop: () => probe(sidecar.lifecycle.preStop.httpGet),
     remove: async () => {
       const ended = children.map((child) =>
         child.exitCode === null && child.kill('SIGKILL') ? once(child, 'exit') : [],

@@ -72,6 +72,7 @@ export async function startProxy(
     limits?: Partial<ProxyLimits>
     decide?: Decide
     certificates?: ListenerCertificates
+    isLeaving?: () => boolean
   } = {},
 ): Promise<TestProxy> {
   const outcomes: Outcome[] = []
@@ -80,7 +81,7 @@ export async function startProxy(
   const counts: TestProxy['counts'] = {}
   let nowMs = 1_000_000
   let revoked: Reason | undefined
-  const { limits: changedLimits, certificates, ...changed } = options
+  const { limits: changedLimits, certificates, isLeaving, ...changed } = options
   let policy: ProxyPolicy = {
     decide: admitAll,
     upstream,
@@ -112,6 +113,7 @@ export async function startProxy(
     log: { error: (fields, message) => errors.push(`${message} ${JSON.stringify(fields)}`) },
     monotonicMs: () => performance.now(),
     certificates,
+    isLeaving,
   })
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
   return {

@@ -52,6 +52,9 @@ livenessProbe:
   httpGet: { path: /livez, port: {{ $adminPort }} }
   periodSeconds: 10
   failureThreshold: 3
+lifecycle:
+  preStop:
+    httpGet: { path: /drain, port: {{ $adminPort }} }
 resources:
   {{- toYaml .Values.resources | nindent 2 }}
 securityContext:

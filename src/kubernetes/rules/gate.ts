@@ -15,6 +15,7 @@ export const gateRules: readonly Rule[] = [
   { name: 'image-unpinned', severity: 'warning', find: eachGuarded(unpinned) },
   { name: 'resources-missing', severity: 'warning', find: eachGuarded(withoutResources) },
   { name: 'gate-probes', severity: 'warning', find: eachGuarded(otherProbes) },
+  { name: 'gate-hook', severity: 'warning', find: eachGuarded(withoutHook) },
   { name: 'settings-writable', severity: 'warning', find: eachGuarded(writable) },
 ]
 
@@ -155,6 +156,20 @@ function* otherProbes({ object, prefix, gate }: GuardedWorkload): Generator<Trou
         message: `It does not ask ${path} of the admin port: ${why}`,
         mend: `Set httpGet: { path: ${path} } on the admin port`,
       }
+  }
+}
+
+function* withoutHook({ object, prefix, gate, adminPort }: GuardedWorkload): Generator<Trouble> {
+  // Another kind of init container may have no hook
+  if (gate?.container.restartPolicy !== 'Always') return
+  const hook = treeAt(gate.container, 'lifecycle', 'preStop')
+  if (textAt(hook, 'httpGet', 'path') === '/drain' || valueAt(hook, 'exec') !== undefined) return
+  yield {
+    object,
+    path: `${prefix}${gate.path}.lifecycle.preStop`,
+    message:
+      'Nobody tells the gate that the pod is deleted: clients that keep a connection lose a request with the app',
+    mend: `Set httpGet: { path: /drain, port: ${adminPort} }`,
   }
 }
 
