@@ -22,3 +22,22 @@ export function printFigures(title: string, rows: readonly (readonly [name: stri
     console.log(`  ${name.padEnd(34)}${figures.join('   ')}`)
   }
 }
+
+/** The middle of some rounds, and between which they lie. */
+export interface Spread {
+  readonly median: number
+  readonly low: number
+  readonly high: number
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = [...values].sort((one, other) => one - other)
+  const middle = sorted.length / 2
+  const median = ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2
+  return { median, low: sorted[0] ?? Number.NaN, high: sorted.at(-1) ?? Number.NaN }
+}
+
+/** `3.41 (3.35–3.50)`, with so many digits after the point. */
+export function formatSpread({ median, low, high }: Spread, digits = 2): string {
+  return `${median.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`
+}

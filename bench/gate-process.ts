@@ -30,6 +30,8 @@ export interface GateStart {
   readonly launcher?: readonly string[]
   /** The built gate, where it is not the source. */
   readonly program?: string
+  /** Variables that it has besides ours. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** Starts app and gate; the gate writes no access log. */
@@ -84,11 +86,17 @@ export async function ask<T>(file: string, order: object): Promise<T> {
   return answer
 }
 
-async function startGate(config: string, { launcher = [], nodeArguments = [], program = CLI }: GateStart) {
+/** Starts a gate alone; answers its process and the line that tells its ports. */
+export async function startGate(config: string, how: GateStart) {
+  const { launcher = [], nodeArguments = [], program = CLI, environment = {} } = how
   const [first = '', ...rest] = [...launcher, process.execPath, ...nodeArguments, program, 'run', '--config', config]
   const gate = spawn(first, rest, {
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  const leave = () => gate.kill('SIGKILL')
+  process.once('exit', leave)
+  gate.once('exit', () => process.off('exit', leave))
   let output = ''
   gate.stdout.on('data', (bytes: Buffer) => {
     output += bytes.toString()

@@ -58,6 +58,9 @@ async function makeBundle(): Promise<void> {
     target: 'node22',
     format: 'esm',
     legalComments: 'none',
+    // The text of the program stays in memory: 5 MiB less. Names stay too, so that a stack says where it was.
+    minifySyntax: true,
+    minifyWhitespace: true,
     // Some libraries are CommonJS and ask for built-in modules by require, which a module file does not have.
     banner: {
       js: "import { createRequire as bundleRequire } from 'node:module'\nconst require = bundleRequire(import.meta.url)",

@@ -1,0 +1,135 @@
+// One run of the comparison: every gate is started and warmed up, then each is measured in turn, several times over (A B A B), so
+// that what the machine does besides meets all of them alike.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Spread, spreadOf, summarize } from '../figures.ts'
+import { ask } from '../gate-process.ts'
+import { describeMachine, moveToLoadCore, requireTools, residentMebibytes } from '../machine.ts'
+import type { SteadyAnswer, SteadyOrder } from '../steady-load.ts'
+import { type Contender, contenders, type Runner } from './contenders.ts'
+import { type Stage, startStage } from './stage.ts'
+import { warmUp } from './warm-up.ts'
+import { type Kind, kinds, type Run, runWrk } from './wrk.ts'
+
+const SETTLE_MS = 3_000
+const WARM_SECONDS = 2
+const STEADY = { connections: 20, perSecond: 500 }
+
+/** How often and how long; what is absent is not measured. */
+export interface Plan {
+  readonly contenders?: readonly string[]
+  readonly warmSeconds: number
+  readonly runs: Partial<Record<Kind, Times>>
+  /** Latency at a fixed rate, for these gates. */
+  readonly steady?: Times & { readonly contenders: readonly string[] }
+}
+
+interface Times {
+  readonly rounds: number
+  readonly seconds: number
+}
+
+/** The 50th and the 99th percentile in milliseconds. */
+interface Waits {
+  readonly p50: number
+  readonly p99: number
+}
+
+/** All that was measured of one gate; a list has a member for each round. */
+export interface Measured extends Omit<Contender, 'start' | 'missing'> {
+  readonly idleMiB: number
+  readonly runs: Readonly<Record<Kind, readonly Run[]>>
+  /** Above the direct connection in the same round. */
+  readonly added: readonly Waits[]
+}
+
+export interface Comparison {
+  readonly measuredAt: string
+  readonly machine: string
+  readonly rules: number
+  readonly direct: readonly Waits[]
+  readonly gates: readonly Measured[]
+}
+
+/** Measures what the plan asks for. Prints each figure as it comes. */
+export async function compare(plan: Plan): Promise<Comparison> {
+  requireTools(['taskset', 'wrk', 'nginx', 'haproxy', 'redis-server'])
+  moveToLoadCore()
+  const wanted = contenders(plan.contenders)
+  const stage = await startStage()
+  const running: Runner[] = []
+  try {
+    for (const { start, ...known } of wanted) running.push({ ...known, ...(await start(stage)) })
+    await sleep(SETTLE_MS)
+    const idle = new Map(running.map(({ id, processId }) => [id, residentMebibytes(processId)]))
+    for (const gate of running) await warmUp(gate, stage, plan.warmSeconds)
+    const runs = await runAll(running, stage, plan)
+    const { direct, added } = await waitAll(running, stage, plan)
+    return {
+      ...{ measuredAt: new Date().toISOString(), machine: describeMachine(), rules: stage.rules, direct },
+      gates: running.map(({ id, title, version, checks, algorithm }) => ({
+        ...{ id, title, version, checks, algorithm, idleMiB: idle.get(id) ?? Number.NaN },
+        runs: runs.get(id) ?? { get: [], post: [], download: [] },
+        added: added.get(id) ?? [],
+      })),
+    }
+  } finally {
+    await Promise.all(running.map(({ stop }) => stop()))
+    await stage.stop()
+  }
+}
+
+async function runAll(gates: readonly Runner[], stage: Stage, plan: Plan): Promise<Map<string, Record<Kind, Run[]>>> {
+  const all = new Map(gates.map(({ id }) => [id, { get: [], post: [], download: [] } as Record<Kind, Run[]>]))
+  for (const kind of kinds) {
+    const { rounds, seconds } = plan.runs[kind] ?? { rounds: 0, seconds: 0 }
+    // One round more than asked for, which is not kept: each kind of request runs through code of its own
+    for (let round = -1; round < rounds && rounds > 0; round++) {
+      for (const { id, port, processId, algorithm } of gates) {
+        const order = { port, processId, kind, tokensFile: stage.tokensFile(algorithm) }
+        const run = await runWrk({ ...order, seconds: round < 0 ? WARM_SECONDS : seconds })
+        if (round < 0) continue
+        all.get(id)?.[kind].push(run)
+        const perCore = `${run.requestsPerCore.toFixed(0)} requests for each second of its core`
+        console.log(`${kind.padEnd(9)} ${id.padEnd(14)} ${perCore}, ${run.requestsPerSecond.toFixed(0)} a second`)
+      }
+    }
+  }
+  return all
+}
+
+async function waitAll(gates: readonly Runner[], stage: Stage, { steady }: Plan) {
+  const direct: Waits[] = []
+  const added = new Map<string, Waits[]>()
+  for (let round = 0; round < (steady?.rounds ?? 0); round++) {
+    const seconds = steady?.seconds ?? 0
+    const straight = await waitsOf(stage.appPort, stage.tokens('ES256'), seconds)
+    direct.push(straight)
+    for (const { id, port, algorithm } of gates.filter((gate) => steady?.contenders.includes(gate.id))) {
+      const { p50, p99 } = await waitsOf(port, stage.tokens(algorithm), seconds)
+      const more = { p50: p50 - straight.p50, p99: p99 - straight.p99 }
+      added.set(id, [...(added.get(id) ?? []), more])
+      console.log(`steady    ${id.padEnd(14)} p50 + ${more.p50.toFixed(3)} ms, p99 + ${more.p99.toFixed(3)} ms`)
+    }
+  }
+  return { direct, added }
+}
+
+async function waitsOf(port: number, tokens: readonly string[], seconds: number): Promise<Waits> {
+  const order: SteadyOrder = { port, tokens, seconds, ...STEADY }
+  const { waitsMs, bad } = await ask<SteadyAnswer>('steady-load.ts', order)
+  if (bad > 0) throw new Error(`Cannot use a run at a fixed rate: ${bad} answers are bad`)
+  const { median, p99 } = summarize(waitsMs)
+  return { p50: median, p99 }
+}
+
+/** How many times as much as another gate the first one does for each second of its core, round by round. */
+export function ratio(gates: readonly Measured[], kind: Kind, other: string): Spread | undefined {
+  const [ours] = gates
+  const theirs = gates.find(({ id }) => id === other)
+  if (ours === undefined || theirs === undefined || theirs.runs[kind].length === 0) return undefined
+  return spreadOf(
+    ours.runs[kind].map(({ requestsPerCore }, round) => {
+      return requestsPerCore / (theirs.runs[kind][round]?.requestsPerCore ?? Number.NaN)
+    }),
+  )
+}

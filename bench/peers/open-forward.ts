@@ -1,0 +1,53 @@
+// Our own forward without the gate: the same proxy, which permits everything at once, counts nothing and remembers nothing. What
+// it does more than this is what the gate costs.
+import { createGate } from '../../src/gate.ts'
+import type { Permit } from '../../src/model/decision.ts'
+import { createLifetime } from '../../src/proxy/lifetime.ts'
+import { createProxyServer } from '../../src/proxy/server.ts'
+
+const { PORT, UPSTREAM_PORT } = process.env
+const unasked = () => {
+  throw new Error('Cannot answer: nothing is checked here')
+}
+const gate = createGate({
+  route: () => ({ path: '/*', isPublic: true, lacks: () => undefined }),
+  ...{ extract: unasked, verify: unasked, revocation: unasked, clock: Date.now },
+})
+const permit = gate({ method: 'GET', path: '/', query: '', headers: [] }) as Permit
+
+const policy = {
+  decide: () => permit,
+  upstream: new URL(`http://127.0.0.1:${UPSTREAM_PORT}`),
+  identity: [['x-auth-subject', 'sub']] as const,
+  stripToken: false,
+  corsOrigins: [],
+  isTrustedProxy: () => false,
+  refreshHeader: undefined,
+  refresh: undefined,
+  limits: {
+    headerBytes: 16_384,
+    headers: 100,
+    bodyBytes: 0,
+    requestTimeoutMs: 0,
+    headersTimeoutMs: 10_000,
+    idleTimeoutMs: 75_000,
+    upstreamConnectTimeoutMs: 2_000,
+    upstreamResponseTimeoutMs: 60_000,
+    upstreamConnections: 256,
+  },
+}
+
+const proxy = createProxyServer({
+  current: () => policy,
+  lifetime: createLifetime({
+    clock: Date.now,
+    isEnforced: () => true,
+    stillAdmitted: () => undefined,
+    onCount: () => {},
+    onEnded: () => {},
+  }),
+  observe: () => {},
+  log: { error: (details, message) => console.error(message, details) },
+  monotonicMs: () => performance.now(),
+})
+await proxy.listen({ host: '127.0.0.1', port: Number(PORT) })
