@@ -10,7 +10,7 @@ const mistakes: Record<string, readonly [given: readonly string[], message: stri
   'an unknown command': [['chek'], 'Unknown command "chek", did you mean "check"'],
   'a command unlike any': [
     ['frobnicate'],
-    'Unknown command "frobnicate", known are: run, demo, check, explain, revoke, revocations, token, keys, inject, doctor, schema, completion',
+    'Unknown command "frobnicate", known are: run, health, demo, check, explain, revoke, revocations, token, keys, inject, doctor, injector, schema, completion',
   ],
   'an unknown flag': [['check', '--upstrem', 'x'], 'Unknown flag --upstrem, did you mean --upstream'],
   'an unknown flag with "="': [['check', '--upstrem=x'], 'Unknown flag --upstrem, did you mean --upstream'],
@@ -78,7 +78,7 @@ const mistakes: Record<string, readonly [given: readonly string[], message: stri
   ],
   'a token for a command': [
     [token],
-    'Unknown command (a token), known are: run, demo, check, explain, revoke, revocations, token, keys, inject, doctor, schema, completion',
+    'Unknown command (a token), known are: run, health, demo, check, explain, revoke, revocations, token, keys, inject, doctor, injector, schema, completion',
   ],
   'a URL with a password in the wrong place': [
     ['revoke', 'redis://alice:geheim@redis'],
