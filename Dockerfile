@@ -28,7 +28,7 @@ USER 65532:65532
 WORKDIR /
 EXPOSE 8080 9090
 # Without a shell in between, so that SIGTERM reaches the gate. Flags for Node stand here and nowhere else.
-ENTRYPOINT ["/sidegate/node", "/sidegate/sidegate.mjs"]
+ENTRYPOINT ["/sidegate/node", "--max-semi-space-size=8", "/sidegate/sidegate.mjs"]
 CMD ["run", "--config", "/etc/sidegate/sidegate.yaml"]
 # Last, as they change with every release.
 ARG VERSION=0.1.0

@@ -7,6 +7,7 @@ tls:
   certFile: /etc/sidegate/tls/tls.crt
   keyFile: /etc/sidegate/tls/tls.key
 upstream: http://127.0.0.1:3000
+workers: 1
 admin:
   listen: 0.0.0.0:9090
   tokenFile: /etc/sidegate/admin-token

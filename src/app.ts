@@ -24,6 +24,7 @@ import type { Config } from './config/options.ts'
 import { judgeTime } from './gate.ts'
 import type { Clock } from './model/clock.ts'
 import type { Reason } from './model/refusal.ts'
+import { createLeaving } from './proxy/leaving.ts'
 import { createLifetime } from './proxy/lifetime.ts'
 import { createProxyServer } from './proxy/server.ts'
 import { createAccessLog } from './telemetry/access-log.ts'
@@ -32,8 +33,10 @@ import type { Log } from './telemetry/log.ts'
 import type { LogOutput } from './telemetry/log-output.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createRequestObserver, declareSeries } from './telemetry/observe.ts'
+import { measurementsOf } from './telemetry/totals.ts'
 import type { Fetch } from './token/fetch-keys.ts'
 import type { Issuer } from './token/verify.ts'
+import type { Siblings } from './workers/joined.ts'
 
 export interface AppParts {
   readonly config: Config
@@ -46,6 +49,8 @@ export interface AppParts {
   readonly monotonic: Clock
   readonly fetch: Fetch
   readonly version: string
+  /** The other processes of this gate, for which the admin port speaks as well; absent: there are none. */
+  readonly siblings?: Siblings | undefined
 }
 
 export interface App {
@@ -60,7 +65,7 @@ export interface App {
 }
 
 export function createApp(parts: AppParts): App {
-  const { log, logOutput, clock, monotonic } = parts
+  const { log, logOutput, clock, monotonic, siblings } = parts
   let { config, materials } = parts
   let isDraining = false
 
@@ -119,6 +124,12 @@ export function createApp(parts: AppParts): App {
   })
   logOutput?.onLost((lines) => metrics.logLinesLeftOut.inc({ cause: 'reader' }, lines))
   logOutput?.onRecovered((lines) => log.warn({ lines }, 'Left out lines of the log, which could not be written'))
+  const collectGarbage = createYoungCollector()
+  if (collectGarbage === undefined) log.warn('Cannot collect the garbage of bodies early: long ones take more memory')
+  const leaving = createLeaving(monotonic)
+  const leave = () => {
+    if (leaving.begin()) log.info('Leaving: each connection is closed after its next answer')
+  }
   const proxy = createProxyServer({
     current: () => gate.policy,
     lifetime,
@@ -130,7 +141,8 @@ export function createApp(parts: AppParts): App {
     monotonicMs: monotonic,
     maxConnections: config.limits.maxConnections,
     certificates: materials.listenerCertificates,
-    collectGarbage: createYoungCollector(),
+    collectGarbage,
+    isLeaving: leaving.isUnderWay,
   })
 
   const checks = (): readonly Check[] => {
@@ -145,6 +157,19 @@ export function createApp(parts: AppParts): App {
       { name: 'draining', missing: isDraining ? 'the gate is shutting down' : undefined },
     ]
   }
+  const readGauges = () => {
+    readHoldings(metrics, revocations)
+    metrics.requestsInFlight.set(proxy.inFlight())
+    metrics.tokenMemoryEntries.set(gate.memory.size())
+  }
+  siblings?.answer({
+    checks,
+    leave,
+    measurements: () => {
+      readGauges()
+      return measurementsOf(metrics.registry)
+    },
+  })
   const authenticate =
     materials.adminToken === undefined ? undefined : createAuthenticator(() => materials.adminToken ?? '', clock)
   const revocationApi = createRevocationApi({
@@ -162,12 +187,16 @@ export function createApp(parts: AppParts): App {
     audit: (actor) => auditLog.info({ audit: 'refresh_token', actor }, 'Refresh token kept'),
   })
   const admin = createAdminServer({
-    checks,
+    isAlive: siblings?.isAlive ?? (async () => true),
+    checks: siblings?.checks ?? checks,
+    leave: siblings?.leave ?? leave,
     metrics: (accept) => {
-      readHoldings(metrics, revocations)
-      metrics.requestsInFlight.set(proxy.inFlight())
-      metrics.tokenMemoryEntries.set(gate.memory.size())
-      return expose(metrics.registry, accept)
+      readGauges()
+      const { registry } = metrics
+      return expose(
+        { contentType: registry.contentType, metrics: siblings?.metrics ?? (() => registry.metrics()) },
+        accept,
+      )
     },
     keySet: () => materials.ownKeys?.publicSet,
     appProbe: createAppProbe({ probes: () => config.admin.appProbes }),
@@ -192,6 +221,7 @@ export function createApp(parts: AppParts): App {
       metrics.configLastReloadSuccessful.set(1)
       metrics.configLastReloadSuccess.set(clock() / 1000)
       for (const result of ['ok', 'error']) metrics.configReloads.inc({ result }, 0)
+      metrics.workers.set(1)
       revocations.start()
       const addresses = await listenOnBoth()
       exposure.start()

@@ -36,12 +36,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['runtime', 'commands'],
   commands: [
     ...['demo', 'app', 'assembly', 'gate', 'token', 'revocation', 'refresh', 'telemetry', 'config', 'version'],
-    'kubernetes',
+    ...['kubernetes', 'injector', 'workers'],
   ],
   demo: ['app', 'assembly', 'client', 'token', 'telemetry', 'config', 'version'],
   // It is shipped to browsers, alone.
   client: [],
-  app: ['assembly', 'proxy', 'admin', 'gate', 'token', 'revocation', 'refresh', 'telemetry', 'config'],
+  app: ['workers', 'assembly', 'proxy', 'admin', 'gate', 'token', 'revocation', 'refresh', 'telemetry', 'config'],
+  // Several processes as one gate.
+  workers: ['admin', 'telemetry', 'config'],
   assembly: ['proxy', 'admin', 'gate', 'route', 'token', 'revocation', 'refresh', 'telemetry', 'config'],
   // The revocation API and the command line are one code: both speak in rules.
   admin: ['revocation'],
@@ -55,6 +57,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: [],
   // What a pod gains. It knows manifests, and nothing of a gate that runs.
   kubernetes: [],
+  // It runs in a pod of its own: it writes gates and is none, and shares with them how one serves.
+  injector: ['kubernetes', 'admin', 'proxy', 'config'],
   model: [],
   runtime: [],
   version: [],
@@ -67,14 +71,14 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   // trust.ts: the fetch of Node takes no certificates of a private authority.
   undici: /^(proxy\/forward|assembly\/trust)\.ts$/,
   'http-proxy-3': /^proxy\/tunnel\.ts$/,
-  'prom-client': /^telemetry\/metrics\.ts$/,
+  'prom-client': /^telemetry\/(metrics|totals)\.ts$/,
   pino: /^telemetry\/log\.ts$/,
   'pino-pretty': /^telemetry\/log\.ts$/,
   yargs: /^commands\//,
   zod: /^config\//,
   // Manifests are written back, with their comments; settings are only read.
   yaml: /^(config\/|kubernetes\/manifest)/,
-  leven: /^(config|commands|kubernetes)\//,
+  leven: /^(config|commands|kubernetes|injector)\//,
   'lru-cache': /^(token|refresh)\//,
   oauth4webapi: /^refresh\//,
 }

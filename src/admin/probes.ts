@@ -11,8 +11,9 @@ export interface Check {
   readonly detail?: string | undefined
 }
 
-export function livez(): Answer {
-  return text(200, 'ok')
+/** 503 where a process of this gate does not answer: its event loop is stuck. */
+export function livez(isAlive = true): Answer {
+  return isAlive ? text(200, 'ok') : text(503, 'a worker does not answer')
 }
 
 /** 200 where nothing is missing, else 503; both name every check. */

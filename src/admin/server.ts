@@ -1,7 +1,7 @@
 // The admin port: probes, metrics and the revocation API. It is a server of its own, so that none of it can be reached
 // through the port that clients use.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type Answer, problem, send } from './answer.ts'
+import { type Answer, problem, send, text } from './answer.ts'
 import { type Check, livez, readyz } from './probes.ts'
 
 const MAXIMUM_HEADER_BYTES = 16 * 1024
@@ -9,7 +9,10 @@ const MAXIMUM_HEADER_BYTES = 16 * 1024
 const KEY_SET_MAX_AGE_SECONDS = 300
 
 export interface AdminParts {
-  readonly checks: () => readonly Check[]
+  readonly isAlive: () => Promise<boolean>
+  readonly checks: () => readonly Check[] | Promise<readonly Check[]>
+  /** Moves clients to other pods, and refuses nothing: no token is asked for. */
+  readonly leave: () => void | Promise<void>
   readonly metrics: (accept: string | undefined) => Promise<{ readonly contentType: string; readonly body: string }>
   /** The public keys of the refresh as a JWK Set; undefined where there are none. */
   readonly keySet: () => string | undefined
@@ -50,9 +53,14 @@ async function route(request: IncomingMessage, parts: AdminParts): Promise<Answe
   if (url === null) return problem(400, 'Bad request', 'The request target is not a path')
   switch (url.pathname) {
     case '/livez':
-      return whenReading(request, livez)
+      return whenReading(request, async () => livez(await parts.isAlive()))
     case '/readyz':
-      return whenReading(request, () => readyz(parts.checks()))
+      return whenReading(request, async () => readyz(await parts.checks()))
+    case '/drain':
+      return whenReading(request, async () => {
+        await parts.leave()
+        return text(200, 'leaving')
+      })
     case '/metrics':
       return whenReading(request, async () => ({ status: 200, ...(await parts.metrics(request.headers.accept)) }))
     case '/.well-known/jwks.json':

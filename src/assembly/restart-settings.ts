@@ -9,6 +9,7 @@ export function restartSettings(before: Config, after: Config): readonly string[
   const compare = (name: string, one: unknown, other: unknown) => {
     if (!isDeepStrictEqual(one, other)) names.push(name)
   }
+  compare('workers', before.workers, after.workers)
   compare('listen', before.listen, after.listen)
   compare('tls', before.tls === undefined, after.tls === undefined)
   if (before.tls !== undefined && after.tls !== undefined)

@@ -6,7 +6,10 @@ import type { Config } from '../config/options.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createLogOutput } from '../telemetry/log-output.ts'
 import { version } from '../version.ts'
-import { readSettingsAloud, type SettingsArguments, withSettingFlags } from './settings.ts'
+import { type Joined, joinWorkers } from '../workers/joined.ts'
+import { shareOf } from '../workers/share.ts'
+import { createSupervisor } from '../workers/supervisor.ts'
+import { readSettingsAloud, type Settings, type SettingsArguments, withSettingFlags } from './settings.ts'
 import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
 import { watchSettings } from './watched-settings.ts'
 
@@ -16,12 +19,45 @@ export function runOptions<T>(argv: Argv<T>) {
 
 /** Runs the gate. Answers when it has stopped: 0 after a signal, 1 where it could not start. */
 export async function run(given: SettingsArguments, shell: Shell): Promise<number> {
-  const first = await readSettingsAloud(given, shell)
+  const joined = joinWorkers()
+  const first = await readSettingsAloud(given, shell, { isWarned: joined !== undefined })
   if (first === undefined) return ANSWER_IS_NO
-  const watch = await watchSettings(given, first, shell)
-  const { config, materials } = watch.settings
+  if (first.config.workers > 1 && joined === undefined) return runWorkers(first.config, shell)
+  return runGate({ given, first, joined }, shell)
+}
+
+/** Runs several gates behind the same ports, as processes of their own. */
+async function runWorkers(config: Config, shell: Shell): Promise<number> {
+  const { isTerminal } = shell
   const logOutput = createLogOutput(shell.output)
-  const log = createLog(config.log, { isTerminal: shell.isTerminal, to: logOutput })
+  const log = createLog(config.log, { isTerminal, to: logOutput })
+  const parts = { count: config.workers, log, logOutput, isTerminal, monotonic: () => performance.now() }
+  const supervisor = createSupervisor(parts)
+  const stopped = shell.untilStopped()
+  const isStarted = await supervisor.start()
+  if (isStarted) {
+    log.info({ signal: await stopped }, 'Told to stop')
+    await supervisor.stop()
+  }
+  logOutput.flush()
+  return isStarted ? DONE : ANSWER_IS_NO
+}
+
+interface GateGiven {
+  readonly given: SettingsArguments
+  readonly first: Settings
+  /** The first process, where this is one of its workers. */
+  readonly joined: Joined | undefined
+}
+
+async function runGate({ given, first, joined }: GateGiven, shell: Shell): Promise<number> {
+  const watch = await watchSettings(given, first, shell)
+  const { materials } = watch.settings
+  const ownPart = (whole: Config) => (joined === undefined ? whole : shareOf(whole, first.config.workers))
+  const config = ownPart(watch.settings.config)
+  const logOutput = createLogOutput(shell.output)
+  const everyLine = createLog(config.log, { isTerminal: shell.isTerminal, to: logOutput })
+  const log = joined === undefined ? everyLine : everyLine.child({ worker: joined.number })
   const app = createApp({
     config,
     materials,
@@ -31,6 +67,7 @@ export async function run(given: SettingsArguments, shell: Shell): Promise<numbe
     monotonic: () => performance.now(),
     fetch: globalThis.fetch,
     version,
+    siblings: joined,
   })
   // Before the start, so that a signal meanwhile is not lost.
   const stopped = shell.untilStopped()
@@ -41,8 +78,12 @@ export async function run(given: SettingsArguments, shell: Shell): Promise<numbe
     shell.complain(startFailure(error, config))
     return ANSWER_IS_NO
   }
-  await watch.follow(app)
-  const signal = await stopped
+  joined?.running()
+  await watch.follow({
+    reload: (next, nextMaterials) => app.reload(ownPart(next), nextMaterials),
+    reloadFailed: app.reloadFailed,
+  })
+  const signal = await Promise.race([stopped, ...(joined === undefined ? [] : [joined.toldToStop])])
   log.info({ signal }, 'Told to stop')
   watch.close()
   await app.stop()

@@ -67,10 +67,17 @@ export async function readSettings(given: SettingsArguments, shell: Shell): Prom
   }
 }
 
-/** The same, with problems and warnings written for the person at the terminal; nothing where there are problems. */
-export async function readSettingsAloud(given: SettingsArguments, shell: Shell): Promise<Settings | undefined> {
+/**
+ * The same, with problems and warnings written for the person at the terminal; nothing where there are problems. Warnings
+ * that another process has told are not repeated.
+ */
+export async function readSettingsAloud(
+  given: SettingsArguments,
+  shell: Shell,
+  { isWarned = false }: { readonly isWarned?: boolean } = {},
+): Promise<Settings | undefined> {
   const result = await readSettings(given, shell)
-  for (const warning of result.warnings) shell.complain(`warning: ${formatProblem(warning)}`)
+  for (const warning of isWarned ? [] : result.warnings) shell.complain(`warning: ${formatProblem(warning)}`)
   if (!('problems' in result)) return result
   for (const line of formatProblems(result.problems)) shell.complain(line)
   return undefined

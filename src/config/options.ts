@@ -224,6 +224,10 @@ const table = {
     'Speaks HTTPS (TLS 1.2 or 1.3, HTTP/1.1) on `listen`; absent: plain HTTP. A changed certificate is taken over without a restart.',
   ),
   upstream: setting(origin().prefault('http://127.0.0.1:3000'), 'The app that stands behind.'),
+  workers: setting(
+    integer(1, 64).prefault(1),
+    'How many processes serve requests, for more than one core. They share the ports, and each has its own copy of the revocation list and of remembered tokens. `maxConnections`, `upstreamConnections` and `refusedPerSecond` are divided among them.',
+  ),
   admin: setting(
     group({
       listen: setting(

@@ -9,6 +9,7 @@ import { quote } from './quote.ts'
 import { refreshExchangeRules } from './refresh-exchange-rules.ts'
 import { refreshRules } from './refresh-rules.ts'
 import { routeRules } from './route-rules.ts'
+import { workerRules } from './worker-rules.ts'
 
 /** Every contradiction in what could be read of the settings. */
 export function findContradictions(draft: Draft<Config>): Finding[] {
@@ -23,6 +24,7 @@ export function findContradictions(draft: Draft<Config>): Finding[] {
     ...refreshExchangeRules(draft),
     ...identityRules(draft),
     ...limitRules(draft),
+    ...workerRules(draft),
   ]
 }
 

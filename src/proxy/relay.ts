@@ -12,6 +12,9 @@ import type { Message } from './message.ts'
 import type { Delivery } from './policy.ts'
 import { answerRefusal } from './refuse.ts'
 
+/** Up to here a copy of the body costs less than what it saves. */
+const SMALL_BYTES = 4_096
+
 /** What the relay is made of. */
 export interface RelayParts {
   readonly exchange: Exchange
@@ -51,7 +54,8 @@ export function createRelay(parts: RelayParts): AnswerReader {
     })
   }
   const write = (chunk: Buffer, flow: Flow): void => {
-    if (res.write(chunk)) return
+    const isSmall = !res.chunkedEncoding && chunk.length <= SMALL_BYTES
+    if (isSmall ? writeAtOnce(res, chunk) : res.write(chunk)) return
     flow.pause()
     if (drains === undefined) res.on('drain', () => drains?.resume())
     drains = flow
@@ -117,6 +121,16 @@ export function createRelay(parts: RelayParts): AnswerReader {
       fail(fault)
     },
   }
+}
+
+/**
+ * Head and body as one text, in one write to the system. Otherwise Node keeps them until the end of the answer, and hands over
+ * three pieces: the head, the body, and an empty one for the end.
+ */
+function writeAtOnce(res: ServerResponse, chunk: Buffer): boolean {
+  const hasRoom = res.write(chunk.toString('latin1'), 'latin1')
+  res.socket?.uncork()
+  return hasRoom
 }
 
 function answerFault(

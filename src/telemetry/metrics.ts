@@ -1,6 +1,7 @@
 // Every metric, once: name, type, labels, help. The only door to prom-client. Labels come from closed sets, so that no
 // client can grow the number of series: never a subject, jti, path, key id or raw issuer.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import { createCounter, createHistogram, type Series } from './series.ts'
 
 const OVERHEAD_SECONDS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25]
 const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
@@ -11,6 +12,22 @@ const PROPAGATION_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 
 const HEAP_SPACES = ['total', 'used', 'available'].map((name) => `nodejs_heap_space_size_${name}_bytes`)
 
+/** What a gauge says of several workers: their sum, save where each says the same thing, of which the worst counts. */
+const TOGETHER: Readonly<Record<string, Aggregator>> = {
+  revocation_last_heard_timestamp_seconds: 'min',
+  revocation_synced: 'min',
+  revocation_rules: 'max',
+  redis_up: 'min',
+  redis_eviction_unsafe: 'max',
+  jwks_last_success_timestamp_seconds: 'min',
+  jwks_keys: 'min',
+  config_last_reload_successful: 'min',
+  config_last_reload_success_timestamp_seconds: 'min',
+  enforcement_info: 'max',
+  app_port_exposed: 'max',
+  build_info: 'max',
+}
+
 export type Metrics = ReturnType<typeof createMetrics>
 
 /** Makes the metrics in a registry of their own: the global one would mix two gates in one process. */
@@ -20,9 +37,22 @@ export function createMetrics() {
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name: `sidegate_${name}`, help, labelNames, registers })
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Gauge({ name: `sidegate_${name}`, help, labelNames, registers })
+    new Gauge({ name: `sidegate_${name}`, help, labelNames, registers, aggregator: TOGETHER[name] ?? 'sum' })
   const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: readonly L[] = []) =>
     new Histogram({ name: `sidegate_${name}`, help, buckets, labelNames, registers })
+
+  const registered = <S extends Series>(series: S): S => {
+    // Its types know only its own classes; it reads nothing but what is there
+    registry.registerMetric(series as unknown as Metric)
+    return series
+  }
+  /** Those that every request adds to. */
+  const perRequest = {
+    counter: <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+      registered(createCounter({ name: `sidegate_${name}`, help, labelNames })),
+    histogram: <L extends string>(name: string, help: string, bounds: readonly number[], labelNames: readonly L[]) =>
+      registered(createHistogram({ name: `sidegate_${name}`, help, labelNames }, bounds)),
+  }
 
   collectDefaultMetrics({ register: registry })
   // Forty series about the spaces of the heap, which nobody could act on; the size of the heap itself stays.
@@ -31,29 +61,36 @@ export function createMetrics() {
   return {
     registry,
 
-    requests: counter('requests_total', 'Requests answered', ['method', 'code', 'decision']),
+    requests: perRequest.counter('requests_total', 'Requests answered', ['method', 'code', 'decision']),
     requestsInFlight: gauge('requests_in_flight', 'Requests being served'),
-    requestDuration: histogram('request_duration_seconds', 'What the client waited', REQUEST_SECONDS, ['decision']),
-    overhead: histogram('overhead_seconds', 'What Sidegate itself added', OVERHEAD_SECONDS, ['phase']),
-    upstreamResponse: histogram('upstream_response_seconds', 'Time to the first byte of the app', REQUEST_SECONDS, [
-      'code_class',
+    requestDuration: perRequest.histogram('request_duration_seconds', 'What the client waited', REQUEST_SECONDS, [
+      'decision',
     ]),
+    overhead: perRequest.histogram('overhead_seconds', 'What Sidegate itself added', OVERHEAD_SECONDS, ['phase']),
+    upstreamResponse: perRequest.histogram(
+      'upstream_response_seconds',
+      'Time to the first byte of the app',
+      REQUEST_SECONDS,
+      ['code_class'],
+    ),
     upstreamErrors: counter('upstream_errors_total', 'Failures on the side of the app', ['reason']),
     clientAborts: counter('client_aborts_total', 'Clients that left first'),
 
-    decisions: counter('decisions_total', 'Decisions, one per request', ['decision', 'reason', 'issuer']),
+    decisions: perRequest.counter('decisions_total', 'Decisions, one per request', ['decision', 'reason', 'issuer']),
     shadowRefusals: counter('shadow_refusals_total', 'What shadow mode let through', ['reason', 'issuer']),
     degradedDecisions: counter('degraded_decisions_total', 'Decisions without a fresh list or fresh keys', [
       'dependency',
       'policy',
     ]),
-    verifyDuration: histogram('verify_duration_seconds', 'Signature and claims', VERIFY_SECONDS, [
+    verifyDuration: perRequest.histogram('verify_duration_seconds', 'Signature and claims', VERIFY_SECONDS, [
       'algorithm',
       'remembered',
     ]),
     tokenMemoryEntries: gauge('token_memory_entries', 'Remembered verifications'),
     tokenMemoryEvictions: counter('token_memory_evictions_total', 'Remembered verifications that had to leave'),
-    tokenRemaining: histogram('token_remaining_seconds', 'Life left at the decision', REMAINING_SECONDS, ['issuer']),
+    tokenRemaining: perRequest.histogram('token_remaining_seconds', 'Life left at the decision', REMAINING_SECONDS, [
+      'issuer',
+    ]),
 
     revocationLastHeard: gauge(
       'revocation_last_heard_timestamp_seconds',
@@ -105,5 +142,8 @@ export function createMetrics() {
       '1 when the app can be reached on the address of its pod, around the gate; absent where it is on another machine',
     ),
     buildInfo: gauge('build_info', 'What is running', ['version', 'node_version']),
+
+    workers: gauge('workers', 'Processes that serve requests'),
+    workerRestarts: counter('worker_restarts_total', 'Workers that ended without being told to, and were replaced'),
   }
 }

@@ -18,3 +18,7 @@ it('whether there is TLS, and whether clients are asked for a certificate, is se
   expect(changed(tls(), tls(', clientCaFile: /a'))).toEqual(['tls.clientCaFile'])
   expect(changed(tls(', clientCaFile: /a'), tls())).toEqual(['tls.clientCaFile'])
 })
+
+it('the number of workers is settled at the start', () => {
+  expect(changed('', 'workers: 2')).toEqual(['workers'])
+})

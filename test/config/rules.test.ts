@@ -77,6 +77,11 @@ const rules: readonly (readonly [string, string, string])[] = [
     'routes[0].claims: Cannot ask for claims on a public route: it needs no token, remove "access: public"',
   ],
   [
+    'several workers need Redis to tell each other what is revoked',
+    'workers: 2\nadmin: { tokenFile: /t }',
+    'workers: Cannot use several workers: without Redis a revocation reaches the one that is told, and no other, give "revocation.redis" as well',
+  ],
+  [
     'checking in Redis needs Redis',
     'revocation: { check: redis }',
     'revocation.check: Cannot check in Redis: no Redis is given, give "revocation.redis" as well',
@@ -296,6 +301,13 @@ describe('routes that only look alike', () => {
   ])('%s', (_, text) => {
     expect(configOf(`${issuersLine}\n${text}`).routes.length).toBeGreaterThan(1)
   })
+})
+
+test('several workers need no Redis where nobody can revoke, and no token where Redis tells them', () => {
+  expect(configOf(`${issuersLine}\nworkers: 2`).workers).toBe(2)
+  expect(
+    configOf(`${issuersLine}\nworkers: 2\nadmin: { tokenFile: /t }\nrevocation: { redis: 'redis://r' }`).workers,
+  ).toBe(2)
 })
 
 test('the same port on two different hosts is no conflict', () => {

@@ -38,6 +38,7 @@ const samples: Record<string, Sample> = {
   'tls.keyFile': { text: '/k2', value: '/k2', with: pair },
   'tls.clientCaFile': { text: '/ca', value: '/ca', with: pair },
   upstream: { text: 'http://127.0.0.1:4000/', value: 'http://127.0.0.1:4000' },
+  workers: { text: '2', value: 2 },
   'admin.listen': { text: 'localhost:0', value: { host: 'localhost', port: 0 } },
   'admin.appProbes': {
     text: '{ app: { readiness: "http://127.0.0.1:3000/health" } }',
@@ -258,6 +259,7 @@ test('the defaults are the documented ones', () => {
   expect(config).toEqual({
     listen: { host: '0.0.0.0', port: 8080 },
     upstream: 'http://127.0.0.1:3000',
+    workers: 1,
     admin: { listen: { host: '0.0.0.0', port: 9090 }, appProbes: {} },
     issuers: [
       {

@@ -56,6 +56,8 @@ const CONTRACT: Record<string, readonly [type: 'counter' | 'gauge' | 'histogram'
   config_reloads_total: ['counter', ['result']],
   enforcement_info: ['gauge', ['mode', 'when_stale']],
   build_info: ['gauge', ['version', 'node_version']],
+  workers: ['gauge', []],
+  worker_restarts_total: ['counter', []],
 }
 
 let world: World

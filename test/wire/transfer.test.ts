@@ -29,6 +29,18 @@ async function rawApp(onBytes?: Parameters<typeof startRawOrigin>[0]): Promise<R
 }
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
+for (const size of [1, 256, 4096, 4097]) {
+  test(`small answers of ${size} bytes come down as they are, one behind the other on one connection`, async () => {
+    const body = Buffer.from(Array.from({ length: size }, (_, index) => index % 256))
+    const { url } = await app((_req, res) => res.setHeader('content-length', size).end(body))
+    const proxy = await open(url)
+    const ask = `GET / HTTP/1.1\r\n${host}`
+    const received = await exchangeRaw(proxy.port, `${ask}\r\n${ask}\r\n${ask}Connection: close\r\n\r\n`)
+    expect(statuses(received)).toEqual([200, 200, 200])
+    expect(received.split(`\r\n\r\n${body.toString('latin1')}`)).toHaveLength(4)
+  })
+}
+
 /** An upload by Node's own client. */
 function upload(port: number, method: string, body: Buffer, isChunked: boolean): Promise<Seen> {
   return new Promise((resolve, reject) => {
