@@ -4,11 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { createAppProbe } from './admin/app-probe.ts'
-import { createAuthenticator } from './admin/authenticate.ts'
 import type { Check } from './admin/probes.ts'
-import { createRefreshTokenApi } from './admin/refresh-token-api.ts'
-import { createRevocationApi } from './admin/revocation-api.ts'
 import { createAdminServer } from './admin/server.ts'
+import { buildAccessLog } from './assembly/access-lines.ts'
+import { buildAdminApi } from './assembly/admin-api.ts'
 import { createExposureReport, outsideAddresses, watchExposure } from './assembly/exposure.ts'
 import { type BuiltGate, buildGate } from './assembly/gate.ts'
 import { createIssuers } from './assembly/issuers.ts'
@@ -17,7 +16,7 @@ import { watchLoopLag } from './assembly/loop-lag.ts'
 import type { Materials } from './assembly/materials.ts'
 import { createLifetimeObserver, createRevocationObserver, readHoldings } from './assembly/observers.ts'
 import { restartSettings } from './assembly/restart-settings.ts'
-import { buildRevocations, issuerNames, longestLifetimeSeconds, longestSessionSeconds } from './assembly/revocations.ts'
+import { buildRevocations } from './assembly/revocations.ts'
 import { createUnfinished } from './assembly/unfinished.ts'
 import { createYoungCollector } from './assembly/young-garbage.ts'
 import type { Config } from './config/options.ts'
@@ -27,7 +26,6 @@ import type { Reason } from './model/refusal.ts'
 import { createLeaving } from './proxy/leaving.ts'
 import { createLifetime } from './proxy/lifetime.ts'
 import { createProxyServer } from './proxy/server.ts'
-import { createAccessLog } from './telemetry/access-log.ts'
 import { expose } from './telemetry/exposition.ts'
 import type { Log } from './telemetry/log.ts'
 import type { LogOutput } from './telemetry/log-output.ts'
@@ -113,17 +111,8 @@ export function createApp(parts: AppParts): App {
   })
   revocations.onChange(() => lifetime.sweepNow())
 
-  // Who took what back is written whatever the level, save where everything is silent.
-  const auditLog = log.level === 'silent' ? log : log.child({}, { level: 'info' })
   const count = createRequestObserver(metrics, clock)
-  for (const cause of ['rate', 'reader'] as const) metrics.logLinesLeftOut.inc({ cause }, 0)
-  const accessLog = createAccessLog({
-    ...{ log, monotonic, policy: config.log.access, refusedPerSecond: config.log.refusedPerSecond },
-    isBehind: () => logOutput?.isBehind() === true,
-    onLeftOut: (cause) => metrics.logLinesLeftOut.inc({ cause }),
-  })
-  logOutput?.onLost((lines) => metrics.logLinesLeftOut.inc({ cause: 'reader' }, lines))
-  logOutput?.onRecovered((lines) => log.warn({ lines }, 'Left out lines of the log, which could not be written'))
+  const accessLog = buildAccessLog({ config, metrics, log, logOutput, monotonic })
   const collectGarbage = createYoungCollector()
   if (collectGarbage === undefined) log.warn('Cannot collect the garbage of bodies early: long ones take more memory')
   const leaving = createLeaving(monotonic)
@@ -170,21 +159,11 @@ export function createApp(parts: AppParts): App {
       return measurementsOf(metrics.registry)
     },
   })
-  const authenticate =
-    materials.adminToken === undefined ? undefined : createAuthenticator(() => materials.adminToken ?? '', clock)
-  const revocationApi = createRevocationApi({
-    revocations,
-    authenticate,
-    clock,
-    maxLifetimeSeconds: () => longestLifetimeSeconds(config),
-    maxSessionSeconds: () => longestSessionSeconds(config),
-    issuers: () => issuerNames(config),
-    audit: (action, rule) => auditLog.info({ audit: action, ...rule }, action === 'revoke' ? 'Revoked' : 'Lifted'),
-  })
-  const refreshTokenApi = createRefreshTokenApi({
-    authenticate,
-    keep: () => gate.keepRefreshToken,
-    audit: (actor) => auditLog.info({ audit: 'refresh_token', actor }, 'Refresh token kept'),
+  const api = buildAdminApi({
+    config: () => config,
+    materials: () => materials,
+    keepRefreshToken: () => gate.keepRefreshToken,
+    ...{ revocations, clock, log },
   })
   const admin = createAdminServer({
     isAlive: siblings?.isAlive ?? (async () => true),
@@ -200,7 +179,7 @@ export function createApp(parts: AppParts): App {
     },
     keySet: () => materials.ownKeys?.publicSet,
     appProbe: createAppProbe({ probes: () => config.admin.appProbes }),
-    api: async (request, url) => (await revocationApi(request, url)) ?? refreshTokenApi(request, url),
+    api,
     onError: (error) => log.error({ err: error }, 'Cannot answer on the admin port'),
   })
 

@@ -26,7 +26,7 @@ afterEach(async () => {
 function settingsFor(algorithm: string): string {
   const file = join(world.folder, `${algorithm}.key`)
   const isSecret = algorithm.startsWith('HS')
-  writeFileSync(file, isSecret ? randomBytes(32) : privatePem(makeKey(algorithm)))
+  writeFileSync(file, isSecret ? randomBytes(32).toString('hex') : privatePem(makeKey(algorithm)))
   const key = `{ ${isSecret ? 'secretFile' : 'privateKeyFile'}: ${file}, algorithm: ${algorithm}, keyId: k1 }`
   return world.settings(app.url, `refresh: { window: 60s, lifetime: 2m, key: ${key} }\n`)
 }
