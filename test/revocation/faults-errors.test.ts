@@ -72,7 +72,8 @@ describe('no permission', () => {
     expect(await lenient.check(verifiedToken({ jti: 'other' }))).toEqual({ state: 'clear', degraded: true })
     await allow('+@all')
     await vi.waitFor(async () => expect(await said('log-only')).toBe('revoked'), soon)
-    expect(await said('other')).toBe('clear')
+    // One look-up that takes too long on a busy machine says "stale"
+    await vi.waitFor(async () => expect(await said('other')).toBe('clear'), soon)
     await allow('+@all', '-xread')
     await vi.waitFor(async () => expect(await said('other')).toBe('stale'), soon)
     expect(await said('log-only')).toBe('revoked')
