@@ -159,7 +159,7 @@ test('a client that dies in the middle of its body leaves no whole request behin
 const vectors = '../shared/vectors/http/'
 const hasVectors = existsSync(`${vectors}smuggler_te_mutations.json`)
 
-/** Sends many payloads, some at a time; the client half-closes, so that a request that wants more bytes ends too. */
+/** Sends many payloads, some at a time. */
 async function sendAll<T>(items: readonly T[], send: (item: T) => Promise<void>): Promise<void> {
   const queue = [...items]
   const workers = Array.from({ length: 48 }, async () => {
@@ -168,20 +168,11 @@ async function sendAll<T>(items: readonly T[], send: (item: T) => Promise<void>)
   await Promise.all(workers)
 }
 
-function answerOrEnd(port: number, bytes: Buffer): Promise<string> {
+/** Sends bytes and no more, so that a request that wants more ends too; done when the gate has closed the connection. */
+async function sendWhole(port: number, bytes: Buffer): Promise<void> {
   const client = rawClient(port)
-  client.send(bytes)
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      client.socket.destroy()
-      resolve(client.text())
-    }
-    const timer = setTimeout(done, 1_500)
-    client.socket.on('close', done).on('data', () => {
-      if (statuses(client.text()).length > 0 && /\r\n\r\n/.test(client.text())) setTimeout(done, 20)
-    })
-  })
+  client.socket.end(bytes)
+  await client.closed()
 }
 
 test.skipIf(!hasVectors)(
@@ -200,7 +191,7 @@ test.skipIf(!hasVectors)(
       ]
     })
     await sendAll(payloads, async (payload) => {
-      await answerOrEnd(rawProxy.port, Buffer.from(payload, 'latin1'))
+      await sendWhole(rawProxy.port, Buffer.from(payload, 'latin1'))
     })
     const forwarded = raw.received.map(readRequests)
     expect(forwarded.flatMap(({ lines }) => lines).filter((line) => line !== 'POST /outer HTTP/1.1')).toEqual([])
@@ -221,8 +212,11 @@ test.skipIf(!hasVectors)(
     for (const { id, expect: expected, needs_cfg, payload_b64 } of cases) {
       if (needs_cfg !== null) continue
       for (const socket of raw.sockets) socket.destroy()
+      await expect.poll(() => raw.sockets.size).toBe(0)
       raw.received.length = 0
-      await answerOrEnd(rawProxy.port, Buffer.from(payload_b64, 'base64'))
+      rawProxy.outcomes.length = 0
+      await sendWhole(rawProxy.port, Buffer.from(payload_b64, 'base64'))
+      await expect.poll(() => rawProxy.outcomes.length, { message: id }).toBeGreaterThan(0)
       const { lines } = readRequests(raw.text())
       if (expected === 'reject' && lines.length > 0 && !harmless.has(id))
         report.push(`${id} was forwarded: ${lines.join(' | ')}`)
