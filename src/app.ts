@@ -4,21 +4,21 @@ import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { createAppProbe } from './admin/app-probe.ts'
-import type { Check } from './admin/probes.ts'
 import { createAdminServer } from './admin/server.ts'
 import { buildAccessLog } from './assembly/access-lines.ts'
 import { buildAdminApi } from './assembly/admin-api.ts'
 import { createExposureReport, outsideAddresses, watchExposure } from './assembly/exposure.ts'
+import type { GarbageCollectors } from './assembly/garbage.ts'
 import { type BuiltGate, buildGate } from './assembly/gate.ts'
 import { createIssuers } from './assembly/issuers.ts'
 import { closeServer, listenOn } from './assembly/listening.ts'
 import { watchLoopLag } from './assembly/loop-lag.ts'
 import type { Materials } from './assembly/materials.ts'
 import { createLifetimeObserver, createRevocationObserver, readHoldings } from './assembly/observers.ts'
+import { createReadiness } from './assembly/readiness.ts'
 import { restartSettings } from './assembly/restart-settings.ts'
 import { buildRevocations } from './assembly/revocations.ts'
 import { createUnfinished } from './assembly/unfinished.ts'
-import { createYoungCollector } from './assembly/young-garbage.ts'
 import type { Config } from './config/options.ts'
 import { judgeTime } from './gate.ts'
 import type { Clock } from './model/clock.ts'
@@ -47,6 +47,8 @@ export interface AppParts {
   readonly monotonic: Clock
   readonly fetch: Fetch
   readonly version: string
+  /** Absent: V8 collects in its own time. */
+  readonly garbage?: GarbageCollectors | undefined
   /** The other processes of this gate, for which the admin port speaks as well; absent: there are none. */
   readonly siblings?: Siblings | undefined
 }
@@ -63,7 +65,7 @@ export interface App {
 }
 
 export function createApp(parts: AppParts): App {
-  const { log, logOutput, clock, monotonic, siblings } = parts
+  const { log, logOutput, clock, monotonic, garbage, siblings } = parts
   let { config, materials } = parts
   let isDraining = false
 
@@ -113,8 +115,6 @@ export function createApp(parts: AppParts): App {
 
   const count = createRequestObserver(metrics, clock)
   const accessLog = buildAccessLog({ config, metrics, log, logOutput, monotonic })
-  const collectGarbage = createYoungCollector()
-  if (collectGarbage === undefined) log.warn('Cannot collect the garbage of bodies early: long ones take more memory')
   const leaving = createLeaving(monotonic)
   const leave = () => {
     if (leaving.begin()) log.info('Leaving: each connection is closed after its next answer')
@@ -130,22 +130,16 @@ export function createApp(parts: AppParts): App {
     monotonicMs: monotonic,
     maxConnections: config.limits.maxConnections,
     certificates: materials.listenerCertificates,
-    collectGarbage,
+    collectGarbage: garbage?.young,
     isLeaving: leaving.isUnderWay,
   })
 
-  const checks = (): readonly Check[] => {
-    const missingKeys = trusted.flatMap(({ policy, keys }) => {
-      const missing = keys.missing()
-      return missing === undefined ? [] : [`${policy.issuer}: ${missing}`]
-    })
-    const list = revocations.readiness()
-    return [
-      { name: 'keys', missing: missingKeys.length > 0 ? missingKeys.join('; ') : undefined },
-      { name: 'revocations', missing: list.ready ? undefined : list.detail, detail: list.detail },
-      { name: 'draining', missing: isDraining ? 'the gate is shutting down' : undefined },
-    ]
-  }
+  const checks = createReadiness({
+    issuers: () => trusted,
+    revocations,
+    isDraining: () => isDraining,
+    onFirstReady: () => garbage?.all(),
+  })
   const readGauges = () => {
     readHoldings(metrics, revocations)
     metrics.requestsInFlight.set(proxy.inFlight())

@@ -24,6 +24,9 @@ async function main(): Promise<number> {
   const shell = createShell()
   const quick = (await import('./commands/report-health.ts')).quickHealth(typed, shell)
   if (quick !== undefined) return quick
+  const { plainRun, run } = await import('./commands/run.ts')
+  const plain = plainRun(typed)
+  if (plain !== undefined) return run(plain, shell)
   const { runCommandLine } = await import('./commands/command-line.ts')
   return runCommandLine(typed, shell)
 }

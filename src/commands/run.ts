@@ -2,6 +2,7 @@
 // be taken over leaves the old ones in force.
 import type { Argv } from 'yargs'
 import { createApp } from '../app.ts'
+import { createGarbageCollectors } from '../assembly/garbage.ts'
 import type { Config } from '../config/options.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createLogOutput } from '../telemetry/log-output.ts'
@@ -15,6 +16,17 @@ import { watchSettings } from './watched-settings.ts'
 
 export function runOptions<T>(argv: Argv<T>) {
   return withSettingFlags(argv)
+}
+
+/**
+ * The command line of a container, which needs no library to be read: `run --config FILE`, or `run` with everything in variables.
+ * Nothing for every other one. yargs brings tables of Unicode for the width of its help: 12 MiB in every pod.
+ */
+export function plainRun(given: readonly string[]): SettingsArguments | undefined {
+  const [command, flag, file, ...more] = given
+  if (command !== 'run' || more.length > 0) return undefined
+  if (flag === undefined) return {}
+  return flag === '--config' && file !== undefined && !file.startsWith('-') ? { config: file } : undefined
 }
 
 /** Runs the gate. Answers when it has stopped: 0 after a signal, 1 where it could not start. */
@@ -58,6 +70,8 @@ async function runGate({ given, first, joined }: GateGiven, shell: Shell): Promi
   const logOutput = createLogOutput(shell.output)
   const everyLine = createLog(config.log, { isTerminal: shell.isTerminal, to: logOutput })
   const log = joined === undefined ? everyLine : everyLine.child({ worker: joined.number })
+  const garbage = createGarbageCollectors()
+  if (garbage === undefined) log.warn('Cannot collect garbage early: long bodies take more memory')
   const app = createApp({
     config,
     materials,
@@ -67,6 +81,7 @@ async function runGate({ given, first, joined }: GateGiven, shell: Shell): Promi
     monotonic: () => performance.now(),
     fetch: globalThis.fetch,
     version,
+    garbage,
     siblings: joined,
   })
   // Before the start, so that a signal meanwhile is not lost.

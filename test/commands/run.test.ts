@@ -2,9 +2,11 @@
 // a process of its own are in test/end-to-end.
 import { createServer } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { plainRun } from '../../src/commands/run.ts'
 import { createWorld, type World } from '../support/gateway.ts'
 import { freePort, listen } from '../support/listen.ts'
 import { type EchoOrigin, startEchoOrigin } from '../support/origin.ts'
+import { finishProcess } from '../support/process.ts'
 import { sidegate } from '../support/shell.ts'
 
 let world: World
@@ -89,5 +91,27 @@ describe('a start that fails is one line with the setting to change, and 1', () 
       'warning: SIDEGATE_UPSTREM: Ignored variable "SIDEGATE_UPSTREM": no setting has this name, did you mean "SIDEGATE_UPSTREAM"',
     ])
     expect(exitCode).toBe(0)
+  })
+})
+
+describe('the plain command line of a container', () => {
+  test('is read without yargs, and starts the gate as the whole command line does', async () => {
+    expect(plainRun(['run', '--config', '/etc/sidegate.yaml'])).toEqual({ config: '/etc/sidegate.yaml' })
+    expect(plainRun(['run'])).toEqual({})
+    const missing = ['run', '--config', `${world.folder}/missing.yaml`]
+    const { exitCode, complained } = await sidegate(missing)
+    expect(await finishProcess(missing)).toEqual({ exitCode, output: `${complained.join('\n')}\n` })
+  })
+
+  test.each([
+    [],
+    ['run', '--config'],
+    ['run', '--config', '--log-level'],
+    ['run', '--config=sidegate.yaml'],
+    ['run', '--config', 'sidegate.yaml', '--log-level', 'debug'],
+    ['run', '--help'],
+    ['check', '--config', 'sidegate.yaml'],
+  ])('leaves every other one to yargs: %s %s %s', (...given: string[]) => {
+    expect(plainRun(given)).toBeUndefined()
   })
 })

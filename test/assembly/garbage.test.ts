@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
-import { createYoungCollector } from '../../src/assembly/young-garbage.ts'
+import { createGarbageCollectors } from '../../src/assembly/garbage.ts'
 import { createWorld } from '../support/gateway.ts'
 import { startEchoOrigin } from '../support/origin.ts'
 import { killProcesses, startProcess } from '../support/process.ts'
@@ -17,7 +17,7 @@ afterEach(async () => {
 })
 
 test('buffers that nobody holds any more are freed, and the main context has got no `gc`', () => {
-  const collect = createYoungCollector()
+  const collect = createGarbageCollectors()?.young
   collect?.()
   const before = process.memoryUsage().arrayBuffers
   for (let count = 0; count < 64; count++) Buffer.alloc(MEBIBYTE / 8)
@@ -27,6 +27,15 @@ test('buffers that nobody holds any more are freed, and the main context has got
   collect?.()
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MEBIBYTE)
   expect('gc' in globalThis).toBe(false)
+})
+
+test('all garbage is collected in one call, and its room given back', () => {
+  let left: unknown[] = Array.from({ length: 200_000 }, (_, index) => ({ index }))
+  const before = process.memoryUsage().heapTotal
+  expect(left).toHaveLength(200_000)
+  left = []
+  createGarbageCollectors()?.all()
+  expect(before - process.memoryUsage().heapTotal).toBeGreaterThan(2 * MEBIBYTE)
 })
 
 /** A module that is loaded first and makes the runtime refuse. */
@@ -40,8 +49,8 @@ const refusing: Record<string, string[]> = {
 }
 for (const [sentence, flags] of Object.entries(refusing)) {
   test(`a runtime that ${sentence} gives none`, async () => {
-    const module = new URL('../../src/assembly/young-garbage.ts', import.meta.url).href
-    const script = `import { createYoungCollector } from '${module}'; console.log(String(createYoungCollector()))`
+    const module = new URL('../../src/assembly/garbage.ts', import.meta.url).href
+    const script = `import { createGarbageCollectors } from '${module}'; console.log(String(createGarbageCollectors()))`
     const run = promisify(execFile)(process.execPath, [...flags, '--input-type=module', '--eval', script])
     expect((await run).stdout.trim()).toBe('undefined')
   })
@@ -56,7 +65,7 @@ test('a gate whose runtime gives none says so, and passes long bodies all the sa
   writeFileSync(file, world.settings(app.url))
   const refusal = preload(`() => { throw new Error('refused') }`).replaceAll(' ', '%20')
   const gate = await startProcess(['run', '--config', file], { NODE_OPTIONS: `--import ${refusal}` })
-  expect(gate.output()).toContain('Cannot collect the garbage of bodies early')
+  expect(gate.output()).toContain('Cannot collect garbage early')
   const response = await fetch(`http://127.0.0.1:${gate.port}/`, {
     method: 'POST',
     headers: { authorization: `Bearer ${world.mint()}` },
