@@ -40,24 +40,19 @@ export function declareSeries(metrics: Metrics, issuers: readonly string[]): voi
 
 /** Makes the function that counts one answered request. */
 export function createRequestObserver(metrics: Metrics, clock: Clock): (outcome: Outcome) => void {
-  const seen = new Set<string>()
-
   function requestLabels(outcome: Outcome, decision: string): { method: string; code: string; decision: string } {
     const method = METHODS.has(outcome.method) ? outcome.method : 'other'
-    const code = String(outcome.status)
-    const series = `${method} ${code} ${decision}`
-    if (seen.has(series)) return { method, code, decision }
-    if (seen.size >= MAXIMUM_REQUEST_SERIES) return { method: 'other', code: `${code[0]}xx`, decision }
-    seen.add(series)
-    return { method, code, decision }
+    const labels = { method, code: String(outcome.status), decision }
+    const isKnown = metrics.requests.size() < MAXIMUM_REQUEST_SERIES || metrics.requests.has(labels)
+    return isKnown ? labels : { method: 'other', code: codeClassOf(outcome.status), decision }
   }
 
   function countUpstream(outcome: Outcome): void {
     if (outcome.forwardMs !== undefined) metrics.overhead.observe(forwardPhase, outcome.forwardMs / 1000)
     if (outcome.upstreamError !== undefined) metrics.upstreamErrors.inc({ reason: outcome.upstreamError })
     if (outcome.upstreamMs === undefined || outcome.upstreamStatus === undefined) return
-    const codeClass = `${Math.floor(outcome.upstreamStatus / 100)}xx`
-    metrics.upstreamResponse.observe({ code_class: codeClass }, outcome.upstreamMs / 1000)
+    const labels = { code_class: codeClassOf(outcome.upstreamStatus) }
+    metrics.upstreamResponse.observe(labels, outcome.upstreamMs / 1000)
   }
 
   return (outcome) => {
@@ -85,6 +80,12 @@ export function createRequestObserver(metrics: Metrics, clock: Clock): (outcome:
     }
     countUpstream(outcome)
   }
+}
+
+/** Known texts: one that is put together is hashed anew for each request. */
+const codeClasses = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx']
+function codeClassOf(status: number): string {
+  return codeClasses[Math.floor(status / 100)] ?? 'other'
 }
 
 const decidePhase = { phase: 'decide' }

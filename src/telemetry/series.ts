@@ -26,6 +26,10 @@ export interface Series<L extends string = string> extends Description<L> {
 export interface Counter<L extends string> extends Series<L> {
   /** Adds one, or `count`; with 0 the series is there from then on. */
   readonly inc: (labels: Labels<L>, count?: number) => void
+  /** Whether these labels have been counted. */
+  readonly has: (labels: Labels<L>) => boolean
+  /** How many series there are. */
+  readonly size: () => number
 }
 
 export interface Histogram<L extends string> extends Series<L> {
@@ -41,6 +45,8 @@ export function createCounter<L extends string>(description: Description<L>): Co
     inc: (labels, count = 1) => {
       cells.of(labels).count += count
     },
+    has: cells.has,
+    size: () => cells.all().length,
   }
 }
 
@@ -95,6 +101,7 @@ function readable<L extends string>(
 interface Cells<L extends string, Cell> {
   /** What is kept for these labels; made where it is not there yet. */
   readonly of: (labels: Labels<L>) => Cell
+  readonly has: (labels: Labels<L>) => boolean
   readonly all: () => readonly { readonly labels: Labels<L>; readonly cell: Cell }[]
 }
 
@@ -126,5 +133,11 @@ function createCells<L extends string, Cell>(labelNames: readonly L[], make: () 
     return branch.leaf.cell
   }
 
-  return { of, all: () => leaves }
+  function has(labels: Labels<L>): boolean {
+    let branch: Branch<L, Cell> | undefined = root
+    for (const name of labelNames) branch = branch?.next.get(labels[name])
+    return branch?.leaf !== undefined
+  }
+
+  return { of, has, all: () => leaves }
 }
