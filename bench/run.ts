@@ -1,5 +1,5 @@
 // All measurements of speed and footprint by one command, on a quiet machine with two cores:
-//   npm run bench                  the comparison and the costs, about eleven minutes; writes docs/performance and bench/recorded.json
+//   npm run bench                  the comparison and the costs, about thirteen minutes; writes docs/performance and bench/recorded.json
 //   npm run bench -- comparison    one of the two alone; writes the page, records nothing
 //   npm run bench -- costs
 //   npm run bench -- trial FOLDER  both, far too short to mean anything, for work on the bench; writes into FOLDER
@@ -27,24 +27,27 @@ const recordFile = join(root, 'bench', 'recorded.json')
 
 const LATENCY = ['sidegate', 'open-forward', 'http-proxy', 'haproxy-es256', 'nginx']
 const record: Plan = {
-  warmSeconds: 2,
+  warmSeconds: 4,
   runs: {
-    get: { rounds: 5, seconds: 4 },
-    post: { rounds: 3, seconds: 3 },
-    download: { rounds: 3, seconds: 3 },
+    get: { rounds: 7, seconds: 2 },
+    post: { rounds: 3, seconds: 2 },
+    download: { rounds: 3, seconds: 2 },
   },
+  together: { rounds: 7, seconds: 2 },
   steady: { rounds: 3, seconds: 5, contenders: LATENCY },
 }
 const once = { rounds: 1, seconds: 2 }
 const trial: Plan = {
   warmSeconds: 1,
   runs: { get: once, post: once, download: once },
+  together: once,
   steady: { rounds: 1, seconds: 3, contenders: LATENCY },
 }
 const quickPlan: Plan = {
   contenders: ['sidegate', 'open-forward', 'http-proxy', 'haproxy-es256'],
   warmSeconds: 2,
-  runs: { get: { rounds: 3, seconds: 3 } },
+  runs: {},
+  together: { rounds: 5, seconds: 2 },
 }
 const COST_ROUNDS = 3
 const DECISIONS = [0, 1_000_000].map((rules) => ({ rules, routes: 1, issuers: 1 }))
@@ -96,12 +99,12 @@ async function quick(): Promise<void> {
   const today = ratiosOf(gates, { decisions, firstSight: await measureFirstSight() })
   const recorded = existsSync(recordFile) ? (JSON.parse(readFileSync(recordFile, 'utf8')) as Recorded) : undefined
   console.log(`\nRecorded: ${recorded === undefined ? 'nothing' : `${recorded.measuredAt}, ${recorded.machine}`}`)
-  console.log(`${''.padEnd(46)}${'today'.padEnd(24)}${'recorded'.padEnd(24)}today / recorded`)
+  console.log(`${''.padEnd(56)}${'today'.padEnd(24)}${'recorded'.padEnd(24)}today / recorded`)
   for (const [name, spread] of Object.entries(today)) {
     const before = recorded?.ratios[name]
     const cells = [formatSpread(spread), before === undefined ? 'none' : formatSpread(before)]
     const change = before === undefined ? '' : (spread.median / before.median).toFixed(2)
-    console.log(`${name.padEnd(46)}${cells.map((cell) => cell.padEnd(24)).join('')}${change}`)
+    console.log(`${name.padEnd(56)}${cells.map((cell) => cell.padEnd(24)).join('')}${change}`)
   }
 }
 

@@ -1,7 +1,8 @@
-// One run of the comparison: every gate is started and warmed up, then each is measured in turn, several times over (A B A B), so
-// that what the machine does besides meets all of them alike.
+// One run of the comparison: every gate is started and warmed up, then ours and another one are measured in turn, several times
+// over (A B A B), each right after the other, so that what the machine does besides meets both alike: its speed drifts within
+// a minute by more than most gates differ.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Spread, spreadOf, summarize } from '../figures.ts'
+import { formatSpread, type Spread, spreadOf, summarize } from '../figures.ts'
 import { ask } from '../gate-process.ts'
 import { describeMachine, moveToLoadCore, requireTools, residentMebibytes } from '../machine.ts'
 import type { SteadyAnswer, SteadyOrder } from '../steady-load.ts'
@@ -19,6 +20,8 @@ export interface Plan {
   readonly contenders?: readonly string[]
   readonly warmSeconds: number
   readonly runs: Partial<Record<Kind, Times>>
+  /** Ours and another gate under load at the same time, on the same core. */
+  readonly together?: Times
   /** Latency at a fixed rate, for these gates. */
   readonly steady?: Times & { readonly contenders: readonly string[] }
 }
@@ -34,13 +37,21 @@ interface Waits {
   readonly p99: number
 }
 
+type Runs = Readonly<Record<Kind, readonly Run[]>>
+
 /** All that was measured of one gate; a list has a member for each round. */
 export interface Measured extends Omit<Contender, 'start' | 'missing'> {
   readonly idleMiB: number
-  readonly runs: Readonly<Record<Kind, readonly Run[]>>
+  readonly runs: Runs
+  /** What ours did right before each of these runs; of ours itself, nothing. */
+  readonly beside: Runs
+  /** How many times as much ours did for each second of its core while both were under load. */
+  readonly together: readonly number[]
   /** Above the direct connection in the same round. */
   readonly added: readonly Waits[]
 }
+
+const nothing: Runs = { get: [], post: [], download: [] }
 
 export interface Comparison {
   readonly measuredAt: string
@@ -63,12 +74,14 @@ export async function compare(plan: Plan): Promise<Comparison> {
     const idle = new Map(running.map(({ id, processId }) => [id, residentMebibytes(processId)]))
     for (const gate of running) await warmUp(gate, stage, plan.warmSeconds)
     const runs = await runAll(running, stage, plan)
+    const together = await runTogether(running, stage, plan)
     const { direct, added } = await waitAll(running, stage, plan)
     return {
       ...{ measuredAt: new Date().toISOString(), machine: describeMachine(), rules: stage.rules, direct },
       gates: running.map(({ id, title, version, checks, algorithm }) => ({
         ...{ id, title, version, checks, algorithm, idleMiB: idle.get(id) ?? Number.NaN },
-        runs: runs.get(id) ?? { get: [], post: [], download: [] },
+        ...(runs.get(id) ?? { runs: nothing, beside: nothing }),
+        together: together.get(id) ?? [],
         added: added.get(id) ?? [],
       })),
     }
@@ -78,21 +91,58 @@ export async function compare(plan: Plan): Promise<Comparison> {
   }
 }
 
-async function runAll(gates: readonly Runner[], stage: Stage, plan: Plan): Promise<Map<string, Record<Kind, Run[]>>> {
-  const all = new Map(gates.map(({ id }) => [id, { get: [], post: [], download: [] } as Record<Kind, Run[]>]))
+type Kept = Record<'runs' | 'beside', Record<Kind, Run[]>>
+
+async function runAll([ours, ...others]: readonly Runner[], stage: Stage, plan: Plan): Promise<Map<string, Kept>> {
+  const all = new Map<string, Kept>()
+  const keptOf = ({ id }: Runner): Kept => {
+    const kept = all.get(id) ?? {
+      runs: { get: [], post: [], download: [] },
+      beside: { get: [], post: [], download: [] },
+    }
+    all.set(id, kept)
+    return kept
+  }
+  const measure = async ({ id, port, processId, algorithm }: Runner, kind: Kind, seconds: number): Promise<Run> => {
+    const run = await runWrk({ port, processId, kind, seconds, tokensFile: stage.tokensFile(algorithm) })
+    const perCore = `${run.requestsPerCore.toFixed(0)} requests for each second of its core`
+    console.log(`${kind.padEnd(9)} ${id.padEnd(14)} ${perCore}, ${run.requestsPerSecond.toFixed(0)} a second`)
+    return run
+  }
+  if (ours === undefined) return all
   for (const kind of kinds) {
     const { rounds, seconds } = plan.runs[kind] ?? { rounds: 0, seconds: 0 }
-    // One round more than asked for, which is not kept: each kind of request runs through code of its own
-    for (let round = -1; round < rounds && rounds > 0; round++) {
-      for (const { id, port, processId, algorithm } of gates) {
-        const order = { port, processId, kind, tokensFile: stage.tokensFile(algorithm) }
-        const run = await runWrk({ ...order, seconds: round < 0 ? WARM_SECONDS : seconds })
-        if (round < 0) continue
-        all.get(id)?.[kind].push(run)
-        const perCore = `${run.requestsPerCore.toFixed(0)} requests for each second of its core`
-        console.log(`${kind.padEnd(9)} ${id.padEnd(14)} ${perCore}, ${run.requestsPerSecond.toFixed(0)} a second`)
+    if (rounds === 0) continue
+    // Once more than asked for, which is not kept: each kind of request runs through code of its own
+    for (const gate of [ours, ...others]) await measure(gate, kind, WARM_SECONDS)
+    for (let round = 0; round < rounds; round++) {
+      for (const gate of others) {
+        const before = await measure(ours, kind, seconds)
+        keptOf(ours).runs[kind].push(before)
+        keptOf(gate).beside[kind].push(before)
+        keptOf(gate).runs[kind].push(await measure(gate, kind, seconds))
       }
     }
+  }
+  return all
+}
+
+/** The same disturbance, to the microsecond, meets both. What it leaves out is how each does with a whole core. */
+async function runTogether([ours, ...others]: readonly Runner[], stage: Stage, { together }: Plan) {
+  const all = new Map<string, readonly number[]>()
+  if (ours === undefined || together === undefined) return all
+  const { rounds, seconds } = together
+  for (const gate of others) {
+    const times: number[] = []
+    for (let round = 0; round < rounds; round++) {
+      const both = [ours, gate].map(({ port, processId, algorithm }) =>
+        runWrk({ port, processId, kind: 'get', seconds, tokensFile: stage.tokensFile(algorithm) }),
+      )
+      const [mine, theirs] = await Promise.all(both)
+      times.push((mine?.requestsPerCore ?? Number.NaN) / (theirs?.requestsPerCore ?? Number.NaN))
+    }
+    all.set(gate.id, times)
+    console.log(`together  ${gate.id.padEnd(14)} ${formatSpread(spreadOf(times))} times`)
   }
   return all
 }
@@ -122,14 +172,12 @@ async function waitsOf(port: number, tokens: readonly string[], seconds: number)
   return { p50: median, p99 }
 }
 
-/** How many times as much as another gate the first one does for each second of its core, round by round. */
-export function ratio(gates: readonly Measured[], kind: Kind, other: string): Spread | undefined {
-  const [ours] = gates
-  const theirs = gates.find(({ id }) => id === other)
-  if (ours === undefined || theirs === undefined || theirs.runs[kind].length === 0) return undefined
+/** How many times as much as another gate ours does for each second of its core, round by round; of ours itself, nothing. */
+export function ratio({ runs, beside }: Pick<Measured, 'runs' | 'beside'>, kind: Kind): Spread | undefined {
+  if (beside[kind].length === 0) return undefined
   return spreadOf(
-    ours.runs[kind].map(({ requestsPerCore }, round) => {
-      return requestsPerCore / (theirs.runs[kind][round]?.requestsPerCore ?? Number.NaN)
+    beside[kind].map(({ requestsPerCore }, round) => {
+      return requestsPerCore / (runs[kind][round]?.requestsPerCore ?? Number.NaN)
     }),
   )
 }

@@ -19,6 +19,13 @@ export function comparisonTables({ measuredAt, machine, rules, direct, gates }: 
     ),
     '### GET, an answer of 200 bytes',
     throughputTable(gates, 'get'),
+    '### The same, both under load at the same time on one core',
+    table(
+      ['gate', 'Sidegate against it'],
+      gates
+        .filter(({ together }) => together.length > 0)
+        .map(({ title, together }) => [title, `${formatSpread(spreadOf(together))} ×`]),
+    ),
     '### POST of 10 kB',
     throughputTable(gates, 'post'),
     '### Download of 1 MiB',
@@ -47,9 +54,9 @@ export function comparisonTables({ measuredAt, machine, rules, direct, gates }: 
 }
 
 function throughputTable(gates: readonly Measured[], kind: Kind): string {
-  const rows = gates.map(({ id, title, runs }, index) => {
+  const rows = gates.map(({ title, runs, beside }) => {
     const busy = spreadOf(runs[kind].map((run) => run.busy)).median
-    const times = index === 0 ? undefined : ratio(gates, kind, id)
+    const times = ratio({ runs, beside }, kind)
     return [
       title,
       formatSpread(spreadOf(runs[kind].map(({ requestsPerCore }) => requestsPerCore)), 0),
@@ -115,9 +122,11 @@ export function costTables({ measuredAt, machine, ...costs }: Costs): string {
 
 /** Ratios by name: what today is compared to. */
 export function ratiosOf(gates: readonly Measured[], costs: Pick<Costs, 'decisions' | 'firstSight'>) {
-  const against = gates.slice(1).flatMap(({ id }) => {
-    const times = ratio(gates, 'get', id)
-    return times === undefined ? [] : [[`requests per core against ${id}`, times] as const]
+  const against = gates.flatMap((gate) => {
+    const times = ratio(gate, 'get')
+    const inTurn = times === undefined ? [] : [[`requests per core against ${gate.id}`, times] as const]
+    if (gate.together.length === 0) return inTurn
+    return [...inTurn, [`the same at the same time, against ${gate.id}`, spreadOf(gate.together)] as const]
   })
   const million = costs.decisions.find(({ rules }) => rules > 10_000)
   const first = costs.firstSight.find(({ algorithm }) => algorithm === 'ES256')

@@ -11,9 +11,9 @@ import { comparisonTables, costTables } from './tables.ts'
 /** `folder` holds performance.md and the folder performance. */
 export function writeComparison(folder: string, comparison: Comparison): void {
   const { gates } = comparison
-  const requests = gates.flatMap(({ id, title }, index): Bar[] => {
-    const spread = index === 0 ? { median: 1, low: 1, high: 1 } : inverse(ratio(gates, 'get', id))
-    return [{ label: title, spread, text: `${spread.median.toFixed(2)} ×`, isOurs: index === 0 }]
+  const requests = gates.map((gate, index): Bar => {
+    const spread = index === 0 ? { median: 1, low: 1, high: 1 } : inverse(ratio(gate, 'get'))
+    return { label: gate.title, spread, text: `${spread.median.toFixed(2)} ×`, isOurs: index === 0 }
   })
   const waits = (which: 'p50' | 'p99') =>
     gates
