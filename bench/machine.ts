@@ -8,6 +8,7 @@ const LOAD_CORE = '1'
 
 /** Before a command line: it runs on the core of the gates. */
 export const ON_GATE_CORE = ['taskset', '-c', GATE_CORE]
+export const ON_ALL_CORES = ['taskset', '-c', `${GATE_CORE},${LOAD_CORE}`]
 
 /** Which Debian package brings which tool. */
 const tools = {

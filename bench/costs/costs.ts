@@ -2,13 +2,14 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type Spread, spreadOf } from '../figures.ts'
-import { describeMachine, moveToLoadCore, requireTools } from '../machine.ts'
-import { measureAlone } from './alone.ts'
+import { describeMachine, moveToLoadCore, ON_ALL_CORES, requireTools } from '../machine.ts'
+import { measureAlone, measureOnAllCores } from './alone.ts'
 import type { ConnectionMemoryAnswer } from './connection-memory.ts'
 import type { DecisionAnswer } from './decision.ts'
 import type { FirstSightAnswer } from './first-sight.ts'
 import { measureStarts, type Start } from './start.ts'
 import type { TokenMemoryAnswer } from './token-memory.ts'
+import type { WorkersAnswer } from './workers.ts'
 
 /** One decision; `times` is against the first row, round by round. */
 export interface DecisionCost {
@@ -37,19 +38,19 @@ export interface Costs {
   readonly ruleBytes: number
   readonly fullRead: { readonly rules: number; readonly seconds: number }
   readonly starts: readonly Start[]
+  readonly workers: WorkersAnswer
 }
 
 const MILLION = 1_000_000
-const ALL_CORES = '0,1'
 const cases = [
   ...[0, 10_000, MILLION].map((rules) => ({ rules, routes: 1, issuers: 1 })),
   ...[10, 100].map((routes) => ({ rules: 0, routes, issuers: 1 })),
   ...[10, 32].map((issuers) => ({ rules: 0, routes: 1, issuers })),
 ]
 
-/** Measures all of them; takes about two minutes. */
+/** Measures all of them; takes about three minutes. */
 export async function measureCosts(rounds: number): Promise<Costs> {
-  requireTools(['taskset', 'redis-server'])
+  requireTools(['taskset', 'redis-server', 'wrk', 'nginx'])
   moveToLoadCore()
   const list = runListProgram
   return {
@@ -61,6 +62,7 @@ export async function measureCosts(rounds: number): Promise<Costs> {
     ruleBytes: list('memory', /([\d.]+) bytes a rule/),
     fullRead: { rules: MILLION, seconds: list('redis', /from Redis: ([\d.]+) s/) },
     starts: await measureStarts(rounds),
+    workers: await measureOnAllCores<WorkersAnswer>('workers.ts'),
   }
 }
 
@@ -104,7 +106,8 @@ function runListProgram(part: string, figure: RegExp): number {
   const program = fileURLToPath(new URL('../revocation-list.ts', import.meta.url))
   const node = [process.execPath, '--expose-gc', '--max-semi-space-size=4', program, part, String(MILLION)]
   // Its Redis is a process of its own and shall not share the core
-  const { stdout } = spawnSync('taskset', ['-c', ALL_CORES, ...node], { encoding: 'utf8' })
+  const [first = '', ...rest] = [...ON_ALL_CORES, ...node]
+  const { stdout } = spawnSync(first, rest, { encoding: 'utf8' })
   console.log(stdout.trim())
   return Number(figure.exec(stdout)?.[1] ?? Number.NaN)
 }

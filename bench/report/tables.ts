@@ -73,7 +73,7 @@ function throughputTable(gates: readonly Measured[], kind: Kind): string {
 
 /** Decisions, first sights, memory and starts. */
 export function costTables({ measuredAt, machine, ...costs }: Costs): string {
-  const { tokenMemory, connectionMemory, ruleBytes, fullRead } = costs
+  const { tokenMemory, connectionMemory, ruleBytes, fullRead, workers } = costs
   const kibibytes = (bytes: number) => `${(bytes / 2 ** 10).toFixed(1)} KiB`
   return [
     `Measured on ${measuredAt.slice(0, 10)}: ${machine}.`,
@@ -117,6 +117,15 @@ export function costTables({ measuredAt, machine, ...costs }: Costs): string {
       ]),
     ),
     `A full read of ${fullRead.rules.toLocaleString('en')} rules from Redis took ${fullRead.seconds} s.`,
+    '### Workers',
+    table(
+      ['workers', 'requests a second', 'against one'],
+      ([workers.one, workers.two] as const).map((perSecond, index) => [
+        String(index + 1),
+        formatSpread(spreadOf(perSecond), 0),
+        `${formatSpread(spreadOf(perSecond.map((count, round) => count / (workers.one[round] ?? Number.NaN))))} ×`,
+      ]),
+    ),
   ].join('\n\n')
 }
 
