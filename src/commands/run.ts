@@ -48,6 +48,8 @@ async function runWorkers(config: Config, shell: Shell): Promise<number> {
   const stopped = shell.untilStopped()
   const isStarted = await supervisor.start()
   if (isStarted) {
+    // What only its start needed: from here on it hands over connections, and waits
+    createGarbageCollectors()?.all()
     log.info({ signal: await stopped }, 'Told to stop')
     await supervisor.stop()
   }
