@@ -1,5 +1,5 @@
 // All measurements of speed and footprint by one command, on a quiet machine with two cores:
-//   npm run bench                  the comparison and the costs, about thirteen minutes; writes docs/performance and bench/recorded.json
+//   npm run bench                  the comparison and the costs, about sixteen minutes; writes docs/performance and bench/recorded.json
 //   npm run bench -- comparison    one of the two alone; writes the page, records nothing
 //   npm run bench -- costs
 //   npm run bench -- trial FOLDER  both, far too short to mean anything, for work on the bench; writes into FOLDER

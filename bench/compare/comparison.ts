@@ -12,7 +12,7 @@ import { warmUp } from './warm-up.ts'
 import { type Kind, kinds, type Run, runWrk } from './wrk.ts'
 
 const SETTLE_MS = 3_000
-const WARM_SECONDS = 2
+const FIRST_SECONDS = 2
 const STEADY = { connections: 20, perSecond: 500 }
 
 /** How often and how long; what is absent is not measured. */
@@ -51,7 +51,7 @@ export interface Measured extends Omit<Contender, 'start' | 'missing'> {
   readonly added: readonly Waits[]
 }
 
-const nothing: Runs = { get: [], post: [], download: [] }
+const noRuns = (): Record<Kind, Run[]> => ({ get: [], post: [], download: [] })
 
 export interface Comparison {
   readonly measuredAt: string
@@ -80,7 +80,7 @@ export async function compare(plan: Plan): Promise<Comparison> {
       ...{ measuredAt: new Date().toISOString(), machine: describeMachine(), rules: stage.rules, direct },
       gates: running.map(({ id, title, version, checks, algorithm }) => ({
         ...{ id, title, version, checks, algorithm, idleMiB: idle.get(id) ?? Number.NaN },
-        ...(runs.get(id) ?? { runs: nothing, beside: nothing }),
+        ...(runs.get(id) ?? { runs: noRuns(), beside: noRuns() }),
         together: together.get(id) ?? [],
         added: added.get(id) ?? [],
       })),
@@ -96,10 +96,7 @@ type Kept = Record<'runs' | 'beside', Record<Kind, Run[]>>
 async function runAll([ours, ...others]: readonly Runner[], stage: Stage, plan: Plan): Promise<Map<string, Kept>> {
   const all = new Map<string, Kept>()
   const keptOf = ({ id }: Runner): Kept => {
-    const kept = all.get(id) ?? {
-      runs: { get: [], post: [], download: [] },
-      beside: { get: [], post: [], download: [] },
-    }
+    const kept = all.get(id) ?? { runs: noRuns(), beside: noRuns() }
     all.set(id, kept)
     return kept
   }
@@ -114,7 +111,7 @@ async function runAll([ours, ...others]: readonly Runner[], stage: Stage, plan: 
     const { rounds, seconds } = plan.runs[kind] ?? { rounds: 0, seconds: 0 }
     if (rounds === 0) continue
     // Once more than asked for, which is not kept: each kind of request runs through code of its own
-    for (const gate of [ours, ...others]) await measure(gate, kind, WARM_SECONDS)
+    for (const gate of [ours, ...others]) await measure(gate, kind, FIRST_SECONDS)
     for (let round = 0; round < rounds; round++) {
       for (const gate of others) {
         const before = await measure(ours, kind, seconds)
