@@ -49,7 +49,7 @@ const quickPlan: Plan = {
   contenders: ['sidegate', 'open-forward', 'http-proxy', 'haproxy-es256'],
   warmSeconds: WARM_SECONDS,
   runs: {},
-  together: { rounds: 5, seconds: 2 },
+  together: { rounds: 3, seconds: 2 },
 }
 const COST_ROUNDS = 3
 const DECISIONS = [0, 1_000_000].map((rules) => ({ rules, routes: 1, issuers: 1 }))
