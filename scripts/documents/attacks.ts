@@ -210,6 +210,7 @@ export const attackSections: readonly AttackSection[] = [
       [
         '500, HTML, empty, huge, dripping, redirecting',
         'token/fetch-keys › hangs up on an endless answer',
+        'model/bounded-fetch › that drips is given up in time, and its connection ended, though garbage was collected meanwhile',
         'token/remote-keys › costs no more while the provider fails',
       ],
       [

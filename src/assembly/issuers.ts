@@ -1,10 +1,11 @@
 // From the settings of an issuer to an issuer that is trusted. Keys that are fetched live longer than one version of the
 // settings: a reload must not make the gate forget them and ask again.
 import type { Config, IssuerConfig } from '../config/options.ts'
+import type { Fetch } from '../model/bounded-fetch.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type Fetch, fetchByDiscovery, fetchFrom } from '../token/fetch-keys.ts'
+import { fetchByDiscovery, fetchFrom } from '../token/fetch-keys.ts'
 import { createFixedKeys, type KeySource, withOwnKeys } from '../token/keys.ts'
 import type { OwnKeys } from '../token/own-keys.ts'
 import { createRemoteKeys } from '../token/remote-keys.ts'

@@ -1,6 +1,7 @@
 // From the settings of `refresh.exchange` to the part that gets successors from the identity provider, alone or together with
 // the other gates of the fleet, and to the door through which refresh tokens come in.
 import type { Config, RefreshConfig } from '../config/options.ts'
+import type { Fetch } from '../model/bounded-fetch.ts'
 import type { Clock } from '../model/clock.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
 import type { DeliveryPolicy, Refresher } from '../refresh/delivery.ts'
@@ -12,7 +13,6 @@ import { createRefreshGrant } from '../refresh/refresh-grant.ts'
 import type { SuccessorPolicy } from '../refresh/successor.ts'
 import { createTokenEndpoint, type TokenEndpoint } from '../refresh/token-endpoint.ts'
 import type { Log } from '../telemetry/log.ts'
-import type { Fetch } from '../token/fetch-keys.ts'
 import type { Materials } from './materials.ts'
 import { createTrustingFetch } from './trust.ts'
 

@@ -1,7 +1,7 @@
 // How is a server asked that a private authority vouches for? The one other door to undici: the fetch of Node takes no
 // certificates. It trusts the given authority alone, and must never be used for requests of clients.
 import { Agent, fetch as fetchWithAgent } from 'undici'
-import type { Fetch } from '../token/fetch-keys.ts'
+import type { Fetch } from '../model/bounded-fetch.ts'
 
 /** Makes a fetch that trusts these certificates (PEM) in place of those of the system. */
 export function createTrustingFetch(authority: string): Fetch {

@@ -10,6 +10,7 @@ import {
   ResponseBodyError,
   type TokenEndpointResponse,
 } from 'oauth4webapi'
+import { type Fetch, fetchBounded } from '../model/bounded-fetch.ts'
 
 const MAXIMUM_BYTES = 64 * 1024
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -24,8 +25,6 @@ const ABOUT_THE_PROVIDER: ReadonlySet<string> = new Set([
   ...['temporarily_unavailable', 'server_error', 'slow_down'],
 ])
 const ABOUT_THE_TOKEN: ReadonlySet<number> = new Set([400, 403, 413, 422])
-
-type Fetch = typeof globalThis.fetch
 
 export interface TokenEndpointParts {
   /** https, or http inside the machine or cluster: the settings have seen to that. */
@@ -73,17 +72,13 @@ export function createTokenEndpoint(parts: TokenEndpointParts): TokenEndpoint {
   const authentication = ClientSecretBasic(parts.clientSecret)
   const options = {
     [allowInsecureRequests]: new URL(tokenEndpoint).protocol === 'http:',
-    [customFetch]: (url: string, init: RequestInit) => fetchBounded(parts.fetch, url, init),
+    [customFetch]: (url: string, init: RequestInit) => fetchAnswer(parts.fetch, url, init, deadlineMs),
   }
 
   async function ask(grant: string, parameters: Record<string, string>): Promise<TokenEndpointResponse> {
     let response: Response
     try {
-      const signal = AbortSignal.timeout(deadlineMs)
-      response = await genericTokenEndpointRequest(server, client, authentication, grant, parameters, {
-        ...options,
-        signal,
-      })
+      response = await genericTokenEndpointRequest(server, client, authentication, grant, parameters, options)
     } catch (error) {
       throw new ExchangeError('provider', causeOf(error, deadlineMs))
     }
@@ -118,20 +113,13 @@ function issuedToken({ access_token: token, issued_token_type: type }: TokenEndp
   return token
 }
 
-/** Reads the whole answer, bounded, and hands on nothing else of it than the library needs. */
-async function fetchBounded(fetch: Fetch, url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, { ...init, redirect: 'manual' })
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > MAXIMUM_BYTES) throw new Error(`the answer is larger than ${MAXIMUM_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  const type = response.headers.get('content-type')
-  return new Response(bytes === 0 ? null : withoutIdToken(Buffer.concat(chunks)), {
-    status: response.status,
-    headers: type === null ? {} : { 'content-type': type },
+/** Hands on nothing else of the answer than the library needs. */
+async function fetchAnswer(fetch: Fetch, url: string, init: RequestInit, timeoutMs: number): Promise<Response> {
+  const bounds = { timeoutMs, maximumBytes: MAXIMUM_BYTES }
+  const { status, contentType, body } = await fetchBounded(fetch, url, { ...init, redirect: 'manual' }, bounds)
+  return new Response(body.length === 0 ? null : withoutIdToken(body), {
+    status,
+    headers: contentType === null ? {} : { 'content-type': contentType },
   })
 }
 

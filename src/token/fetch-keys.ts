@@ -1,10 +1,10 @@
 // How a key set comes over the network: https or loopback, one bounded answer, no redirects. A redirect could point
 // the gate at anything inside the cluster, and an endless body would fill its memory.
 
+import { type BoundedAnswer, type Fetch, fetchBounded } from '../model/bounded-fetch.ts'
+
 const MAXIMUM_BYTES = 1024 * 1024
 const TIMEOUT_MS = 5_000
-
-export type Fetch = typeof globalThis.fetch
 
 /** Answers a function that fetches the key set at this address. It throws with the reason, for the operator. */
 export function fetchFrom(url: string, fetch: Fetch): () => Promise<string> {
@@ -31,33 +31,19 @@ export function fetchByDiscovery(issuer: string, fetch: Fetch): () => Promise<st
 }
 
 async function fetchText(url: string, fetch: Fetch): Promise<string> {
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
-  let response: Response
+  const init = { redirect: 'error', headers: { accept: 'application/json' } } as const
+  let answer: BoundedAnswer
   try {
-    response = await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } })
+    answer = await fetchBounded(fetch, url, init, {
+      timeoutMs: TIMEOUT_MS,
+      maximumBytes: MAXIMUM_BYTES,
+      onlyStatus: 200,
+    })
   } catch (error) {
     throw new Error(`Cannot load keys from ${JSON.stringify(url)}: ${causeOf(error)}`)
   }
-  if (response.status !== 200) {
-    await response.body?.cancel()
-    throw new Error(`Cannot load keys from ${JSON.stringify(url)}: status is ${response.status}`)
-  }
-  try {
-    return await readBounded(response)
-  } catch (error) {
-    throw new Error(`Cannot load keys from ${JSON.stringify(url)}: ${causeOf(error)}`)
-  }
-}
-
-async function readBounded(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength
-    if (bytes > MAXIMUM_BYTES) throw new Error(`the answer is larger than ${MAXIMUM_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+  if (answer.status !== 200) throw new Error(`Cannot load keys from ${JSON.stringify(url)}: status is ${answer.status}`)
+  return answer.body.toString('utf8')
 }
 
 function parseDocument(text: string, url: string): Record<string, unknown> {

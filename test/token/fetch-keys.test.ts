@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type Fetch, fetchByDiscovery, fetchFrom } from '../../src/token/fetch-keys.ts'
+import type { Fetch } from '../../src/model/bounded-fetch.ts'
+import { fetchByDiscovery, fetchFrom } from '../../src/token/fetch-keys.ts'
 import { readKeySet } from '../../src/token/key-set.ts'
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts'
 import { startIdentityProvider } from '../support/identity-provider.ts'
