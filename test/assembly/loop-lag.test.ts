@@ -1,5 +1,6 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { type LoopLag, watchLoopLag } from '../../src/assembly/loop-lag.ts'
+import { eventually } from '../support/eventually.ts'
 
 let loop: LoopLag | undefined
 afterEach(() => loop?.stop())
@@ -17,14 +18,14 @@ function steppingClock(...stepsMs: number[]) {
 
 test('a loop that is late on every turn is late', async () => {
   loop = watchLoopLag(steppingClock(100).clock)
-  await vi.waitFor(() => expect(loop?.lagMs()).toBe(80))
+  await eventually(() => expect(loop?.lagMs()).toBe(80))
 })
 
 test('one late turn, such as a collection of garbage, is not', async () => {
   const { clock, state } = steppingClock(20, 500, 20)
   loop = watchLoopLag(clock)
   const seen = new Set<number>()
-  await vi.waitFor(() => {
+  await eventually(() => {
     seen.add(loop?.lagMs() ?? Number.NaN)
     expect(state.looks).toBeGreaterThan(10)
   })
@@ -34,6 +35,6 @@ test('one late turn, such as a collection of garbage, is not', async () => {
 test('it recovers with the first turn that is in time', async () => {
   const { clock, state } = steppingClock(100, 100, 100, 100, 100, 100, 20)
   loop = watchLoopLag(clock)
-  await vi.waitFor(() => expect(state.looks).toBeGreaterThan(7))
+  await eventually(() => expect(state.looks).toBeGreaterThan(7))
   expect(loop.lagMs()).toBe(0)
 })

@@ -1,7 +1,8 @@
 // Two tabs of one page: one refresh is enough for both, and both learn of the end.
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createPages, describeInBrowser, runInPage, startBrowser } from '../support/browser.ts'
+import { eventually } from '../support/eventually.ts'
 import { createWorld, type Gateway, startGateway, stopGateways } from '../support/gateway.ts'
 import { startApp } from '../support/origin.ts'
 
@@ -65,18 +66,18 @@ describeInBrowser('two tabs', () => {
       await open(storage)
       const token = dueToken()
       await runInPage(tabs[0], `api.setToken('${token}')`)
-      await vi.waitFor(async () => expect(await tokenOf(tabs[1])).toBe(token))
+      await eventually(async () => expect(await tokenOf(tabs[1])).toBe(token))
 
       expect(await ask(tabs[1])).toBe(`Bearer ${token}`)
       const next = await tokenOf(tabs[1])
       expect(next).not.toBe(token)
-      await vi.waitFor(async () => expect(await tokenOf(tabs[0])).toBe(next))
+      await eventually(async () => expect(await tokenOf(tabs[0])).toBe(next))
       expect(await ask(tabs[0])).toBe(`Bearer ${next}`)
       expect(await gate.metric('sidegate_refresh_total', { result: 'issued' })).toBe(1)
 
       await runInPage(tabs[0], 'api.signOut()')
       for (const tab of tabs) {
-        await vi.waitFor(async () => expect(await runInPage(tab, 'return ended')).toEqual(['signed_out']))
+        await eventually(async () => expect(await runInPage(tab, 'return ended')).toEqual(['signed_out']))
         expect(await tokenOf(tab)).toBeNull()
       }
     })

@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type RefreshOptions, type TokenStorage, withRefresh } from '../../src/client/client.ts'
+import { eventually } from '../support/eventually.ts'
 import { createWorld, startGateway, stopGateways } from '../support/gateway.ts'
 import { startApp, startEchoOrigin } from '../support/origin.ts'
 import { goodClaims, makeKey, signToken } from '../support/tokens.ts'
@@ -132,7 +133,7 @@ describe('which token is kept', () => {
     })
     const { api } = clientOf(origin, OLD)
     const slow = api(`${origin}/slow`)
-    await vi.waitFor(() => expect(answerSlow.name).toBe('answer'))
+    await eventually(() => expect(answerSlow.name).toBe('answer'))
     await api(`${origin}/fast`)
     answerSlow()
     await slow
@@ -148,7 +149,7 @@ describe('which token is kept', () => {
     for (const other of others) {
       const { api } = clientOf(origin, OLD)
       const late = api(origin)
-      await vi.waitFor(() => expect(open).toHaveLength(1))
+      await eventually(() => expect(open).toHaveLength(1))
       if (other === undefined) api.signOut()
       else api.setToken(other)
       open.pop()?.()
@@ -330,11 +331,11 @@ describe('several tabs', () => {
     })
     const [one, two] = tabs(origin)
     one.api.setToken(OLD)
-    await vi.waitFor(() => expect(two.api.token()).toBe(OLD))
+    await eventually(() => expect(two.api.token()).toBe(OLD))
     await two.api(origin)
-    await vi.waitFor(() => expect(one.api.token()).toBe(NEW))
+    await eventually(() => expect(one.api.token()).toBe(NEW))
     await one.api(`${origin}/end`)
-    await vi.waitFor(() => expect(two.ended).toEqual(['token_revoked']))
+    await eventually(() => expect(two.ended).toEqual(['token_revoked']))
     expect([one.ended, one.api.token(), two.api.token()]).toEqual([['token_revoked'], null, null])
   })
 
@@ -342,12 +343,12 @@ describe('several tabs', () => {
     const origin = await serve((_, response) => refuse(response, 'token_expired'))
     const [one, two] = tabs(origin, OLD)
     await one.api(origin)
-    await vi.waitFor(() => expect(two.ended).toEqual(['token_expired']))
+    await eventually(() => expect(two.ended).toEqual(['token_expired']))
     const channel = new BroadcastChannel(`tabs-${count}`)
     channel.postMessage({ ended: OLD, reason: 'token_expired' })
     // Messages come in order: when this one is heard, so is the one before.
     channel.postMessage({ began: NEW })
-    await vi.waitFor(() => expect([one.api.token(), two.api.token()]).toEqual([NEW, NEW]))
+    await eventually(() => expect([one.api.token(), two.api.token()]).toEqual([NEW, NEW]))
     channel.close()
     expect([one.ended, two.ended]).toEqual([['token_expired'], ['token_expired']])
   })
@@ -365,7 +366,7 @@ describe('several tabs', () => {
   test('sign out together', async () => {
     const [one, two] = tabs('https://api.example.com', OLD)
     one.api.signOut()
-    await vi.waitFor(() => expect(two.ended).toEqual(['signed_out']))
+    await eventually(() => expect(two.ended).toEqual(['signed_out']))
     expect([one.ended, two.api.token()]).toEqual([['signed_out'], null])
   })
 
@@ -373,11 +374,11 @@ describe('several tabs', () => {
     const [one, two] = tabs('https://api.example.com', OLD)
     const apart = clientOf('https://api.example.com', OLD, { channel: 'apart' })
     two.api.setToken(NEW)
-    await vi.waitFor(() => expect(one.api.token()).toBe(NEW))
+    await eventually(() => expect(one.api.token()).toBe(NEW))
     const channel = new BroadcastChannel(`tabs-${count}`)
     channel.postMessage({ ended: OLD, reason: 'token_expired' })
     channel.postMessage({ next: NEWER })
-    await vi.waitFor(() => expect(one.api.token()).toBe(NEWER))
+    await eventually(() => expect(one.api.token()).toBe(NEWER))
     channel.close()
     expect([one.ended, two.ended, apart.api.token()]).toEqual([[], [], OLD])
   })

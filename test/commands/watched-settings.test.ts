@@ -1,11 +1,12 @@
 // No change of a file is lost, whenever it comes: while the settings are read, before the start, or while others are taken over.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { readSettings, type Settings } from '../../src/commands/settings.ts'
 import type { Shell } from '../../src/commands/shell.ts'
 import { watchSettings } from '../../src/commands/watched-settings.ts'
 import { makeCertificates } from '../support/certificates.ts'
+import { eventually } from '../support/eventually.ts'
 import { createWorld, ISSUER, type World } from '../support/gateway.ts'
 import { jwksOf, makeKey } from '../support/tokens.ts'
 
@@ -99,7 +100,7 @@ it('tells a change that comes while another one is taken over', async () => {
   await watched.follow(app)
   whenTold(() => writeKeys('two'))
   writeSettings(2)
-  await vi.waitFor(() => expect(told).toEqual(['2 one', '2 two']))
+  await eventually(() => expect(told).toEqual(['2 one', '2 two']))
 })
 
 it('follows the files of the new settings, and tells what changes in them at once', async () => {
@@ -110,7 +111,7 @@ it('follows the files of the new settings, and tells what changes in them at onc
   await watched.follow(app)
   whenTold(() => writeKeys('three', 'other.json'))
   writeSettings(2, 'other.json')
-  await vi.waitFor(() => expect(told).toEqual(['2 two', '2 three']))
+  await eventually(() => expect(told).toEqual(['2 two', '2 three']))
 })
 
 it('tells what changes after new files were read and before they are watched', async () => {
@@ -127,7 +128,7 @@ it('tells what changes after new files were read and before they are watched', a
     writeKeys('three', 'other.json')
   }
   writeFileSync(file('sidegate.yaml'), world.settings(upstream(2), tls).replace('jwks.json', 'other.json'))
-  await vi.waitFor(() => expect(told.at(-1)).toBe('2 three'))
+  await eventually(() => expect(told.at(-1)).toBe('2 three'))
 })
 
 it('takes over settings that name a file which comes later', async () => {
@@ -136,9 +137,9 @@ it('takes over settings that name a file which comes later', async () => {
   const { watched, app, told } = await start()
   await watched.follow(app)
   writeSettings(2, 'later.json')
-  await vi.waitFor(() => expect(told).toEqual([expect.stringContaining('later.json": it does not exist')]))
+  await eventually(() => expect(told).toEqual([expect.stringContaining('later.json": it does not exist')]))
   writeKeys('two', 'later.json')
-  await vi.waitFor(() => expect(told.at(-1)).toBe('2 two'))
+  await eventually(() => expect(told.at(-1)).toBe('2 two'))
 })
 
 it('tells problems, and the way out of them', async () => {
@@ -147,10 +148,10 @@ it('tells problems, and the way out of them', async () => {
   const { watched, app, told, whenTold } = await start()
   await watched.follow(app)
   writeFileSync(file('jwks.json'), '{}')
-  await vi.waitFor(() => expect(told).toEqual([expect.stringContaining('it is not a JWK Set')]))
+  await eventually(() => expect(told).toEqual([expect.stringContaining('it is not a JWK Set')]))
   whenTold(() => {})
   writeKeys('two')
-  await vi.waitFor(() => expect(told.at(-1)).toBe('1 two'))
+  await eventually(() => expect(told.at(-1)).toBe('1 two'))
 })
 
 it('tells nothing after it was closed', async () => {
@@ -163,6 +164,6 @@ it('tells nothing after it was closed', async () => {
   const other = await start()
   await other.watched.follow(other.app)
   writeSettings(3)
-  await vi.waitFor(() => expect(other.told).toEqual(['3 one']))
+  await eventually(() => expect(other.told).toEqual(['3 one']))
   expect(told).toEqual([])
 })

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { claimsOf, type ExchangeFleet, nextOf, startExchangeFleet } from '../support/exchange-fleet.ts'
 import { killProcesses, startProcess } from '../support/process.ts'
 
@@ -40,7 +41,7 @@ describe('the fleet', () => {
     const [gate] = await startGates(1)
     const token = fleet.due()
     const next = nextOf(await gate!.request('/orders', { token }))
-    await vi.waitFor(async () => expect((await fleet.entries()).keys).toHaveLength(2))
+    await eventually(async () => expect((await fleet.entries()).keys).toHaveLength(2))
     const { keys, all } = await fleet.entries()
     expect(keys).toEqual([
       expect.stringMatching(/^sidegate:\{default\}:exchange:[\w-]{43}$/),
@@ -187,7 +188,7 @@ describe('the fleet', () => {
       const [first, second] = await startGates(2)
       const [token, another] = [fleet.due(), fleet.due({ sub: 'mallory' })]
       for (const one of [token, another]) await first!.request('/orders', { token: one })
-      await vi.waitFor(async () => expect((await fleet.entries()).keys).toHaveLength(4))
+      await eventually(async () => expect((await fleet.entries()).keys).toHaveLength(4))
       const { keys } = await fleet.entries()
       const names = keys.filter((key) => key.includes(':successor:'))
       const texts = (await Promise.all(names.map((key) => fleet.redis.command('get', key)))) as string[]

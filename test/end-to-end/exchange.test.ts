@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { type Gateway, startGateway, stopGateways } from '../support/gateway.ts'
 import { CLIENT_ID, CLIENT_SECRET, type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
 import { type EchoOrigin, startEchoOrigin } from '../support/origin.ts'
@@ -67,7 +68,7 @@ describe('refresh by the identity provider', () => {
     expect(response.status).toBe(200)
     expect(response.headers.has('x-refreshed-token')).toBe(false)
     expect(await failing.metric('sidegate_refresh_total', { result: 'failed' })).toBe(1)
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(failing.lines).toContainEqual(
         expect.objectContaining({ problem: 'Cannot exchange a token: the provider answers 401 "invalid_client"' }),
       ),

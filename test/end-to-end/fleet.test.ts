@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { runCommandLine } from '../../src/commands/command-line.ts'
+import { eventually } from '../support/eventually.ts'
 import {
   ADMIN_TOKEN,
   createWorld,
@@ -37,7 +38,7 @@ function startWith(more = ''): Promise<Gateway> {
 
 async function startReady(more = ''): Promise<Gateway> {
   const gate = await startWith(more)
-  await vi.waitFor(async () => expect((await gate.admin('/readyz')).status).toBe(200))
+  await eventually(async () => expect((await gate.admin('/readyz')).status).toBe(200))
   return gate
 }
 
@@ -66,12 +67,12 @@ describe('a fleet of gates on one Redis', () => {
     for (const gate of gates) expect(await statusOf(gate, token)).toBe(200)
 
     expect(await sidegate('revoke', '--redis', redis.url, '--jti', 'stolen')).toMatchObject({ exitCode: 0 })
-    for (const gate of gates) await vi.waitFor(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
+    for (const gate of gates) await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
 
     expect(await sidegate('revocations', 'lift', 'token', 'stolen', '--redis', redis.url)).toMatchObject({
       exitCode: 0,
     })
-    for (const gate of gates) await vi.waitFor(async () => expect(await statusOf(gate, token)).toBe(200))
+    for (const gate of gates) await eventually(async () => expect(await statusOf(gate, token)).toBe(200))
   })
 
   const kinds: [kind: string, value: string, claims: Record<string, unknown>][] = [
@@ -90,9 +91,9 @@ describe('a fleet of gates on one Redis', () => {
       expect(await statusOf(gate, token)).toBe(200)
       const fields = ['kind', kind, 'value', value, 'expires', String(Math.floor(Date.now() / 1000) + 3600)]
       await redis.command('XADD', 'sidegate:{default}:log', '*', ...fields)
-      await vi.waitFor(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
+      await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
       await redis.command('XADD', 'sidegate:{default}:log', '*', ...fields, 'lifted', 'true')
-      await vi.waitFor(async () => expect(await statusOf(gate, token)).toBe(200))
+      await eventually(async () => expect(await statusOf(gate, token)).toBe(200))
     }
   })
 
@@ -102,7 +103,7 @@ describe('a fleet of gates on one Redis', () => {
     expect(await statusOf(gate, nameless)).toBe(200)
     await sidegate('revoke', '--redis', redis.url, '--key-id', 'ES256-key')
     for (const token of [world.mint(), nameless, world.mint({}, { kid: undefined })])
-      await vi.waitFor(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
+      await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
   })
 
   it('logs a subject out without touching tokens that are issued afterwards', async () => {
@@ -111,7 +112,7 @@ describe('a fleet of gates on one Redis', () => {
     const before = world.mint({ sub: 'alice', iat: nowSeconds - 100 })
     const after = world.mint({ sub: 'alice', iat: nowSeconds + 2 })
     await sidegate('revoke', '--redis', redis.url, '--subject', 'alice', '--issued-before', 'now')
-    await vi.waitFor(async () => expect(await refusal(gate, before)).toBe('token_revoked'))
+    await eventually(async () => expect(await refusal(gate, before)).toBe('token_revoked'))
     expect(await statusOf(gate, after)).toBe(200)
   })
 
@@ -127,7 +128,7 @@ describe('a fleet of gates on one Redis', () => {
     expect(one).not.toBe(other)
     await sidegate('revoke', '--redis', redis.url, '--token', one)
     for (const token of [one, other])
-      await vi.waitFor(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
+      await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
   })
 
   it('takes revocations by the admin port of any gate, RFC 7009 included', async () => {
@@ -140,13 +141,13 @@ describe('a fleet of gates on one Redis', () => {
     expect((await gates[1]!.admin('/oauth/revoke', { method: 'POST', headers, body })).status).toBe(200)
     for (const gate of gates)
       for (const token of [first, second])
-        await vi.waitFor(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
+        await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
   })
 
   it('shows in its metrics what it holds, and that it is up to date', async () => {
     const gate = await startReady()
     await sidegate('revoke', '--redis', redis.url, '--subject', 'mallory')
-    await vi.waitFor(async () => expect(await gate.metric('sidegate_revocation_rules', { kind: 'subject' })).toBe(1))
+    await eventually(async () => expect(await gate.metric('sidegate_revocation_rules', { kind: 'subject' })).toBe(1))
     expect(await gate.metric('sidegate_revocation_synced')).toBe(1)
     expect(await gate.metric('sidegate_redis_up')).toBe(1)
     expect(await gate.metric('sidegate_revocation_last_heard_timestamp_seconds')).toBeGreaterThan(Date.now() / 1000 - 5)
@@ -172,7 +173,7 @@ describe('Redis in trouble', () => {
     const gate = await startReady(', maxStaleness: 1s')
     const [good, revoked] = [world.mint(), world.mint({ jti: 'revoked' })]
     await sidegate('revoke', '--redis', redis.url, '--jti', 'revoked')
-    await vi.waitFor(async () => expect(await refusal(gate, revoked)).toBe('token_revoked'))
+    await eventually(async () => expect(await refusal(gate, revoked)).toBe('token_revoked'))
     const { port } = redis
     await redis.stop()
     expect(await statusOf(gate, good)).toBe(200)
@@ -191,9 +192,9 @@ describe('Redis in trouble', () => {
     const gate = await startReady(', maxStaleness: 200ms, whenStale: allow')
     const [good, revoked] = [world.mint(), world.mint({ jti: 'revoked' })]
     await sidegate('revoke', '--redis', redis.url, '--jti', 'revoked')
-    await vi.waitFor(async () => expect(await refusal(gate, revoked)).toBe('token_revoked'))
+    await eventually(async () => expect(await refusal(gate, revoked)).toBe('token_revoked'))
     await redis.stop()
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await statusOf(gate, good)).toBe(200)
       expect(await gate.metric('sidegate_degraded_decisions_total', { policy: 'allow' })).toBeGreaterThan(0)
     })
@@ -219,7 +220,7 @@ describe('other ways to ask', () => {
       'expires',
       '9999999999',
     )
-    await vi.waitFor(async () => expect(await refusal(gate, other)).toBe('token_revoked'))
+    await eventually(async () => expect(await refusal(gate, other)).toBe('token_revoked'))
   })
 
   it('check: redis ends a connection that is open when its token is revoked', async () => {
@@ -255,14 +256,14 @@ describe('other ways to ask', () => {
     const token = world.mint({ jti: 'polled' })
     expect(await statusOf(gate, token)).toBe(200)
     await sidegate('revoke', '--redis', redis.url, '--jti', 'polled')
-    await vi.waitFor(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
+    await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
   })
 
   it('lists of other names do not meet', async () => {
     const [ours, theirs] = [await startReady(), await startReady(', list: theirs')]
     const token = world.mint({ jti: 'shared' })
     await sidegate('revoke', '--redis', redis.url, '--list', 'theirs', '--jti', 'shared')
-    await vi.waitFor(async () => expect(await refusal(theirs, token)).toBe('token_revoked'))
+    await eventually(async () => expect(await refusal(theirs, token)).toBe('token_revoked'))
     expect(await statusOf(ours, token)).toBe(200)
   })
 })

@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { createWorld, reasonOf, sumOf, type World } from '../support/gateway.ts'
 import { startApp } from '../support/origin.ts'
 import { finishProcess, type GateProcess, killProcesses, startProcess } from '../support/process.ts'
@@ -171,11 +172,11 @@ describe('ending', () => {
   it('on SIGTERM turns not ready, takes no new connection, finishes what is open, and exits with 0', async () => {
     const gate = await startProcess(['run', '--config', settingsFile()])
     const slow = ask(gate, '/slow', world.mint())
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(sumOf(await (await admin(gate, '/metrics')).text(), 'sidegate_requests_in_flight', {})).toBe(1),
     )
     gate.child.kill('SIGTERM')
-    await vi.waitFor(async () => expect((await admin(gate, '/readyz')).status).toBe(503))
+    await eventually(async () => expect((await admin(gate, '/readyz')).status).toBe(503))
     expect(await (await admin(gate, '/readyz')).json()).toMatchObject({
       checks: { draining: 'the gate is shutting down' },
     })
@@ -193,7 +194,7 @@ describe('ending', () => {
       settingsFile(world.settings(upstream.url, 'limits: { drainTimeout: 300ms }\n')),
     ])
     const slow = ask(gate, '/slow', world.mint()).catch(() => 'cut')
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(sumOf(await (await admin(gate, '/metrics')).text(), 'sidegate_requests_in_flight', {})).toBe(1),
     )
     gate.child.kill('SIGTERM')
@@ -214,11 +215,11 @@ describe('ending', () => {
   it('ends at once at the second signal', async () => {
     const gate = await startProcess(['run', '--config', settingsFile()])
     const slow = ask(gate, '/slow', world.mint()).catch(() => 'cut')
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(sumOf(await (await admin(gate, '/metrics')).text(), 'sidegate_requests_in_flight', {})).toBe(1),
     )
     gate.child.kill('SIGTERM')
-    await vi.waitFor(async () => expect((await admin(gate, '/readyz')).status).toBe(503))
+    await eventually(async () => expect((await admin(gate, '/readyz')).status).toBe(503))
     gate.child.kill('SIGTERM')
     expect(await gate.exited).toBe(1)
     expect(await slow).toBe('cut')
@@ -235,6 +236,6 @@ describe('shadow mode', () => {
     expect(sumOf(metrics, 'sidegate_decisions_total', { decision: 'shadow' })).toBe(1)
     expect(sumOf(metrics, 'sidegate_decisions_total', { decision: 'permit' })).toBe(1)
     expect(sumOf(metrics, 'sidegate_enforcement_info', { mode: 'shadow' })).toBe(1)
-    await vi.waitFor(() => expect(gate.output()).toContain('"decision":"shadow","reason":"token_missing"'))
+    await eventually(() => expect(gate.output()).toContain('"decision":"shadow","reason":"token_missing"'))
   })
 })

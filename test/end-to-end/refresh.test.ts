@@ -1,8 +1,9 @@
 // The next token, as a client gets it: on every answer of the app, never on a refusal, and no further than its session.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { eventually } from '../support/eventually.ts'
 import {
   ADMIN_TOKEN,
   createWorld,
@@ -171,7 +172,7 @@ describe('a connection that stays open', () => {
     await new Promise((resolve) => socket.once('open', resolve))
     const closed = new Promise<number>((resolve) => socket.once('close', resolve))
     const cut = expect(stream.text()).rejects.toThrow()
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await gate.metric('sidegate_guarded_connections', { type: 'websocket' })).toBe(1),
     )
     const body = JSON.stringify({ kind: 'session', value: 'open' })

@@ -1,8 +1,9 @@
 // Shadow mode: what would be refused is forwarded, with a verdict for the operator and nothing else. It must not break what
 // worked before, and nobody may come out of it as somebody.
 import { once } from 'node:events'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { eventually } from '../support/eventually.ts'
 import {
   ADMIN_TOKEN,
   createWorld,
@@ -198,7 +199,7 @@ describe('connections that stay open', () => {
     }
     expect(requests.map((headers) => headers['x-auth-subject'])).toEqual([undefined, undefined])
     for (const reason of ['token_missing', 'token_expired'])
-      await vi.waitFor(async () => expect(await gate.metric('sidegate_shadow_refusals_total', { reason })).toBe(1))
+      await eventually(async () => expect(await gate.metric('sidegate_shadow_refusals_total', { reason })).toBe(1))
     expect(shadowLines().map(({ status }) => status)).toEqual([101, 101])
     sockets.close()
   })
@@ -212,7 +213,7 @@ describe('connections that stay open', () => {
     const cut = expect(stream.text()).rejects.toThrow()
     await revoke('session', 'open')
     // The look at the open connections that the revocation brought about has been: both are counted, and both are open
-    await vi.waitFor(async () => expect(await gate.metric('sidegate_guarded_connections', { type: 'stream' })).toBe(1))
+    await eventually(async () => expect(await gate.metric('sidegate_guarded_connections', { type: 'stream' })).toBe(1))
     expect(socket.readyState).toBe(WebSocket.OPEN)
     expect(await gate.metric('sidegate_guarded_connections_ended_total')).toBe(0)
 

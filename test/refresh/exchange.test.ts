@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { credential, type Permit, type TokenSource, type VerifiedToken } from '../../src/model/decision.ts'
 import { createExchanger, type ExchangerParts } from '../../src/refresh/exchange.ts'
 import { StoreError } from '../../src/refresh/fleet-entries.ts'
@@ -6,6 +6,7 @@ import { createJudge } from '../../src/refresh/judgement.ts'
 import { createLoneExchange, type Obtain } from '../../src/refresh/obtain.ts'
 import { createTokenEndpoint } from '../../src/refresh/token-endpoint.ts'
 import { createAdmission } from '../support/admission.ts'
+import { eventually } from '../support/eventually.ts'
 import { type Answer, issue, refuseWith, startTokenEndpoint } from '../support/token-endpoint.ts'
 import { goodClaims, makeKey, NOW_SECONDS, signToken } from '../support/tokens.ts'
 
@@ -125,9 +126,9 @@ describe('exchanging tokens', () => {
     // The time-out counts from the start of the exchange: who comes later waits no longer at all.
     expect(await Promise.race([request(text), new Promise((wait) => setTimeout(wait, 15, 'waited'))])).toBeUndefined()
     expect(results).toEqual([])
-    await vi.waitFor(() => expect(endpoint.asked).toHaveLength(1))
+    await eventually(() => expect(endpoint.asked).toHaveLength(1))
     answerNow()
-    await vi.waitFor(async () => expect(await request(text)).toEqual(carrying(issued)))
+    await eventually(async () => expect(await request(text)).toEqual(carrying(issued)))
     expect(endpoint.asked).toHaveLength(1)
     expect(results).toEqual(['issued'])
   })
@@ -221,9 +222,9 @@ describe('backing off', () => {
     )
     const ask = (name: string) => Promise.all(Array.from({ length: 20 }, (_, i) => request(due({ jti: name + i }))))
     const first = ask('a')
-    await vi.waitFor(() => expect(waiting).toHaveLength(20))
+    await eventually(() => expect(waiting).toHaveLength(20))
     for (const answer of waiting.splice(0, 19)) answer()
-    await vi.waitFor(() => expect(results).toHaveLength(19))
+    await eventually(() => expect(results).toHaveLength(19))
     clock.monotonicMs = 999
     for (const answer of waiting.splice(0)) answer()
     await first
@@ -231,7 +232,7 @@ describe('backing off', () => {
     expect(endpoint.asked).toHaveLength(20)
     clock.monotonicMs = 1000
     const second = ask('c')
-    await vi.waitFor(() => expect(waiting).toHaveLength(1))
+    await eventually(() => expect(waiting).toHaveLength(1))
     endpoint.answer = issue(next())
     for (const answer of waiting.splice(0)) answer()
     await second

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { vi } from 'vitest'
+import { eventually } from './eventually.ts'
 import { ADMIN_TOKEN, type Gateway, startGateway, stopGateways } from './gateway.ts'
 import { CLIENT_ID, CLIENT_SECRET, type IdentityProvider, startIdentityProvider } from './identity-provider.ts'
 import { startEchoOrigin } from './origin.ts'
@@ -100,7 +101,7 @@ refresh:
     endLocks: async () => {
       for (const key of (await redis.command('keys', '*:exchange:*')) as string[])
         await redis.command('pexpire', key, 1)
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         if (((await redis.command('keys', '*:exchange:*')) as string[]).length > 0) throw new Error('a lock is there')
       })
     },

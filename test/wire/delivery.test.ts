@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Delivery, Refresh } from '../../src/proxy/policy.ts'
+import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/listen.ts'
 import { okAnswer, type RawOrigin, startRawOrigin, startScriptedOrigin } from '../support/origin.ts'
 import { startProxy, type TestProxy, tokenPermit, verifiedToken } from '../support/proxy.ts'
@@ -304,7 +305,7 @@ describe('an answer of ours carries no token', () => {
     const proxy = await start(origin, { refresh })
     const client = rawClient(proxy.port)
     client.send(get)
-    await vi.waitFor(() => expect(refresh).toHaveBeenCalled())
+    await eventually(() => expect(refresh).toHaveBeenCalled())
     for (const socket of origin.sockets) socket.resetAndDestroy()
     const text = await client.until((sofar) => sofar.includes('upstream_failed'))
     give(inCookie)
@@ -323,15 +324,15 @@ describe('an answer of ours carries no token', () => {
     const proxy = await start(origin, { refresh })
     const client = rawClient(proxy.port)
     client.send(`POST / HTTP/1.1\r\n${host}Content-Length: 1000000\r\n\r\nfirst`)
-    await vi.waitFor(() => expect(refresh).toHaveBeenCalled())
+    await eventually(() => expect(refresh).toHaveBeenCalled())
     proxy.revoke('token_revoked')
     proxy.lifetime.sweepNow()
-    await vi.waitFor(() => expect(proxy.ended).toEqual([['stream', 'token_revoked']]))
+    await eventually(() => expect(proxy.ended).toEqual([['stream', 'token_revoked']]))
     give(inCookie)
     const text = await client.until((sofar) => sofar.includes('refusal:token_revoked'))
     expect(statuses(text)).toEqual([401])
     expect(text).not.toMatch(/next|x-refreshed-token/i)
     client.socket.destroy()
-    await vi.waitFor(() => expect(proxy.outcomes).toMatchObject([{ status: 401, fault: 'token_revoked' }]))
+    await eventually(() => expect(proxy.outcomes).toMatchObject([{ status: 401, fault: 'token_revoked' }]))
   })
 })

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, expect, test, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { createWorld, sumOf } from '../support/gateway.ts'
 import { startApp } from '../support/origin.ts'
 import { type GateProcess, killProcesses, startProcess } from '../support/process.ts'
@@ -58,7 +59,7 @@ test('a thousand clients that leave in the middle leave no socket, timer or requ
   expect(proxy.errors).toEqual([])
   await proxy.close()
   await app.close()
-  await vi.waitFor(() => expect(openSockets()).toBeLessThanOrEqual(socketsBefore))
+  await eventually(() => expect(openSockets()).toBeLessThanOrEqual(socketsBefore))
   expect(openTimers()).toBeLessThanOrEqual(timersBefore + 2)
 }, 60_000)
 

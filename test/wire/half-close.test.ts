@@ -2,7 +2,8 @@
 // that comes soon, and an application that says nothing is not kept for it.
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { startApp } from '../support/origin.ts'
 import { startProxy } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
@@ -47,6 +48,6 @@ test('where no byte comes for it, the connection and the request to the applicat
   let isLeft = false
   const { client, proxy } = await halfClosed((res) => res.on('close', () => (isLeft = true)))
   await client.closed()
-  await vi.waitFor(() => expect(isLeft).toBe(true))
+  await eventually(() => expect(isLeft).toBe(true))
   expect(proxy.outcomes).toMatchObject([{ clientAborted: true }])
 })

@@ -5,9 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Decide } from '../../src/model/decision.ts'
 import { createRoutes, type RoutePolicy } from '../../src/route/routes.ts'
+import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/listen.ts'
 import { pathReaders } from '../support/path-readers.ts'
 import { admitAll, startProxy, type TestProxy } from '../support/proxy.ts'
@@ -109,7 +110,7 @@ http {
 `,
     )
     execFileSync('nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'ignore' })
-    await vi.waitFor(async () => expect(await ask(nginxPort, '/')).toContain('200'))
+    await eventually(async () => expect(await ask(nginxPort, '/')).toContain('200'))
     const isOpen = publicUnder(denyList)
     const decide: Decide = (view) =>
       isOpen(view.path) ? admitAll() : { decision: 'refuse', reason: 'token_missing' as const }

@@ -1,6 +1,7 @@
 // An application that answers more than it was asked, or in two ways at once: the next client gets its own answer, and
 // nothing of somebody else's.
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { okAnswer, type RawOrigin, startRawOrigin } from '../support/origin.ts'
 import { startProxy, type TestProxy } from '../support/proxy.ts'
 import { rawClient, statuses } from '../support/raw-client.ts'
@@ -86,6 +87,6 @@ test('a flood of interim answers ends, and the next client is served', async () 
   const client = rawClient(proxy.port)
   client.send(`GET /flood HTTP/1.1\r\n${host}Connection: close\r\n\r\n`)
   expect(statuses(await client.closed()).at(-1)).toSatisfy((status) => status === 502 || status === 504)
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0))
+  await eventually(() => expect(origin.sockets.size).toBe(0))
   expect(statuses(await ask(proxy))).toEqual([200])
 })

@@ -3,10 +3,11 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { Agent } from 'node:https'
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { ListenerCertificates } from '../../src/proxy/listener.ts'
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts'
+import { eventually } from '../support/eventually.ts'
 import { listen } from '../support/listen.ts'
 import { startApp, startEchoOrigin } from '../support/origin.ts'
 import { startProxy, type TestProxy } from '../support/proxy.ts'
@@ -193,7 +194,7 @@ describe('another certificate', () => {
     closing.push(() => agent.destroy())
     expect((await secureRequest(port, { agent })).shown).toBe('localhost')
     const slow = Array.from({ length: 20 }, () => secureRequest(port, { ca, path: '/slow' }))
-    await vi.waitFor(() => expect(waiting).toHaveLength(20))
+    await eventually(() => expect(waiting).toHaveLength(20))
 
     const next = ours.issue('next')
     server.renewCertificates({ ...next, clientAuthority: undefined })
@@ -261,7 +262,7 @@ describe('draining over TLS', () => {
     const proxy = await start({ limits: { headersTimeoutMs: 60_000 } })
     const used = await rawSecureClient(proxy.port, { ca })
     used.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-    await vi.waitFor(() => expect(used.text()).toContain('200 OK'))
+    await eventually(() => expect(used.text()).toContain('200 OK'))
     const unused = await rawSecureClient(proxy.port, { ca })
     const silent = rawClient(proxy.port)
     silent.send('\x16\x03\x01')
@@ -277,7 +278,7 @@ describe('draining over TLS', () => {
     closing.push(app.close)
     const proxy = await start({}, app.url)
     const slow = secureRequest(proxy.port, { ca })
-    await vi.waitFor(() => expect(waiting).toHaveLength(1))
+    await eventually(() => expect(waiting).toHaveLength(1))
     const drained = proxy.server.drain(60_000)
     await expect(secureRequest(proxy.port, { ca })).rejects.toThrow()
     waiting[0]?.end('done')

@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { afterEach, expect, test, vi } from 'vitest'
+import { eventually, withinASecond } from '../support/eventually.ts'
 import { type RawOrigin, type Seen, startApp, startEchoOrigin, startRawOrigin } from '../support/origin.ts'
 import { startProxy, type TestProxy, tokenPermit, verifiedToken } from '../support/proxy.ts'
 import { exchangeRaw, rawClient, statuses } from '../support/raw-client.ts'
@@ -67,7 +68,7 @@ for (const size of [0, 1, 65_536, 20 * 1024 * 1024]) {
       const seen = await upload(proxy.port, 'POST', body, isChunked)
       expect(seen.bodyBytes).toBe(size)
       expect(seen.bodySha256).toBe(sha256(body))
-      await vi.waitFor(() => expect(proxy.outcomes).toHaveLength(1))
+      await eventually(() => expect(proxy.outcomes).toHaveLength(1))
       expect(proxy.outcomes[0]).toMatchObject({ status: 200, fault: undefined, clientAborted: false })
     })
 
@@ -101,7 +102,7 @@ test('a slow reader holds up the application, not our memory', async () => {
   })
   const proxy = await open(url)
   const client = rawClient(proxy.port)
-  await vi.waitFor(() => expect(client.socket.connecting).toBe(false))
+  await eventually(() => expect(client.socket.connecting).toBe(false))
   client.socket.pause()
   client.send(`GET / HTTP/1.1\r\n${host}\r\n`)
   // It has stopped when it takes no more for a while: kernel buffers on two connections, and a little of ours
@@ -116,7 +117,7 @@ test('a slow reader holds up the application, not our memory', async () => {
   )
   expect(taken).toBeLessThan(32 * 1024 * 1024)
   client.socket.resume()
-  await vi.waitFor(() => expect(taken).toBeGreaterThan(before))
+  await eventually(() => expect(taken).toBeGreaterThan(before))
   client.socket.destroy()
 })
 
@@ -149,7 +150,7 @@ test('a slow application holds up the client', async () => {
   // With reading held up the kernel tells nobody that the client has left; the application's end is noticed at once
   client.socket.destroy()
   for (const socket of origin.sockets) socket.destroy()
-  await vi.waitFor(() => expect(proxy.outcomes).toHaveLength(1))
+  await eventually(() => expect(proxy.outcomes).toHaveLength(1))
 })
 
 test('a client that leaves while the application thinks ends the request there', async () => {
@@ -157,9 +158,9 @@ test('a client that leaves while the application thinks ends the request there',
   const proxy = await open(origin.url)
   const client = rawClient(proxy.port)
   client.send(`GET / HTTP/1.1\r\n${host}\r\n`)
-  await vi.waitFor(() => expect(origin.text()).toContain('\r\n\r\n'))
+  await eventually(() => expect(origin.text()).toContain('\r\n\r\n'))
   client.socket.destroy()
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0), { timeout: 1_000 })
+  await withinASecond(() => expect(origin.sockets.size).toBe(0))
   expect(proxy.outcomes).toMatchObject([{ status: 499, clientAborted: true, fault: undefined }])
 })
 
@@ -170,7 +171,7 @@ test('a client that leaves during the download ends it at the application', asyn
   client.send(`GET / HTTP/1.1\r\n${host}\r\n`)
   await client.until((text) => text.endsWith('abc'))
   client.socket.destroy()
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0), { timeout: 1_000 })
+  await withinASecond(() => expect(origin.sockets.size).toBe(0))
   expect(proxy.outcomes).toMatchObject([{ status: 200, clientAborted: true, fault: undefined }])
 })
 
@@ -190,11 +191,11 @@ for (const [sentence, part] of Object.entries(halfUploads)) {
       const proxy = await open(origin.url)
       const client = rawClient(proxy.port)
       client.send(`POST / HTTP/1.1\r\n${host}${part}`)
-      await vi.waitFor(() => expect(origin.text()).toContain('hello'))
+      await eventually(() => expect(origin.text()).toContain('hello'))
       client.socket[leave]()
-      await vi.waitFor(() => expect(origin.sockets.size).toBe(0), { timeout: 1_000 })
+      await withinASecond(() => expect(origin.sockets.size).toBe(0))
       expect(origin.text()).toMatch(/hello(\r\n)?$/)
-      await vi.waitFor(() => expect(proxy.outcomes).toMatchObject([outcome]))
+      await eventually(() => expect(proxy.outcomes).toMatchObject([outcome]))
     })
   }
 }
@@ -204,9 +205,9 @@ test('a client that leaves with pipelined requests ends all of them', async () =
   const proxy = await open(origin.url)
   const client = rawClient(proxy.port)
   client.send(`GET /1 HTTP/1.1\r\n${host}\r\nGET /2 HTTP/1.1\r\n${host}\r\n`)
-  await vi.waitFor(() => expect(origin.received.filter((text) => text !== '')).toHaveLength(2))
+  await eventually(() => expect(origin.received.filter((text) => text !== '')).toHaveLength(2))
   client.socket.destroy()
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0), { timeout: 1_000 })
+  await withinASecond(() => expect(origin.sockets.size).toBe(0))
   expect(proxy.outcomes).toHaveLength(2)
 })
 
@@ -221,12 +222,12 @@ test('a client that leaves while it is being judged is reported when the judgeme
   })
   const client = rawClient(proxy.port)
   client.send(`GET / HTTP/1.1\r\n${host}\r\n`)
-  await vi.waitFor(() => expect(proxy.server.inFlight()).toBe(1))
+  await eventually(() => expect(proxy.server.inFlight()).toBe(1))
   client.socket.destroy()
   await client.closed()
-  await vi.waitFor(() => expect(proxy.server.inFlight()).toBe(0))
+  await eventually(() => expect(proxy.server.inFlight()).toBe(0))
   judge()
-  await vi.waitFor(() => expect(proxy.outcomes).toHaveLength(1))
+  await eventually(() => expect(proxy.outcomes).toHaveLength(1))
   expect(proxy.outcomes[0]).toMatchObject({ clientAborted: true, decision: { decision: 'permit' } })
   expect(origin.text()).toBe('')
 })
@@ -389,7 +390,7 @@ test('a download ends when its token expires, and the client sees that it is not
   expect(client.isClosed()).toBe(false)
   proxy.turnClockTo(2_000_000)
   expect(await client.closed()).not.toMatch(/0\r\n\r\n$/)
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0))
+  await eventually(() => expect(origin.sockets.size).toBe(0))
   expect(proxy.ended).toEqual([['stream', 'token_expired']])
   expect(proxy.counts.stream).toBe(0)
   expect(proxy.outcomes).toMatchObject([{ status: 200, fault: 'token_expired', clientAborted: false }])
@@ -401,11 +402,11 @@ test('an upload ends when its token is revoked: the client is told, and the appl
   const proxy = await open(origin.url, { decide: () => permit })
   const client = rawClient(proxy.port)
   client.send(`POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`)
-  await vi.waitFor(() => expect(origin.text()).toContain('hello'))
+  await eventually(() => expect(origin.text()).toContain('hello'))
   proxy.revoke('token_revoked')
   proxy.lifetime.sweepNow()
   expect(await client.closed()).toMatch(/^HTTP\/1\.1 401[\s\S]*refusal:token_revoked/)
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0))
+  await eventually(() => expect(origin.sockets.size).toBe(0))
   expect(origin.text()).not.toContain('0\r\n\r\n')
   expect(proxy.outcomes).toMatchObject([{ status: 401, fault: 'token_revoked' }])
 })
@@ -421,7 +422,7 @@ test('a request that was admitted and has arrived is answered, although its toke
   const proxy = await open(url, { decide: () => permit })
   const client = rawClient(proxy.port)
   client.send(`POST / HTTP/1.1\r\n${host}Content-Length: 5\r\n\r\nhello`)
-  await vi.waitFor(() => expect(finishers).toHaveLength(1))
+  await eventually(() => expect(finishers).toHaveLength(1))
   proxy.turnClockTo(2_000_000)
   proxy.lifetime.sweepNow()
   finishers[0]?.()

@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
 import { createServer, type Socket } from 'node:net'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { eventually } from '../support/eventually.ts'
 import { accept, handshake, proven } from '../support/handshake.ts'
 import { freePort, listen } from '../support/listen.ts'
 import { type RawOrigin, startEchoOrigin, startRawOrigin } from '../support/origin.ts'
@@ -74,7 +75,7 @@ test('messages of every size go both ways and come back as they were', async () 
   socket.close(4_000)
   expect(await closed).toBe(4_000)
   expect(proxy.outcomes).toMatchObject([{ status: 101, upstreamStatus: 101, fault: undefined }])
-  await vi.waitFor(() => expect(app.sockets.size).toBe(0))
+  await eventually(() => expect(app.sockets.size).toBe(0))
   expect(proxy.counts.websocket ?? 0).toBe(0)
 })
 
@@ -204,12 +205,12 @@ test('what the client sends before the application has agreed is held back', asy
   const proxy = await open(origin.url)
   const client = rawClient(proxy.port)
   client.send(`${handshake()}GET /smuggled HTTP/1.1\r\nHost: app.example\r\n\r\n`)
-  await vi.waitFor(() => expect(origin.text()).toContain('\r\n\r\n'))
+  await eventually(() => expect(origin.text()).toContain('\r\n\r\n'))
   expect(origin.text()).not.toContain('smuggled')
   for (const socket of origin.sockets) socket.write(proven)
-  await vi.waitFor(() => expect(origin.text()).toContain('smuggled'))
+  await eventually(() => expect(origin.text()).toContain('smuggled'))
   client.socket.destroy()
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0))
+  await eventually(() => expect(origin.sockets.size).toBe(0))
 })
 
 for (const status of ['200 OK', '426 Upgrade Required', '404 Not Found']) {
@@ -249,7 +250,7 @@ for (const [sentence, answer] of Object.entries(wrong)) {
     expect(statuses(text)).toEqual([502])
     expect(text).toContain('refusal:upstream_failed')
     expect(proxy.outcomes).toMatchObject([{ status: 502, fault: 'upstream_failed' }])
-    await vi.waitFor(() => expect(origin.sockets.size).toBe(0))
+    await eventually(() => expect(origin.sockets.size).toBe(0))
   })
 }
 
@@ -277,10 +278,10 @@ test('a client that leaves before the 101 is reported, and the application is le
   const proxy = await open(origin.url)
   const client = rawClient(proxy.port)
   client.send(handshake())
-  await vi.waitFor(() => expect(origin.text()).toContain('\r\n\r\n'))
+  await eventually(() => expect(origin.text()).toContain('\r\n\r\n'))
   client.socket.destroy()
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0))
-  await vi.waitFor(() => expect(proxy.outcomes).toHaveLength(1))
+  await eventually(() => expect(origin.sockets.size).toBe(0))
+  await eventually(() => expect(proxy.outcomes).toHaveLength(1))
   expect(proxy.outcomes[0]).toMatchObject({ clientAborted: true })
 })
 
@@ -291,11 +292,11 @@ for (const side of ['client', 'application']) {
     const client = rawClient(proxy.port)
     client.send(handshake())
     await client.until((text) => text.includes('\r\n\r\n'))
-    await vi.waitFor(() => expect(app.sockets.size).toBe(1))
+    await eventually(() => expect(app.sockets.size).toBe(1))
     if (side === 'client') client.socket.resetAndDestroy()
     else for (const socket of app.sockets) socket.resetAndDestroy()
     await client.closed()
-    await vi.waitFor(() => expect(app.sockets.size).toBe(0))
+    await eventually(() => expect(app.sockets.size).toBe(0))
   })
 }
 
@@ -316,7 +317,7 @@ test('a WebSocket whose token is revoked is closed with 1008, on both sides', as
   proxy.revoke('token_revoked')
   proxy.lifetime.sweepNow()
   expect(await closed).toBe(1008)
-  await vi.waitFor(() => expect(app.sockets.size).toBe(0))
+  await eventually(() => expect(app.sockets.size).toBe(0))
   expect(proxy.ended).toEqual([['websocket', 'token_revoked']])
   expect(proxy.counts.websocket).toBe(0)
 })

@@ -1,7 +1,8 @@
 // An application in every kind of trouble: the client gets a plain answer or sees that the answer is not whole, the next
 // request is served, and the process lives.
 import { createServer } from 'node:net'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { freePort, listen } from '../support/listen.ts'
 import { okAnswer, type RawOrigin, startApp, startRawOrigin } from '../support/origin.ts'
 import { startProxy, type TestProxy } from '../support/proxy.ts'
@@ -56,7 +57,7 @@ test('an application that does not answer: 504 upstream_timeout, and its connect
   const proxy = await open(origin.url, { limits: { upstreamResponseTimeoutMs: 300 } })
   expect(await ask(proxy)).toMatch(/^HTTP\/1\.1 504[\s\S]*refusal:upstream_timeout/)
   expect(proxy.outcomes).toMatchObject([{ fault: 'upstream_timeout', upstreamError: 'response_timeout' }])
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0))
+  await eventually(() => expect(origin.sockets.size).toBe(0))
 })
 
 test('an application that resets before it answers: 502, and a fresh connection is not tried twice', async () => {
@@ -120,7 +121,7 @@ for (const [sentence, answer] of Object.entries(cutShort)) {
       const text = await ask(proxy)
       expect(text).not.toMatch(/0\r\n\r\n$/)
       expect(text.length).toBeLessThan(answer.length + 200)
-      await vi.waitFor(() => expect(proxy.outcomes).toHaveLength(1))
+      await eventually(() => expect(proxy.outcomes).toHaveLength(1))
       expect(proxy.outcomes[0]).toMatchObject({ fault: 'upstream_failed', clientAborted: false })
     })
   }
@@ -186,15 +187,15 @@ test('more requests than the application may hold and a few more: 503 overloaded
   const proxy = await open(origin.url, { limits: { upstreamConnections: 2 } })
   const clients = Array.from({ length: 11 }, () => rawClient(proxy.port))
   for (const client of clients) client.send(`GET / HTTP/1.1\r\n${host}\r\n`)
-  await vi.waitFor(() => expect(proxy.outcomes).toHaveLength(1))
+  await eventually(() => expect(proxy.outcomes).toHaveLength(1))
   expect(proxy.outcomes[0]).toMatchObject({ status: 503, fault: 'overloaded' })
   const refused = clients.filter((client) => client.text() !== '')
-  await vi.waitFor(() => expect(refused[0]?.text() ?? '').toMatch(/retry-after: 1/))
+  await eventually(() => expect(refused[0]?.text() ?? '').toMatch(/retry-after: 1/))
   for (const client of clients) client.socket.destroy()
-  await vi.waitFor(() => expect(proxy.server.inFlight()).toBe(0))
+  await eventually(() => expect(proxy.server.inFlight()).toBe(0))
   // The places are free again
   for (const socket of origin.sockets) socket.destroy()
-  await vi.waitFor(() => expect(proxy.outcomes).toHaveLength(11))
+  await eventually(() => expect(proxy.outcomes).toHaveLength(11))
 })
 
 test('an application with HTTP/1.0 and a body that ends with the connection is passed on', async () => {
@@ -229,7 +230,7 @@ test('an observer that throws harms nobody', async () => {
     throw new Error('broken')
   }
   expect(statuses(await ask(proxy))).toEqual([200])
-  await vi.waitFor(() => expect(proxy.errors).toHaveLength(1))
+  await eventually(() => expect(proxy.errors).toHaveLength(1))
 })
 
 test('while it drains, what is open finishes, its connection closes, and nobody new is let in', async () => {
@@ -240,10 +241,10 @@ test('while it drains, what is open finishes, its connection closes, and nobody 
   closing.push(app.close)
   const proxy = await startProxy(app.url)
   const idle = rawClient(proxy.port)
-  await vi.waitFor(() => expect(idle.socket.connecting).toBe(false))
+  await eventually(() => expect(idle.socket.connecting).toBe(false))
   const busy = rawClient(proxy.port)
   busy.send(`GET / HTTP/1.1\r\n${host}\r\n`)
-  await vi.waitFor(() => expect(proxy.server.inFlight()).toBe(1))
+  await eventually(() => expect(proxy.server.inFlight()).toBe(1))
   const drained = proxy.server.drain(10_000)
   await idle.closed()
   finish()
@@ -258,7 +259,7 @@ test('what does not finish while it drains is ended at the deadline', async () =
   const proxy = await startProxy(origin.url)
   const client = rawClient(proxy.port)
   client.send(`GET / HTTP/1.1\r\n${host}\r\n`)
-  await vi.waitFor(() => expect(proxy.server.inFlight()).toBe(1))
+  await eventually(() => expect(proxy.server.inFlight()).toBe(1))
   await proxy.server.drain(100)
   expect(await client.closed()).toBe('')
   expect(proxy.outcomes).toHaveLength(1)
@@ -284,7 +285,7 @@ test('a request that does not arrive in time is answered 408', async () => {
   expect(statuses(await slowHead.closed())).toEqual([408])
   expect(statuses(await slowBody.closed())).toEqual([408])
   expect(proxy.outcomes.map((outcome) => outcome.status)).toEqual([408, 408])
-  await vi.waitFor(() => expect(origin.sockets.size).toBe(0))
+  await eventually(() => expect(origin.sockets.size).toBe(0))
 })
 
 test('a body that never ends after its request was answered gets no second answer', async () => {

@@ -4,6 +4,7 @@ import { createCipheriv, createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { handshake, proven } from '../support/handshake.ts'
 import { listen } from '../support/listen.ts'
 import { startProxy } from '../support/proxy.ts'
@@ -180,7 +181,7 @@ for (const reader of ['client', 'application'] as const) {
     // What a client that reads until it pauses has already got is not held up anywhere
     expect(taken() - (slow?.bytesRead ?? 0)).toBeLessThan(32 * mebibyte)
     slow?.resume()
-    await vi.waitFor(() => expect(taken()).toBeGreaterThan(before))
+    await eventually(() => expect(taken()).toBeGreaterThan(before))
     client.socket.destroy()
   })
 }

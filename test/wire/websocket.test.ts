@@ -1,8 +1,9 @@
 // What two WebSocket peers say to each other through the proxy arrives as it was said: kinds of messages, pings, fragments,
 // subprotocols, compression, and how a connection ends. Both peers are the `ws` package.
 import { createServer, type IncomingMessage } from 'node:http'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { type ClientOptions, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
+import { eventually } from '../support/eventually.ts'
 import { listen } from '../support/listen.ts'
 import { startProxy, type TestProxy, tokenPermit, verifiedToken } from '../support/proxy.ts'
 
@@ -126,7 +127,7 @@ for (const [direction, ends] of Object.entries(directions)) {
     from.close(code, reason)
     const heard = [code, reason]
     expect(await Promise.all(closed)).toEqual([heard, heard])
-    await vi.waitFor(() => expect(made.proxy.counts.websocket).toBe(0))
+    await eventually(() => expect(made.proxy.counts.websocket).toBe(0))
     expect(made.proxy.ended).toEqual([])
   })
 
@@ -139,7 +140,7 @@ for (const [direction, ends] of Object.entries(directions)) {
     from.terminate()
     expect(await closed).toEqual([1006, ''])
     expect(performance.now() - startedMs).toBeLessThan(1_000)
-    await vi.waitFor(() => expect(made.proxy.counts.websocket).toBe(0))
+    await eventually(() => expect(made.proxy.counts.websocket).toBe(0))
     expect(made.proxy.outcomes).toMatchObject([{ status: 101 }])
   })
 }
@@ -153,7 +154,7 @@ test('a hundred connections that end abruptly on either side leave no socket beh
     const end = turn % 2 === 0 ? client : app
     end.terminate()
   }
-  await vi.waitFor(() => expect(openSockets()).toBe(before))
+  await eventually(() => expect(openSockets()).toBe(before))
   expect(made.proxy.counts.websocket).toBe(0)
   expect(made.proxy.outcomes).toHaveLength(100)
 })
