@@ -7,6 +7,7 @@ import { Agent } from 'node:https'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { makeCertificates, type TestCertificates, type TestPair } from '../support/certificates.ts'
+import { eventually } from '../support/eventually.ts'
 import { ADMIN_TOKEN, createWorld, ISSUER, sumOf, type World } from '../support/gateway.ts'
 import { startApp } from '../support/origin.ts'
 import { type GateProcess, killProcesses, startProcess } from '../support/process.ts'
@@ -134,7 +135,7 @@ describe('with a thousand requests in flight', () => {
         expect(await metric(gate, 'sidegate_config_reloads_total', { result: 'error' })).toBeGreaterThan(failed),
       patience,
     )
-    expect(gate.output()).toContain('it does not belong to the key in \\"tls.keyFile\\"')
+    await eventually(() => expect(gate.output()).toContain('it does not belong to the key in \\"tls.keyFile\\"'))
     expect((await ask(gate, '/open')).shown).toBe('next')
 
     expect(await metric(gate, 'sidegate_requests_in_flight')).toBeGreaterThanOrEqual(IN_FLIGHT)

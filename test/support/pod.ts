@@ -92,7 +92,7 @@ export function makePod(world: World, number: number, more = ''): Pod {
       stream.on('data', (bytes: Buffer) => {
         text += bytes.toString('utf8')
       })
-    return { child, output: () => text, exited: once(child, 'exit').then(([code]) => code as number | null) }
+    return { child, output: () => text, exited: once(child, 'close').then(([code]) => code as number | null) }
   }
 
   const probe = async ({ path, port }: { readonly path: string; readonly port: number }): Promise<number> => {

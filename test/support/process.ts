@@ -12,6 +12,7 @@ export interface GateProcess {
   readonly adminPort: number
   /** Everything written to standard output and standard error. */
   readonly output: () => string
+  /** When it has ended and everything that it wrote is in `output`. */
   readonly exited: Promise<number | null>
 }
 
@@ -29,7 +30,7 @@ export async function startProcess(
   sign = 'Sidegate is running',
 ): Promise<GateProcess> {
   const { child, output } = spawnSidegate(given, environment)
-  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  const exited = once(child, 'close').then(([code]) => code as number | null)
   await vi.waitFor(
     () => {
       if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${output()}`)
@@ -57,7 +58,7 @@ export function startUnheard(
   standardOutput: number,
 ): Omit<GateProcess, 'port' | 'adminPort'> {
   const { child, output } = spawnSidegate(given, {}, standardOutput)
-  return { child, output, exited: once(child, 'exit').then(([code]) => code as number | null) }
+  return { child, output, exited: once(child, 'close').then(([code]) => code as number | null) }
 }
 
 /** Ends what still runs. */

@@ -154,7 +154,7 @@ describe('a gate as a process', () => {
       [...gate.output().matchAll(/"lines":(\d+).*"msg":"Left out/g)].reduce((sum, [, lines]) => sum + Number(lines), 0)
     await expect.poll(() => written() + told(), { timeout: 10_000 }).toBe(24_000)
     expect(told()).toBe(leftOut)
-    expect(gate.output()).toMatch(/"audit":"revoke".*"value":"stolen"/)
+    await expect.poll(gate.output).toMatch(/"audit":"revoke".*"value":"stolen"/)
   }, 60_000)
 
   test('ends when it is told to, though nobody reads its log', async () => {
