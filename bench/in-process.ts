@@ -43,10 +43,10 @@ export async function buildInProcess(issuers: readonly IssuerInProcess[], more =
 
   const metrics = createMetrics()
   const log = createLog({ ...config.log, level: 'silent' }, { isTerminal: false, to: process.stderr })
-  const shared = { metrics, log, clock: Date.now, fetch: globalThis.fetch }
+  const shared = { metrics, log, clock: Date.now, monotonic: () => performance.now(), fetch: globalThis.fetch }
   const list = createList({ toleranceSeconds: 5 })
   const gate = buildGate({
-    ...{ ...shared, config, materials, monotonic: () => performance.now() },
+    ...{ ...shared, config, materials },
     issuers: createIssuers(shared).build(config, materials),
     revocations: createMemoryRevocations({ list, clock: Date.now }),
   })

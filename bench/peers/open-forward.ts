@@ -31,6 +31,7 @@ const policy = {
     requestTimeoutMs: 0,
     headersTimeoutMs: 10_000,
     idleTimeoutMs: 75_000,
+    sendTimeoutMs: 60_000,
     upstreamConnectTimeoutMs: 2_000,
     upstreamResponseTimeoutMs: 60_000,
     upstreamConnections: 256,

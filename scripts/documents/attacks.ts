@@ -811,6 +811,7 @@ export const attackSections: readonly AttackSection[] = [
       [
         'Readers that stall under large transfers',
         'wire/large-transfers › 1 GiB down, to a reader that stalls, then is slow, then is not, takes less than 64 MiB',
+        'wire/waiting › is let go after a while, and the application is too',
         'wire/large-transfers › 1 GiB up, to an application that stalls, then is slow, then is not, takes less than 64 MiB',
       ],
       [

@@ -120,6 +120,7 @@ function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide'], admit: Adm
       requestTimeoutMs: limits.requestTimeout,
       headersTimeoutMs: limits.headersTimeout,
       idleTimeoutMs: limits.idleTimeout,
+      sendTimeoutMs: limits.sendTimeout,
       upstreamConnectTimeoutMs: limits.upstreamConnectTimeout,
       upstreamResponseTimeoutMs: limits.upstreamResponseTimeout,
       upstreamConnections: limits.upstreamConnections,

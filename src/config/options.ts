@@ -5,7 +5,7 @@ import * as z from 'zod'
 import { address, addressRange, origin, redisUrl, secureUrl } from './addresses.ts'
 import { byContainer, probeTarget } from './app-probes.ts'
 import { duration } from './durations.ts'
-import { choice, filePath, flag, group, integer, list, oneOf, only, text } from './kinds.ts'
+import { attributeValue, choice, domain, filePath, flag, group, integer, list, oneOf, only, text } from './kinds.ts'
 import { moment } from './moments.ts'
 import {
   byHeader,
@@ -187,7 +187,7 @@ const refresh = group({
   header: setting(headerName().prefault('x-refreshed-token'), 'The response header that carries the successor.'),
   cookie: setting(
     group({
-      path: setting(text('a cookie path such as "/"').prefault('/'), 'The attribute Path.'),
+      path: setting(attributeValue('a cookie path such as "/"').prefault('/'), 'The attribute Path.'),
       sameSite: setting(
         choice(['strict', 'lax', 'none']).prefault('lax'),
         'The attribute SameSite; none needs secure.',
@@ -195,7 +195,7 @@ const refresh = group({
       secure: setting(flag().prefault(true), 'The attribute Secure.'),
       httpOnly: setting(flag().prefault(true), 'The attribute HttpOnly.'),
       domain: setting(
-        text('a domain such as "example.com"').exactOptional(),
+        domain('a domain such as "example.com"').exactOptional(),
         'The attribute Domain; absent: this host only.',
       ),
     }).prefault({}),
@@ -359,13 +359,17 @@ const table = {
         duration({ min: '1ms' }).prefault('75s'),
         'How long a connection stays open between two requests.',
       ),
+      sendTimeout: setting(
+        duration().prefault('60s'),
+        'How long a client may take no byte of an answer that waits for it, before it is broken off; 0s: no limit.',
+      ),
       upstreamConnectTimeout: setting(
         duration({ min: '1ms' }).prefault('2s'),
         'How long connecting to the app may take.',
       ),
       upstreamResponseTimeout: setting(
         duration({ min: '1ms' }).prefault('60s'),
-        'How long the app may take to begin its answer.',
+        'How long the app may take to begin its answer, and how long a request waits before that for a free connection to it.',
       ),
       upstreamConnections: setting(integer(1, 65_535).prefault(256), 'The largest number of connections to the app.'),
       maxConnections: setting(

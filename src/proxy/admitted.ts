@@ -24,7 +24,8 @@ export function forward(
   rules: HeaderRules,
 ): void {
   const { policy } = rules
-  // An upload is guarded while it lasts, and an answer from its head on; not the thinking in between, which has an end
+  // An upload is guarded while it lasts, the wait for a connection, and an answer from its head on; not the thinking in between,
+  // which has an end
   if (message.framing !== 'none') {
     guardStream(parts, exchange, message, permit)
     exchange.req.once('end', () => {
@@ -49,6 +50,10 @@ export function forward(
       monotonicMs: parts.monotonicMs,
       deliver: (admitted, given) => deliver(parts, admitted, given),
       isClosing: parts.isClosing,
+      onWaiting: () => guardStream(parts, exchange, message, permit),
+      onSent: () => {
+        if (message.framing === 'none') unguard(exchange)
+      },
       onStreaming: () => guardStream(parts, exchange, message, permit),
     }),
   })
@@ -101,9 +106,21 @@ export function openTunnel(
         }
         settle(parts, exchange)
       },
-      onAnswered: (status) => {
+      onAnswered: (status, res) => {
         exchange.status = status
-        settle(parts, exchange)
+        // The client alone says that this is a handshake: an answer that streams ends with its token all the same
+        if (token !== undefined && permit.decision === 'permit') {
+          exchange.release = parts.lifetime.guard(token, 'stream', (reason) => {
+            exchange.fault = reason
+            socket.destroy()
+          })
+        }
+        res.once('finish', () => settle(parts, exchange))
+      },
+      onBroken: (fault) => {
+        exchange.fault = fault.refusal.reason
+        exchange.upstreamError = fault.error
+        socket.destroy()
       },
       onFault: (told) => {
         const fault = parts.isClosing() ? whileDraining(told) : told

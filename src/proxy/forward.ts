@@ -6,6 +6,7 @@ import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { Permit } from '../model/decision.ts'
 import { bodyTooLongFault, codeOf, faultOf, overloadedFault, type UpstreamFault } from './fault.ts'
 import type { Message } from './message.ts'
+import { createPlaces } from './places.ts'
 import type { ProxyLimits } from './policy.ts'
 import { createUpload, type Upload } from './upload.ts'
 
@@ -15,7 +16,7 @@ const RESPONSE_HEADER_BYTES = 65_536
 const RESPONSE_HEADER_LINES = 1_000
 /** Each interim answer starts the wait for the final one anew, so there may only be a few (RFC 9110 section 15.2). */
 const INTERIM_ANSWERS = 16
-/** How many requests may wait for a free connection, for each connection. */
+/** How many requests may wait for a free connection, for each connection: each as long as the app may take for its answer. */
 const WAITING_PER_CONNECTION = 4
 
 /** The flow of an answer, which its reader may hold up. */
@@ -26,6 +27,8 @@ export interface Flow {
 
 /** Who takes the answer of the application. Calls come in the order of the members; onFault or onEnd is the last one. */
 export interface AnswerReader {
+  /** There is no connection free yet. */
+  onWaiting(): void
   onSent(): void
   /** May throw: then the connection is closed and onFault follows. */
   onStart(status: number, rawHeaders: readonly string[], flow: Flow): void
@@ -66,29 +69,37 @@ export interface Forwarder {
 export function createForwarder(upstream: URL, limits: ProxyLimits, onPassed: (bytes: number) => void): Forwarder {
   const usedConnectionErrors = new WeakSet<Error>()
   const pool = createPool(upstream, limits, usedConnectionErrors)
-  const maxActive = limits.upstreamConnections * (1 + WAITING_PER_CONNECTION)
-  const slots: Slots = { active: 0 }
+  const { upstreamConnections, upstreamResponseTimeoutMs } = limits
+  const places = createPlaces(
+    upstreamConnections,
+    upstreamConnections * WAITING_PER_CONNECTION,
+    upstreamResponseTimeoutMs,
+  )
+  const shared: Shared = { usedConnectionErrors, onPassed, onLeft: places.giveBack }
 
   const forward = (_permit: Permit, order: Order): (() => void) => {
-    if (slots.active >= maxActive) {
-      order.reader.onFault(overloadedFault)
-      return () => {}
-    }
-    slots.active += 1
-    return dispatch(pool, order, { slots, usedConnectionErrors, onPassed })
+    if (places.take()) return dispatch(pool, order, shared)
+    const refuse = (): void => order.reader.onFault(overloadedFault)
+    let stop = places.wait(() => {
+      stop = dispatch(pool, order, shared)
+    }, refuse)
+    if (stop === undefined) refuse()
+    else order.reader.onWaiting()
+    return () => stop?.()
   }
-  return Object.freeze({ forward, close: () => pool.close(), destroy: () => pool.destroy() })
-}
-
-interface Slots {
-  active: number
+  const close = async (): Promise<void> => {
+    await places.nobodyWaits()
+    await pool.close()
+  }
+  return Object.freeze({ forward, close, destroy: () => pool.destroy() })
 }
 
 /** What all requests to one application share. */
 interface Shared {
-  readonly slots: Slots
   readonly usedConnectionErrors: WeakSet<Error>
   readonly onPassed: (bytes: number) => void
+  /** Called once for each request, when its connection is free for another. */
+  readonly onLeft: () => void
 }
 
 function createPool(upstream: URL, limits: ProxyLimits, usedConnectionErrors: WeakSet<Error>): Pool {
@@ -126,7 +137,7 @@ function markErrorsOfUsed(socket: Socket, errors: WeakSet<Error>): void {
 
 function dispatch(pool: Pool, order: Order, shared: Shared): () => void {
   const { message, reader } = order
-  const { slots, usedConnectionErrors, onPassed } = shared
+  const { usedConnectionErrors, onPassed, onLeft } = shared
   const hasBody = message.framing !== 'none'
   const upload = hasBody
     ? createUpload(order.req, { limitBytes: order.bodyBytes, onFirstRead: order.onBodyWanted, onPassed })
@@ -162,7 +173,7 @@ function dispatch(pool: Pool, order: Order, shared: Shared): () => void {
       if (!isStopped) reader.onData(chunk, flow)
     },
     onResponseEnd() {
-      slots.active -= 1
+      onLeft()
       if (!isStopped) reader.onEnd()
     },
     onResponseError(_flow, error) {
@@ -171,7 +182,7 @@ function dispatch(pool: Pool, order: Order, shared: Shared): () => void {
         pool.dispatch(options, handler)
         return
       }
-      slots.active -= 1
+      onLeft()
       upload?.stream.destroy()
       if (isStopped) return
       isStopped = true

@@ -10,7 +10,8 @@ const noLines: readonly string[] = []
 
 /**
  * Names and values in turn, made once per token and policy. A string, number or boolean is written as it is, a list of
- * those with spaces between (as `scope` is, RFC 8693 section 4.2); an object, null or a claim that is not there gives no line.
+ * those with spaces between (as `scope` is, RFC 8693 section 4.2), and `%20` within; an object, null or a claim that is not there
+ * gives no line.
  */
 export function identityLines(token: VerifiedToken | undefined, rules: HeaderRules): readonly string[] {
   if (token === undefined) return noLines
@@ -18,18 +19,20 @@ export function identityLines(token: VerifiedToken | undefined, rules: HeaderRul
   if (known !== undefined) return known
   const lines: string[] = []
   for (const [header, claim] of rules.policy.identity) {
-    const text = Object.hasOwn(token.claims, claim) ? claimText(token.claims[claim]) : undefined
-    const value = text === undefined ? undefined : headerValue(text)
+    const value = Object.hasOwn(token.claims, claim) ? claimValue(token.claims[claim]) : undefined
     if (value !== undefined) lines.push(header.toLowerCase(), value)
   }
   rules.identityLines.set(token, lines)
   return lines
 }
 
-function claimText(claim: unknown): string | undefined {
-  if (!Array.isArray(claim)) return scalarText(claim)
-  const texts = claim.map(scalarText)
-  return texts.every((text) => text !== undefined) ? texts.join(' ') : undefined
+/** A space within an element would make two of it for whoever splits the line: a role "read admin" is not the role "admin". */
+function claimValue(claim: unknown): string | undefined {
+  if (!Array.isArray(claim)) return headerValue(scalarText(claim))
+  const values = claim.map((element) => headerValue(scalarText(element))?.replaceAll(' ', '%20'))
+  if (!values.every((value) => value !== undefined)) return undefined
+  const value = values.join(' ')
+  return value.length > MAX_VALUE_BYTES ? undefined : value
 }
 
 function scalarText(claim: unknown): string | undefined {
@@ -39,10 +42,10 @@ function scalarText(claim: unknown): string | undefined {
 
 /**
  * A header value that carries any text in visible ASCII: control, `%` and non-ASCII bytes, and spaces at either end, are
- * percent-encoded UTF-8, so decodeURIComponent gives the claim back. Undefined where it is longer than 4 KiB.
+ * percent-encoded UTF-8, so decodeURIComponent gives the claim back. Undefined where there is none, or more than 4 KiB.
  */
-export function headerValue(text: string): string | undefined {
-  if (text.length > MAX_VALUE_BYTES) return undefined
+export function headerValue(text: string | undefined): string | undefined {
+  if (text === undefined || text.length > MAX_VALUE_BYTES) return undefined
   if (text === '' || PLAIN_PATTERN.test(text)) return text
   const bytes = encoder.encode(text)
   const last = bytes.length - 1

@@ -16,8 +16,10 @@ export interface ProxyLimits {
   readonly headersTimeoutMs: number
   /** How long an idle kept-alive connection stays open. Read once, when the server is made. */
   readonly idleTimeoutMs: number
+  /** How long a client may take nothing of an answer that waits for it; 0 is no bound. */
+  readonly sendTimeoutMs: number
   readonly upstreamConnectTimeoutMs: number
-  /** From the sent request to the first byte of the answer of the application. */
+  /** From the sent request to the first byte of the answer of the application; so long is waited for a free connection too. */
   readonly upstreamResponseTimeoutMs: number
   readonly upstreamConnections: number
 }

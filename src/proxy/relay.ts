@@ -11,6 +11,7 @@ import { isDrainable, lingerThenEnd } from './linger.ts'
 import type { Message } from './message.ts'
 import type { Delivery } from './policy.ts'
 import { answerRefusal } from './refuse.ts'
+import { watchReader } from './stalled-reader.ts'
 
 /** Up to here a copy of the body costs less than what it saves. */
 const SMALL_BYTES = 4_096
@@ -27,6 +28,9 @@ export interface RelayParts {
   readonly deliver: (permit: Permit, rules: HeaderRules) => Delivery | Promise<Delivery>
   /** Whether the connection is to be closed after this answer. */
   readonly isClosing: () => boolean
+  /** All connections to the application are busy. */
+  readonly onWaiting: () => void
+  readonly onSent: () => void
   /** The head has gone out and the body may be long. */
   readonly onStreaming: () => void
 }
@@ -39,6 +43,8 @@ export function createRelay(parts: RelayParts): AnswerReader {
   let isEnded = false
   let isFailed = false
   let drains: Flow | undefined
+  let isHeldUp = false
+  let writtenBytes = 0
 
   const writeHead = (status: number, rawHeaders: readonly string[], delivery: Delivery): void => {
     const headers = clientHeaders({ status, rawHeaders }, parts.rules, delivery)
@@ -55,10 +61,23 @@ export function createRelay(parts: RelayParts): AnswerReader {
   }
   const write = (chunk: Buffer, flow: Flow): void => {
     const isSmall = !res.chunkedEncoding && chunk.length <= SMALL_BYTES
+    writtenBytes += chunk.length
     if (isSmall ? writeAtOnce(res, chunk) : res.write(chunk)) return
     flow.pause()
-    if (drains === undefined) res.on('drain', () => drains?.resume())
+    isHeldUp = true
+    if (drains === undefined) watchFlow()
     drains = flow
+  }
+  const watchFlow = (): void => {
+    res.on('drain', () => {
+      isHeldUp = false
+      drains?.resume()
+    })
+    const { sendTimeoutMs } = parts.rules.policy.limits
+    if (sendTimeoutMs === 0) return
+    // Behind another answer on its connection it waits for that one, and not for the client
+    const takenBytes = () => (isHeldUp && res.socket !== null ? writtenBytes - res.writableLength : undefined)
+    watchReader(res, sendTimeoutMs, takenBytes, () => breakOff(res, message.isVersion10))
   }
   const finish = (): void => {
     if (isDrainable(exchange.req, message)) res.end()
@@ -86,9 +105,9 @@ export function createRelay(parts: RelayParts): AnswerReader {
     held = undefined
     try {
       writeHead(status, rawHeaders, delivery)
-      for (const chunk of chunks) res.write(chunk)
+      for (const chunk of chunks) write(chunk, flow)
       if (isEnded) finish()
-      else flow.resume()
+      else if (!isHeldUp) flow.resume()
     } catch {
       exchange.stop?.()
       fail(protocolFault)
@@ -96,8 +115,10 @@ export function createRelay(parts: RelayParts): AnswerReader {
   }
 
   return {
+    onWaiting: parts.onWaiting,
     onSent() {
       exchange.sentMs = parts.monotonicMs()
+      parts.onSent()
     },
     onStart(status, rawHeaders, flow) {
       exchange.answeredMs = parts.monotonicMs()

@@ -36,8 +36,10 @@ export interface TunnelEvents {
   readonly headersFor: (status: number, rawHeaders: readonly string[]) => Promise<string[] | undefined>
   /** The tunnel stands. `end` closes it from our side: with a close frame where that can be sent, then both sockets. */
   readonly onOpen: (end: () => void) => void
-  /** The application answered with a plain response, which has been passed on. */
-  readonly onAnswered: (status: number) => void
+  /** The application answered with a plain response, which is being passed on. */
+  readonly onAnswered: (status: number, res: ServerResponse) => void
+  /** That response broke off. */
+  readonly onBroken: (fault: UpstreamFault) => void
   /** There is no tunnel and nothing was sent to the client yet. */
   readonly onFault: (fault: UpstreamFault) => void
   readonly onClose: () => void
@@ -152,6 +154,8 @@ function takeOver(
     const lines = await events.headersFor(101, answer.rawHeaders)
     if (lines === undefined) return refuseAnswer()
     if (socket.destroyed) return appSocket.destroy()
+    // Its close has been while the next token was awaited: nobody would tell of it again
+    if (appSocket.destroyed) return refuseAnswer()
     answer.headers = upgradeHeaders(lines)
     // http-proxy-3 writes the head as text: 8-bit header bytes have to stay one byte
     socket.setDefaultEncoding('latin1')
@@ -170,15 +174,27 @@ function takeOver(
   outgoing.once('response', async (answer: IncomingMessage) => {
     clearTimeout(timer)
     const status = answer.statusCode ?? 0
-    answer.on('error', () => socket.destroy())
+    let isPassedOn = false
+    let isBroken = false
+    const broken = (error: Error): void => {
+      isBroken = true
+      if (isPassedOn) events.onBroken(faultOf(error, true))
+      else fail(faultOf(error, true))
+    }
+    answer.on('error', broken)
+    // Earlier than http-proxy-3, which closes the socket of the client as if all were said
+    outgoing.prependListener('error', broken)
     const lines = status < 200 || status > 599 ? undefined : await events.headersFor(status, answer.rawHeaders)
-    if (lines === undefined || socket.destroyed || !passOn(order, answer, status, lines)) {
+    const isLate = isBroken || socket.destroyed
+    const res = lines === undefined || isLate ? undefined : passOn(order, answer, status, lines)
+    if (res === undefined) {
       answer.destroy()
       fail(protocolFault)
       return
     }
+    isPassedOn = true
     onOpened(() => outgoing.destroy())
-    events.onAnswered(status)
+    events.onAnswered(status, res)
   })
 }
 
@@ -202,19 +218,24 @@ function upgradeHeaders(lines: readonly string[]): NodeJS.Dict<string> {
   return addLines(headers, lines)
 }
 
-/** A plain answer to an upgrade: written by Node with its own framing, then the connection closes. False where it cannot. */
-function passOn(order: TunnelOrder, answer: IncomingMessage, status: number, lines: string[]): boolean {
+/** A plain answer to an upgrade: written by Node with its own framing, then the connection closes. Nothing where it cannot. */
+function passOn(
+  order: TunnelOrder,
+  answer: IncomingMessage,
+  status: number,
+  lines: string[],
+): ServerResponse | undefined {
   const res = new ServerResponse(order.req)
   try {
     res.shouldKeepAlive = false
     res.writeHead(status, [...lines, 'connection', 'close'])
   } catch {
-    return false
+    return undefined
   }
   res.assignSocket(order.socket)
   res.on('finish', () => closeAfter(order.socket))
   answer.pipe(res)
-  return true
+  return res
 }
 
 /** Lets what was written go out, then closes; destroys where the other side does not let go. */

@@ -1,7 +1,8 @@
+import { validateHeaderValue } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { isInsideHost } from '../../src/config/addresses.ts'
 import { formatDuration, parseDuration } from '../../src/config/durations.ts'
-import { configOf, issuersLine, problemsOf } from '../support/settings.ts'
+import { configOf, issuersLine, load, problemsOf } from '../support/settings.ts'
 
 /** The one problem of one setting, without its place. */
 function refusal(path: string, value: string): string {
@@ -283,6 +284,49 @@ describe('names and numbers', () => {
     ['log', 'debug', 'log: Expected a group of settings, got "debug"'],
   ])('%s: %s', (path, value, line) => {
     expect(refusal(path, value)).toBe(line)
+  })
+
+  const withCookie = (name: string, value: string) =>
+    `${issuersLine}\nrefresh: { key: { secretFile: /s, algorithm: HS256 }, cookie: { ${name}: ${JSON.stringify(value)} } }`
+  const pathExpects = 'path: Expected a cookie path such as "/", of printable ASCII characters without ";", got'
+  const domainExpects = 'domain: Expected a domain such as "example.com", got'
+  test.each([
+    ['path', '/a; Domain=example.com', `${pathExpects} "/a; Domain=example.com"`],
+    ['path', '/名', `${pathExpects} "/名"`],
+    ['path', '/é', `${pathExpects} "/é"`],
+    ['path', '/a\n', `${pathExpects} "/a\\n"`],
+    ['path', ' ', `${pathExpects} " "`],
+    ['path', '', `${pathExpects} ""`],
+    ['domain', 'example.com; Path=/a', `${domainExpects} "example.com; Path=/a"`],
+    ['domain', 'bücher.example', `${domainExpects} "bücher.example", did you mean "xn--bcher-kva.example"`],
+    ['domain', '例え。テスト', `${domainExpects} "例え。テスト", did you mean "xn--r8jz45g.xn--zckzah"`],
+    ['domain', 'a..b', `${domainExpects} "a..b"`],
+    ['domain', '-a.example', `${domainExpects} "-a.example"`],
+    ['domain', 'a b', `${domainExpects} "a b"`],
+    ['domain', '*.example.com', `${domainExpects} "*.example.com"`],
+    ['domain', '', `${domainExpects} ""`],
+  ])('no cookie has the %s %s', (name, value, line) => {
+    const lines = problemsOf(withCookie(name, value))
+    expect(lines.map((each) => each.replace(/^sidegate\.yaml:2:\d+ refresh\.cookie\./, ''))).toEqual([line])
+  })
+
+  test.each([
+    ['path', '/'],
+    ['path', '/a path/with%20signs=,"quotes"~'],
+    ['domain', 'example.com'],
+    ['domain', '.example.com'],
+    ['domain', 'localhost'],
+    ['domain', 'my_app.xn--bcher-kva.example'],
+  ])('a cookie may have the %s %s', (name, value) => {
+    expect(configOf(withCookie(name, value)).refresh?.cookie).toMatchObject({ [name]: value })
+  })
+
+  test('the attributes of a cookie that are taken can be sent', () => {
+    const paths = Array.from({ length: 0x180 }, (_, code) => `/${String.fromCharCode(code)}`)
+    const taken = paths.filter((path) => 'config' in load(withCookie('path', path)))
+    expect(taken.length).toBe(94)
+    for (const path of taken)
+      expect(() => validateHeaderValue('set-cookie', `session=x; Path=${path}; HttpOnly`)).not.toThrow()
   })
 
   test.each([

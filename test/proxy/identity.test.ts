@@ -23,6 +23,12 @@ const claims: Record<string, [claim: unknown, value: string | undefined]> = {
   'a number is its digits': [42, '42'],
   'a boolean is its word': [true, 'true'],
   'a list is joined by spaces': [['read', 'write', 1], 'read write 1'],
+  'a space within an element is encoded, or one role would be read as two': [
+    ['read admin', 'x y', 'z'],
+    'read%20admin x%20y z',
+  ],
+  'a list of 4 KiB is given': [Array(2048).fill('a'), Array(2048).fill('a').join(' ')],
+  'a longer list is not': [[...Array(2048).fill('a'), 'b'], undefined],
   'an empty list is an empty value': [[], ''],
   'an object gives no header': [{ a: 1 }, undefined],
   'a list with an object gives no header': [['a', {}], undefined],

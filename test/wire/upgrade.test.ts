@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
 import { createServer, type Socket } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { eventually } from '../support/eventually.ts'
 import { accept, handshake, proven } from '../support/handshake.ts'
@@ -347,4 +347,89 @@ test('in the middle of a frame no close frame is put: the connection just ends',
   proxy.revoke('token_revoked')
   proxy.lifetime.sweepNow()
   expect((await client.closed()).endsWith('\x82\x05a')).toBe(true)
+})
+
+test('an application that resets while the next token is still being made: 502, and no tunnel', async () => {
+  const origin = await rawApp((socket, sofar) => {
+    if (sofar.endsWith('\r\n\r\n')) socket.write(proven)
+  })
+  let give: () => void = () => {}
+  const proxy = await open(origin.url, {
+    decide: () => tokenPermit(verifiedToken()),
+    refresh: () => new Promise((resolve) => (give = () => resolve([]))),
+  })
+  const client = rawClient(proxy.port)
+  const asked = give
+  client.send(handshake())
+  await eventually(() => expect(give).not.toBe(asked))
+  for (const socket of origin.sockets) socket.resetAndDestroy()
+  await eventually(() => expect(origin.sockets.size).toBe(0))
+  give()
+  expect(statuses(await client.until((text) => text.includes('upstream_failed')))).toEqual([502])
+  expect(proxy.counts.websocket ?? 0).toBe(0)
+  await client.closed()
+})
+
+describe('an answer that is no upgrade, to a client that asked for one', () => {
+  async function startStream() {
+    const origin = await rawApp((socket) =>
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\ndata: 1\r\n'),
+    )
+    const proxy = await open(origin.url, { decide: () => tokenPermit(verifiedToken({}, 2000)) })
+    const client = rawClient(proxy.port)
+    client.send(handshake())
+    await client.until((text) => text.includes('data: 1'))
+    return { origin, proxy, client }
+  }
+
+  test('that breaks off while the next token is still being made: 502', async () => {
+    for (const how of ['resetAndDestroy', 'destroy'] as const) {
+      const origin = await rawApp((socket) =>
+        socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n'),
+      )
+      const refresh = vi.fn(() => new Promise<[]>((resolve) => (give = () => resolve([]))))
+      let give: () => void = () => {}
+      const proxy = await open(origin.url, { decide: () => tokenPermit(verifiedToken()), refresh })
+      const client = rawClient(proxy.port)
+      client.send(handshake())
+      await eventually(() => expect(refresh).toHaveBeenCalled())
+      for (const socket of origin.sockets) socket[how]()
+      await eventually(() => expect(proxy.outcomes).toMatchObject([{ status: 502, fault: 'upstream_failed' }]))
+      give()
+      expect(statuses(await client.closed()), how).toEqual([502])
+    }
+  })
+
+  test('ends with its token, like every stream', async () => {
+    const { origin, proxy, client } = await startStream()
+    expect(proxy.server.inFlight()).toBe(1)
+    proxy.turnClockTo(2_000_000)
+    await client.closed()
+    await eventually(() => expect(origin.sockets.size).toBe(0))
+    expect(proxy.ended).toEqual([['stream', 'token_expired']])
+    await eventually(() => expect(proxy.outcomes).toMatchObject([{ status: 200, fault: 'token_expired' }]))
+  })
+
+  test('ends when the token is revoked', async () => {
+    const { proxy, client } = await startStream()
+    proxy.revoke('token_revoked')
+    proxy.lifetime.sweepNow()
+    await client.closed()
+    expect(proxy.ended).toEqual([['stream', 'token_revoked']])
+  })
+
+  test('ends with its client', async () => {
+    const { origin, proxy, client } = await startStream()
+    client.socket.destroy()
+    await eventually(() => expect(origin.sockets.size).toBe(0))
+    await eventually(() => expect(proxy.outcomes).toMatchObject([{ status: 200, clientAborted: true }]))
+    expect(proxy.ended).toEqual([])
+  })
+
+  test('that breaks off is seen to', async () => {
+    const { origin, proxy, client } = await startStream()
+    for (const socket of origin.sockets) socket.resetAndDestroy()
+    expect(await client.closed()).not.toContain('0\r\n\r\n')
+    await eventually(() => expect(proxy.outcomes).toMatchObject([{ status: 200, fault: 'upstream_failed' }]))
+  })
 })
