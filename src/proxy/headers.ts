@@ -1,6 +1,7 @@
 // Which header lines cross the proxy, in each direction? A copy minus everything that speaks about one connection or that
 // only we may say, plus our own lines last. It must never copy framing, and it is pure: lists in, lists out.
 import type { Permit } from '../model/decision.ts'
+import { forwardedValue, type Said } from './forwarded.ts'
 import type { HeaderRules } from './header-rules.ts'
 import { identityLines } from './identity.ts'
 import type { Message } from './message.ts'
@@ -8,15 +9,6 @@ import type { Delivery } from './policy.ts'
 import { withoutToken } from './strip-token.ts'
 
 const VIA = '1.1 sidegate'
-
-/** What a trusted proxy in front of us said about the client. */
-interface Forwarded {
-  for: string
-  proto: string
-  host: string
-  port: string
-  forwarded: string
-}
 
 /**
  * The header lines for the application, names in lower case and values in turn, Host and framing left to the writer.
@@ -31,7 +23,7 @@ export function upstreamHeaders(
   rules: HeaderRules,
 ): string[] {
   const isTrusted = rules.policy.isTrustedProxy(peer)
-  const said: Forwarded = { for: '', proto: '', host: '', port: '', forwarded: '' }
+  const said: Said = { for: '', proto: '', host: '', port: '', forwarded: '' }
   const stripped = rules.policy.stripToken ? permit.source : undefined
   const { headers, nominated } = message
   const lines: string[] = []
@@ -60,7 +52,7 @@ function isForwardingName(name: string): boolean {
   return first === 0x66 && name === 'forwarded'
 }
 
-function remember(said: Forwarded, name: string, value: string, lines: string[]): void {
+function remember(said: Said, name: string, value: string, lines: string[]): void {
   if (name === 'x-forwarded-for') said.for = joined(said.for, value)
   else if (name === 'forwarded') said.forwarded = joined(said.forwarded, value)
   else if (name === 'x-forwarded-proto') said.proto = joined(said.proto, value)
@@ -73,15 +65,7 @@ function joined(before: string, value: string): string {
   return before === '' ? value : `${before}, ${value}`
 }
 
-function addForwarded(
-  lines: string[],
-  said: Forwarded,
-  message: Message,
-  peer: string,
-  scheme: 'http' | 'https',
-): void {
-  const node = peer.includes(':') ? `"[${peer}]"` : peer
-  const element = `for=${node};host="${message.host}";proto=${scheme}`
+function addForwarded(lines: string[], said: Said, message: Message, peer: string, scheme: 'http' | 'https'): void {
   lines.push(
     'x-forwarded-for',
     joined(said.for, peer),
@@ -92,7 +76,7 @@ function addForwarded(
     'x-forwarded-port',
     said.port === '' ? portOf(message.host, scheme) : said.port,
     'forwarded',
-    joined(said.forwarded, element),
+    forwardedValue(said, { peer, host: message.host, scheme }),
     'via',
     VIA,
   )
