@@ -35,7 +35,10 @@ function createShell(): Shell {
   return {
     environment: process.env,
     clock: Date.now,
-    print: (line) => process.stdout.write(`${line}\n`),
+    print: (line) => {
+      hasPrinted = true
+      process.stdout.write(`${line}\n`)
+    },
     complain: (line) => process.stderr.write(`${line}\n`),
     output: process.stdout,
     readInput: readStandardInput,
@@ -50,6 +53,7 @@ async function readStandardInput(): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
+let hasPrinted = false
 let wasToldToStop = false
 
 function untilStopped(): Promise<string> {
@@ -61,14 +65,20 @@ function untilStopped(): Promise<string> {
         process.once(signal, () => process.exit(1))
       })
     }
+    // Who prints has nobody left to print to. A gate does not print: it goes on without the reader of its log.
+    process.stdout.once('error', () => hasPrinted && resolve('EPIPE'))
   })
 }
 
+// A reader that leaves early, as "head -1" does, is no failure of the command.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
 // Output to a pipe is written later: leaving at once would cut it off. A reader that hangs must not hold up a stop.
 process.exitCode = await main()
-if (process.stdout.writableLength > 0)
+if (process.stdout.writableLength > 0 && !process.stdout.errored)
   await new Promise((resolve) => {
     process.stdout.once('drain', resolve)
+    process.stdout.once('error', resolve)
     if (wasToldToStop) setTimeout(resolve, LAST_LINES_MS)
   })
 process.exit()

@@ -13,15 +13,22 @@ interface Place {
   readonly port: number
 }
 
-/** Prints what `/livez`, or `/readyz`, says. Answers 0 where it is 200 within 5 s, else 1. */
-export async function reportHealth(listen: Place, ready: boolean, shell: Shell): Promise<number> {
+/** Prints what `/livez`, or `/readyz`, says. Answers 0 where it is 200 in time, else 1. */
+export async function reportHealth(
+  listen: Place,
+  ready: boolean,
+  shell: Shell,
+  timeoutMs = TIMEOUT_MS,
+): Promise<number> {
   const { host, port } = reachable(listen)
+  const signal = AbortSignal.timeout(timeoutMs)
   try {
-    const { status, body } = await ask({ host, port }, ready ? '/readyz' : '/livez')
+    const { status, body } = await ask({ host, port }, ready ? '/readyz' : '/livez', signal)
     shell.print(body.trim())
     return status === 200 ? DONE : ANSWER_IS_NO
   } catch (error) {
-    shell.complain(`Cannot ask the gate at "${host}:${port}": ${reasonOf(error)}`)
+    const reason = signal.aborted ? `there is no answer within ${timeoutMs / 1000} s` : reasonOf(error)
+    shell.complain(`Cannot ask the gate at "${host}:${port}": ${reason}`)
     return ANSWER_IS_NO
   }
 }
@@ -41,10 +48,16 @@ function reachable({ host, port }: Place): Place {
   return host === '::' ? { host: '::1', port } : { host, port }
 }
 
-function ask({ host, port }: Place, path: string): Promise<{ readonly status: number; readonly body: string }> {
+interface Answered {
+  readonly status: number
+  readonly body: string
+}
+
+function ask({ host, port }: Place, path: string, signal: AbortSignal): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    const options = { host, port, path, agent: false, signal: AbortSignal.timeout(TIMEOUT_MS) }
-    const request = get(options, async (response) => {
+    const rejectUnanswered = () => reject(new Error('it closed the connection without an answer'))
+    const request = get({ host, port, path, agent: false, signal }, async (response) => {
+      request.off('close', rejectUnanswered)
       try {
         let body = ''
         for await (const chunk of response.setEncoding('utf8')) {
@@ -57,12 +70,13 @@ function ask({ host, port }: Place, path: string): Promise<{ readonly status: nu
       }
     })
     request.on('error', reject)
+    // What ends without an answer, such as a switch of protocols, must not be waited for.
+    request.on('close', rejectUnanswered)
   })
 }
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const code = 'code' in error ? error.code : undefined
-  if (code === 'ECONNREFUSED') return 'nothing listens there'
-  return code === 'ABORT_ERR' ? `there is no answer within ${TIMEOUT_MS / 1000} s` : error.message
+  return code === 'ECONNREFUSED' ? 'nothing listens there' : error.message
 }

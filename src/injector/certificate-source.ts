@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises'
 import type { Clock } from '../model/clock.ts'
 import { type Pair, pairTrouble } from './pair.ts'
 
-/** Looks once at what there is. Rejects where that cannot be told; what was shown before is shown on. */
-export type CertificateSource = () => Promise<CertificateRound>
+/** Looks once at what there is, told what is `shown`. Rejects where that cannot be told; what was shown before is shown on. */
+export type CertificateSource = (shown?: Pair) => Promise<CertificateRound>
 
 export interface CertificateRound {
   /** To show from now on; absent: what is shown already. */
@@ -24,14 +24,12 @@ export interface CertificateFiles {
 
 /** Reads both files in each round, so that a renewed certificate is shown without a restart. */
 export function certificateFromFiles({ certificateFile, keyFile, clock }: CertificateFiles): CertificateSource {
-  let shown: Pair | undefined
-  return async () => {
+  return async (shown) => {
     const [certificate, privateKey] = await Promise.all([readPem(certificateFile), readPem(keyFile)])
     if (shown?.certificate === certificate && shown.privateKey === privateKey) return {}
     const trouble = pairTrouble({ certificate, privateKey }, clock())
     if (trouble !== undefined) throw new Error(`Cannot use "${certificateFile}" with "${keyFile}": ${trouble}`)
-    shown = { certificate, privateKey }
-    return { pair: shown }
+    return { pair: { certificate, privateKey } }
   }
 }
 

@@ -13,6 +13,8 @@ export interface ClusterOptions {
   readonly server: string
   /** The folder with `token` and `ca.crt`. Both are read again for each request, as the kubelet renews them. */
   readonly accountFolder: string
+  /** How long a whole answer may take; default 10 s. */
+  readonly timeoutMs?: number
 }
 
 export interface ClusterRequest {
@@ -36,10 +38,10 @@ export class ClusterError extends Error {
 /** Asks the API server. Rejects with a ClusterError where no answer comes; every status is an answer. */
 export type AskCluster = (asked: ClusterRequest) => Promise<ClusterAnswer>
 
-export function createCluster({ server, accountFolder }: ClusterOptions): AskCluster {
+export function createCluster({ server, accountFolder, timeoutMs = TIMEOUT_MS }: ClusterOptions): AskCluster {
   return async (asked) => {
     const [token, ca] = await Promise.all([read(join(accountFolder, 'token')), read(join(accountFolder, 'ca.crt'))])
-    return ask(new URL(asked.path, server), asked, { token: token.trim(), ca })
+    return ask(new URL(asked.path, server), asked, { token: token.trim(), ca }, timeoutMs)
   }
 }
 
@@ -61,16 +63,21 @@ function ask(
   url: URL,
   { method, body, contentType }: ClusterRequest,
   credentials: Credentials,
+  timeoutMs: number,
 ): Promise<ClusterAnswer> {
   const text = body === undefined ? undefined : JSON.stringify(body)
   const { promise, resolve, reject } = Promise.withResolvers<ClusterAnswer>()
   const fail = (reason: string) =>
     reject(new ClusterError(`Cannot ask the API server (${method} ${url.pathname}): ${reason}`))
+  const signal = AbortSignal.timeout(timeoutMs)
+  // An answer that has begun when its time is over ends as if the other side had cut it off
+  const failWith = (error: Error) => fail(signal.aborted ? `no answer in ${timeoutMs / 1000} s` : codeOf(error))
+  const failUnanswered = () => fail('it closed the connection without an answer')
   const sent = request(url, {
     method,
     ca: credentials.ca,
     agent: false,
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal,
     headers: {
       authorization: `Bearer ${credentials.token}`,
       accept: 'application/json',
@@ -80,8 +87,11 @@ function ask(
       }),
     },
   })
-  sent.on('error', (error) => fail(error.name === 'AbortError' ? `no answer in ${TIMEOUT_MS / 1000} s` : codeOf(error)))
+  sent.on('error', failWith)
+  // What ends without an answer, such as a switch of protocols, must not be waited for.
+  sent.on('close', failUnanswered)
   sent.on('response', (response) => {
+    sent.off('close', failUnanswered)
     const chunks: Buffer[] = []
     let bytes = 0
     response.on('data', (chunk: Buffer) => {
@@ -89,7 +99,7 @@ function ask(
       if (bytes > LARGEST_ANSWER_BYTES) response.destroy(new Error('TOO_LARGE'))
       else chunks.push(chunk)
     })
-    response.on('error', (error) => fail(codeOf(error)))
+    response.on('error', failWith)
     response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parsed(Buffer.concat(chunks)) }))
   })
   sent.end(text)

@@ -8,7 +8,7 @@ import { type Answer, problem, text } from '../admin/answer.ts'
 import { livez, readyz } from '../admin/probes.ts'
 import type { SidecarDefaults } from '../kubernetes/pod-settings.ts'
 import type { Clock } from '../model/clock.ts'
-import type { CertificateSource } from './certificate-source.ts'
+import type { CertificateRound, CertificateSource } from './certificate-source.ts'
 import { issuePair } from './issue.ts'
 import { type CountedResult, writeMetrics } from './metrics.ts'
 import { firstCertificate, type Pair } from './pair.ts'
@@ -92,13 +92,9 @@ export function createInjector(parts: InjectorParts): Injector {
 
   /** One of the two in trouble does not keep the other from being renewed. Told is each trouble once, until it is another. */
   async function lookNow(): Promise<void> {
-    const [found, read] = await Promise.allSettled([source(), parts.readDefaults()])
+    const [taken, read] = await Promise.allSettled([source(shown).then(take), parts.readDefaults()])
     if (read.status === 'fulfilled') defaults = read.value
-    if (found.status === 'fulfilled') {
-      if (found.value.pair !== undefined) show(found.value.pair)
-      missing = found.value.missing
-    }
-    const told = found.status === 'fulfilled' ? [found.value.missing, found.value.trouble] : [messageOf(found.reason)]
+    const told = taken.status === 'fulfilled' ? taken.value : [messageOf(taken.reason)]
     const troubles = [...told, read.status === 'rejected' ? messageOf(read.reason) : undefined]
     const message = troubles.filter((each) => each !== undefined).join('. ')
     if (message !== lastTrouble) {
@@ -108,8 +104,18 @@ export function createInjector(parts: InjectorParts): Injector {
     lastTrouble = message
   }
 
+  /** Answers what is in trouble. Throws where the pair cannot be shown; it is offered again in the next round. */
+  function take({ pair, missing: nowMissing, trouble }: CertificateRound): readonly (string | undefined)[] {
+    missing = nowMissing
+    if (pair !== undefined) show(pair)
+    return [nowMissing, trouble]
+  }
+
+  /** Never rejects: a round that fails must not end the process, nor the rounds after it. */
   function check(): Promise<void> {
-    running = running.then(lookNow)
+    running = running
+      .then(lookNow)
+      .catch((error) => log.error({}, `Cannot look at what may have changed: ${messageOf(error)}`))
     return running
   }
 
@@ -118,7 +124,11 @@ export function createInjector(parts: InjectorParts): Injector {
   }
 
   function show(pair: Pair): void {
-    renew({ ...pair, clientAuthority: undefined })
+    try {
+      renew({ ...pair, clientAuthority: undefined })
+    } catch (error) {
+      throw new Error(`Cannot show the certificate: ${messageOf(error)}`)
+    }
     shown = pair
     log.info({ expires: new Date(expiryOf(pair) ?? 0).toISOString() }, 'A certificate is shown')
   }

@@ -1,5 +1,6 @@
 // Can this certificate be shown, for how long, and does that authority vouch for it? No message holds a byte of them.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import type { ListenerCertificates } from '../proxy/listener.ts'
 
 /** What the injector shows, both as PEM. */
@@ -13,7 +14,18 @@ export function pairTrouble({ certificate, privateKey }: Pair, nowMs: number): s
   if (key === undefined) return 'the key is not a private key in PEM'
   if (!read.checkPrivateKey(key)) return 'the key does not belong to the certificate'
   if (read.validFromDate.getTime() > nowMs) return `the certificate is not valid before ${read.validFrom}`
-  return read.validToDate.getTime() <= nowMs ? `the certificate has expired at ${read.validTo}` : undefined
+  if (read.validToDate.getTime() <= nowMs) return `the certificate has expired at ${read.validTo}`
+  return tlsTrouble({ certificate, privateKey })
+}
+
+/** TLS is stricter than who only reads a certificate: it refuses short keys, for one. */
+function tlsTrouble({ certificate, privateKey }: Pair): string | undefined {
+  try {
+    createSecureContext({ cert: certificate, key: privateKey })
+    return undefined
+  } catch (error) {
+    return `TLS does not take it (${error instanceof Error && 'code' in error ? error.code : 'error'})`
+  }
 }
 
 function readKey(pem: string): KeyObject | undefined {

@@ -106,16 +106,22 @@ async function soon<T>(answer: Promise<T>): Promise<T | undefined> {
   return undefined
 }
 
-/** Looks again and again, as long as the token's request may wait, for what the gate with the lock leaves. */
+const OVER = Symbol('patience is over')
+
+/**
+ * Looks again and again, as long as the token's request may wait, for what the gate with the lock leaves. The timer of that
+ * runs on a clock that nobody sets, and a look that Redis is slow to answer is not waited for beyond it.
+ */
 export async function waitForStored(
   { text, patienceMs }: Due,
   entries: Pick<FleetEntries, 'read'>,
   book: SuccessorBook,
 ): Promise<Stored | undefined> {
-  for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += LOOK_MS) {
-    await sleep(LOOK_MS, undefined, { ref: false })
-    const [sealed] = await entries.read([book.nameOf(text)]).catch(() => [])
-    const stored = book.open(sealed, text)
+  const over = sleep(patienceMs, OVER, { ref: false })
+  while ((await Promise.race([sleep(LOOK_MS, undefined, { ref: false }), over])) !== OVER) {
+    const read = await Promise.race([entries.read([book.nameOf(text)]).catch(() => []), over])
+    if (read === OVER) return undefined
+    const stored = book.open(read[0], text)
     if (stored !== undefined) return stored
   }
   return undefined

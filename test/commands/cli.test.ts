@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { startRedis } from '../support/redis.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
@@ -84,6 +85,51 @@ test('output to a pipe that is read late is whole', async () => {
   expect(() => JSON.parse(text)).not.toThrow()
   if (child.exitCode === null) await once(child, 'exit')
   expect(child.exitCode).toBe(0)
+})
+
+/** Runs it with a standard output that nobody reads any more. */
+async function runUnread(given: readonly string[]) {
+  const child = spawn(process.execPath, [CLI, ...given], { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  let complained = ''
+  child.stderr.setEncoding('utf8')
+  child.stderr.on('data', (text: string) => {
+    complained += text
+  })
+  await once(child, 'close')
+  return { code: child.exitCode, complained }
+}
+
+test('a reader that is gone ends a command quietly, with its own exit code', async () => {
+  const redis = await startRedis()
+  try {
+    expect(await runUnread(['revoke', '--redis', redis.url, '--jti', 'stolen'])).toEqual({ code: 0, complained: '' })
+    expect(await redis.command('xlen', 'sidegate:{default}:log')).toBe(1)
+    expect(await runUnread(['revocations', 'list', '--redis', redis.url])).toEqual({ code: 0, complained: '' })
+    expect(await runUnread(['check', '-c', 'none.yaml', '--json'])).toEqual({ code: 1, complained: '' })
+  } finally {
+    await redis.stop()
+  }
+})
+
+test('a reader that is gone ends the demo, as a signal does', async () => {
+  const { code, complained } = await runUnread(['demo'])
+  expect(code).toBe(0)
+  expect(complained).toContain('"Stopped"')
+  expect(complained).not.toContain('EPIPE')
+})
+
+test('who complains to nobody goes on', async () => {
+  const child = spawn(process.execPath, [CLI, 'demo'], { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stderr.destroy()
+  child.stdout.setEncoding('utf8')
+  let text = ''
+  for await (const chunk of child.stdout) {
+    text += chunk
+    if (!child.killed && text.includes('Ctrl-C ends the demo')) child.kill('SIGTERM')
+  }
+  if (child.exitCode === null) await once(child, 'exit')
+  expect([child.exitCode, text]).toEqual([0, expect.stringContaining('Ctrl-C ends the demo')])
 })
 
 test('- reads from standard input', async () => {

@@ -1,10 +1,10 @@
 // `sidegate health`: what a probe that runs a command gets to know of a gate that really runs.
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { createServer as createSocketServer } from 'node:net'
+import { createServer as createSocketServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { quickHealth } from '../../src/commands/report-health.ts'
+import { quickHealth, reportHealth } from '../../src/commands/report-health.ts'
 import { readAdminAddress } from '../../src/config/admin-address.ts'
 import { createWorld, type Gateway, startGateway, stopGateways, type World } from '../support/gateway.ts'
 import { freePort, listen } from '../support/listen.ts'
@@ -129,6 +129,38 @@ describe('no good answer', () => {
     } finally {
       other.close()
       endless.close()
+    }
+  })
+
+  test.each([
+    [
+      'a switch of protocols',
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+      10_000,
+      'it closed the connection without an answer',
+    ],
+    [
+      'an answer that does not end in time',
+      'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok',
+      200,
+      'there is no answer within 0.2 s',
+    ],
+    ['silence', '', 200, 'there is no answer within 0.2 s'],
+  ])('is %s', async (_name, said, timeoutMs, reason) => {
+    const sockets: Socket[] = []
+    const other = createSocketServer((socket) => {
+      sockets.push(socket)
+      socket.on('error', () => {})
+      socket.write(said)
+    })
+    const port = await listen(other)
+    const { shell, complained } = createTestShell()
+    try {
+      expect(await reportHealth({ host: '127.0.0.1', port }, false, shell, timeoutMs)).toBe(1)
+      expect(complained).toEqual([`Cannot ask the gate at "127.0.0.1:${port}": ${reason}`])
+    } finally {
+      for (const socket of sockets) socket.destroy()
+      other.close()
     }
   })
 

@@ -1,16 +1,18 @@
 // `sidegate injector` as a process and in this one: what it answers over HTTPS, how it takes over files that change, and how it
 // stops.
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { readDefaults } from '../../src/injector/defaults.ts'
+import type { Pair } from '../../src/injector/pair.ts'
 import { valueAt } from '../../src/kubernetes/tree.ts'
 import { applied, reviewOf } from '../support/admission-review.ts'
-import { makeCertificates, type TestCertificates } from '../support/certificates.ts'
+import { makeCertificates, type TestCertificates, type TestPair } from '../support/certificates.ts'
 import { fromPair, shownBy, startInjector, type TestInjector, type TestInjectorOptions } from '../support/injector.ts'
 import { podOf } from '../support/pods.ts'
 import { killProcesses, startProcess } from '../support/process.ts'
@@ -26,6 +28,15 @@ afterAll(() => {
   certificates.remove()
   rmSync(folder, { recursive: true })
 })
+
+/** One that Node reads and TLS refuses. */
+function makeShortPair(): TestPair {
+  const [certificateFile, keyFile] = [join(folder, 'short.crt'), join(folder, 'short.key')]
+  const made = ['req', '-x509', '-newkey', 'rsa:1024', '-nodes', '-days', '2', '-subj', '/CN=short']
+  execFileSync('openssl', [...made, '-keyout', keyFile, '-out', certificateFile], { stdio: 'ignore' })
+  const [certificate, privateKey] = [readFileSync(certificateFile, 'utf8'), readFileSync(keyFile, 'utf8')]
+  return { certificateFile, keyFile, certificate, privateKey }
+}
 
 interface Answered {
   readonly status: number
@@ -123,6 +134,52 @@ describe('the injector', () => {
     put(next)
     await injector.check()
     expect(await shownBy(injector)).toBe(next.certificate)
+  })
+
+  test('keeps the certificate before one that TLS does not take, says why, and looks on', async () => {
+    const [certificateFile, keyFile] = [join(folder, 'strict.crt'), join(folder, 'strict.key')]
+    const put = (pair: { readonly certificateFile: string; readonly keyFile: string }) => {
+      copyFileSync(pair.certificateFile, certificateFile)
+      copyFileSync(pair.keyFile, keyFile)
+    }
+    put(certificates)
+    const injector = await start({ source: fromPair({ ...certificates, certificateFile, keyFile }) })
+    put(makeShortPair())
+    await injector.check()
+    expect(injector.lines.at(-1)?.[2]).toBe(
+      `Cannot use "${certificateFile}" with "${keyFile}": TLS does not take it (ERR_SSL_EE_KEY_TOO_SMALL)`,
+    )
+    expect(await shownBy(injector)).toBe(certificates.certificate)
+    const next = certificates.issue('after')
+    put(next)
+    await injector.check()
+    expect(await shownBy(injector)).toBe(next.certificate)
+  })
+
+  test('survives a source that offers what cannot be shown, or throws at once, and is offered what it does not show again', async () => {
+    const short = makeShortPair()
+    const told: unknown[] = []
+    let offer = (): { pair?: Pair } => ({ pair: short })
+    const injector = await start({
+      source: (shown) => {
+        told.push(shown)
+        return Promise.resolve(offer())
+      },
+    })
+    await injector.check()
+    expect(told).toEqual([undefined, undefined, undefined])
+    expect(injector.lines.at(-1)?.[2]).toMatch(/^Cannot show the certificate: .*key too small/)
+    offer = () => {
+      throw new Error('A mistake')
+    }
+    await injector.check()
+    expect(injector.lines.at(-1)?.[2]).toBe('Cannot look at what may have changed: A mistake')
+    const { certificate, privateKey } = certificates
+    offer = () => ({ pair: { certificate, privateKey } })
+    await injector.check()
+    expect(await shownBy(injector)).toBe(certificates.certificate)
+    await injector.check()
+    expect(told.at(-1)).toEqual({ certificate, privateKey })
   })
 
   test('lives without a certificate, and is not ready', async () => {
