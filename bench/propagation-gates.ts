@@ -9,7 +9,14 @@ import { verifiedToken } from '../test/support/tokens.ts'
 import type { Enforced } from './propagation.ts'
 
 const [, , url = '', count = '1'] = process.argv
-const shared = { clock: Date.now, maxLifetimeSeconds: 3600, toleranceSeconds: 5, observe, log }
+const shared = {
+  clock: Date.now,
+  monotonic: () => performance.now(),
+  maxLifetimeSeconds: 3600,
+  toleranceSeconds: 5,
+  observe,
+  log,
+}
 
 const fleet = Array.from({ length: Number(count) }, () => {
   const store = createRedisStore({ ...shared, url, list: 'default' })

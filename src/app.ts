@@ -70,11 +70,12 @@ export function createApp(parts: AppParts): App {
   let isDraining = false
 
   const metrics = createMetrics()
-  const issuers = createIssuers({ fetch: parts.fetch, clock, metrics, log })
+  const issuers = createIssuers({ fetch: parts.fetch, clock, monotonic, metrics, log })
   const { revocations, entries } = buildRevocations({
     config,
     materials: () => materials,
     clock,
+    monotonic,
     observe: createRevocationObserver(metrics),
     log,
   })
@@ -91,10 +92,8 @@ export function createApp(parts: AppParts): App {
 
   function build(): BuiltGate {
     trusted = issuers.build(config, materials)
-    declareSeries(
-      metrics,
-      config.issuers.map(({ issuer }) => issuer),
-    )
+    const names = config.issuers.map(({ issuer }) => issuer)
+    declareSeries(metrics, names, config.mode)
     metrics.enforcementInfo.reset()
     metrics.enforcementInfo.set({ mode: config.mode, when_stale: config.revocation.whenStale }, 1)
     return buildGate({

@@ -115,7 +115,7 @@ export const dashboardRows: readonly Row[] = [
       stat(
         'Degraded',
         'ops',
-        'Decisions a second without a fresh list: 503 with whenStale deny, admitted with allow.',
+        'Decisions a second without a fresh list, 503 with whenStale deny and admitted with allow, or without fresh keys.',
         `sum(${rate('sidegate_degraded_decisions_total')})`,
         { warnAt: [0.001, 0.001] },
       ),

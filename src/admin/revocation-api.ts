@@ -7,8 +7,9 @@ import { PartlyWrittenError, writeInBatches } from '../revocation/batches.ts'
 import { prepareRevocation, sentenceOf } from '../revocation/request.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import { isProblem, isRuleKind, type Rule, ruleKinds } from '../revocation/rule.ts'
-import { parseRule, type RuleSettings, ruleToJson } from '../revocation/rule-json.ts'
+import { parseRule, type RuleSettings, ruleToJson, writtenToJson } from '../revocation/rule-json.ts'
 import { RULES_PER_WRITE, readJsonLines } from '../revocation/rule-lines.ts'
+import type { WrittenRule } from '../revocation/writing.ts'
 import { type Answer, json, problem } from './answer.ts'
 import { type Authenticate, whenGranted } from './authenticate.ts'
 import { readBody } from './body.ts'
@@ -81,7 +82,7 @@ async function writeRules(request: IncomingMessage, parts: RevocationApiParts): 
   }
   const written = await write(rules, parts)
   if ('status' in written) return written
-  return json(201, { revocations: written.map(ruleToJson), effects: written.map(sentenceOf) })
+  return json(201, { revocations: written.map(writtenToJson), effects: written.map(sentenceOf) })
 }
 
 /** More rules than one transaction takes: a JSON rule a line. All are read before the first is written. */
@@ -96,7 +97,8 @@ async function writeLines(request: IncomingMessage, parts: RevocationApiParts): 
   try {
     const written = await writeInBatches(rules, parts.revocations.write)
     for (const rule of written) parts.audit('revoke', rule)
-    return json(201, { written: written.length })
+    const replaced = written.flatMap(({ replaces }) => (replaces === undefined ? [] : ruleToJson(replaces)))
+    return json(201, { written: written.length, ...(replaced.length > 0 && { replaced }) })
   } catch (error) {
     if (error instanceof PartlyWrittenError) for (const rule of error.written) parts.audit('revoke', rule)
     return notWritten(error)
@@ -136,7 +138,7 @@ async function liftRule(url: URL, request: IncomingMessage, parts: RevocationApi
   }
 }
 
-async function write(rules: readonly Rule[], parts: RevocationApiParts): Promise<readonly Rule[] | Answer> {
+async function write(rules: readonly Rule[], parts: RevocationApiParts): Promise<readonly WrittenRule[] | Answer> {
   try {
     const written = await parts.revocations.write(rules)
     for (const rule of written) parts.audit('revoke', rule)

@@ -16,6 +16,7 @@ import { createRenewedFetch } from './trust.ts'
 export interface IssuerParts {
   readonly fetch: Fetch
   readonly clock: Clock
+  readonly monotonic: Clock
   readonly metrics: Metrics
   readonly log: Log
 }
@@ -44,6 +45,7 @@ export function createIssuers(parts: IssuerParts): Issuers {
         const keys =
           fixed === undefined ? (sources.get(id) ?? startFetching(issuer, { ...parts, fetch })) : createFixedKeys(fixed)
         if (fixed === undefined) next.set(id, keys)
+        else if ('jwksFile' in issuer.keys) parts.metrics.jwksKeys.set({ issuer: issuer.issuer }, keys.size())
         return toIssuer(issuer, keys, materials.ownKeys, config.refresh?.issuer)
       })
       for (const [id, source] of sources) if (!next.has(id)) source.stop()
@@ -80,13 +82,13 @@ function toIssuer(
 }
 
 function startFetching({ issuer, keys }: IssuerConfig, parts: IssuerParts): KeySource {
-  const { metrics, log, clock } = parts
+  const { metrics, log, clock, monotonic } = parts
   for (const result of ['ok', 'error']) metrics.jwksFetches.inc({ issuer, result }, 0)
   for (const action of ['fetched', 'cooldown']) metrics.jwksUnknownKeyIds.inc({ issuer, action }, 0)
   const fetchKeySet = 'jwksUri' in keys ? fetchFrom(keys.jwksUri, parts.fetch) : fetchByDiscovery(issuer, parts.fetch)
   const source = createRemoteKeys({
     fetchKeySet,
-    clock,
+    monotonic,
     observe: {
       fetched: (result, { keys: count, problem }) => {
         metrics.jwksFetches.inc({ issuer, result })
@@ -97,6 +99,7 @@ function startFetching({ issuer, keys }: IssuerConfig, parts: IssuerParts): KeyS
       },
       rejected: (keyId, why) => log.warn({ issuer, keyId, why }, 'Ignored a key of the issuer'),
       unknownKeyId: (action) => metrics.jwksUnknownKeyIds.inc({ issuer, action }),
+      servedOld: () => metrics.degradedDecisions.inc({ dependency: 'keys', policy: 'allow' }),
     },
   })
   source.start()

@@ -20,6 +20,8 @@ export interface RevocationParts {
   /** As they are now: a password that was reloaded is used for the next connection. */
   readonly materials: () => RedisMaterials
   readonly clock: Clock
+  /** Milliseconds that only move forward. */
+  readonly monotonic: Clock
   readonly observe: RevocationObserver
   readonly log: RevocationLog
 }
@@ -49,7 +51,7 @@ export interface BuiltRevocations {
 
 /** Makes what the settings ask for; nothing is connected before `start`. */
 export function buildRevocations(parts: RevocationParts): BuiltRevocations {
-  const { config, clock, observe, log } = parts
+  const { config, clock, monotonic, observe, log } = parts
   const { revocation } = config
   const maxLifetimeSeconds = longestLifetimeSeconds(config)
   const toleranceSeconds = Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000
@@ -76,7 +78,8 @@ export function buildRevocations(parts: RevocationParts): BuiltRevocations {
   const feed = createFeed({ store, list, clock, maxLifetimeSeconds, toleranceSeconds, maxStalenessMs, observe, log })
   const { entries } = store
   if (revocation.check === 'local') {
-    const revocations = createLocalRevocations({ store, list, feed, clock, maxStalenessMs, whenStale, observe, log })
+    const shared = { clock, monotonic, maxStalenessMs, whenStale, observe, log }
+    const revocations = createLocalRevocations({ store, list, feed, ...shared })
     return { revocations, entries }
   }
   const timeoutMs = revocation.timeout
@@ -84,6 +87,7 @@ export function buildRevocations(parts: RevocationParts): BuiltRevocations {
     store,
     copy: { feed, list, maxStalenessMs },
     clock,
+    monotonic,
     whenStale,
     maxLifetimeSeconds,
     toleranceSeconds,

@@ -12,6 +12,7 @@ import { isRefusal, type Reason, type Refusal, refuse, statusOf } from '../model
 import { silentLog, silentObserver } from '../revocation/report.ts'
 import { sentenceOf } from '../revocation/request.ts'
 import type { Revocations } from '../revocation/revocations.ts'
+import type { Rule } from '../revocation/rule.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
 import { createTokenMemory } from '../token/memory.ts'
@@ -53,12 +54,14 @@ export async function explainRequest(settings: Settings, request: ExplainedReque
   const { config, materials } = settings
   const metrics = createMetrics()
   const log = createLog({ level: 'silent', format: 'json' }, { isTerminal: false, to: { write: () => {} } })
-  const { fetch } = globalThis
-  const issuers = createIssuers({ fetch, clock, metrics, log })
+  const monotonic = () => performance.now()
+  const outside = { metrics, log, fetch: globalThis.fetch, clock, monotonic }
+  const issuers = createIssuers(outside)
   const { revocations } = buildRevocations({
     config,
     materials: () => materials,
     clock,
+    monotonic,
     observe: silentObserver,
     log: silentLog,
   })
@@ -66,8 +69,6 @@ export async function explainRequest(settings: Settings, request: ExplainedReque
     revocations.start()
     await untilReady(revocations)
     const trusted = issuers.build(config, materials)
-    const monotonic = () => performance.now()
-    const outside = { metrics, log, fetch, clock, monotonic }
     const { questions } = buildGate({ config, materials, issuers: trusted, revocations, ...outside })
     const recording = record(questions, config, revocations)
     const decision = await createGate(recording.questions)(viewOf(request, config))
@@ -157,7 +158,8 @@ function record(questions: Questions, config: Config, revocations: Revocations):
   const revocation: Questions['revocation'] = async (token) => {
     const answer = await questions.revocation(token)
     const verdict = await revocations.check(token)
-    if (verdict.state === 'revoked') note(REVOKED, refuse('token_revoked', { detail: sentenceOf(verdict.rule) }))
+    if (verdict.state === 'revoked')
+      note(REVOKED, refuse('token_revoked', { detail: describeRevocation(verdict.rule, token) }))
     else if (answer === 'stale') note(REVOKED, refuse('revocation_stale', { detail: revocations.readiness().detail }))
     else if (verdict.state === 'clear' && verdict.degraded)
       note(REVOKED, `not known, and "whenStale" says to go on: ${revocations.readiness().detail}`)
@@ -173,6 +175,11 @@ function unasked(steps: readonly Step[]): readonly Step[] {
   return [ROUTE, TOKEN, OURS, TIME, REVOKED, REQUIREMENTS]
     .filter((question) => !steps.some((step) => step.question === question))
     .map((question) => ({ question, result: 'not asked', answer: '' }))
+}
+
+function describeRevocation(rule: Rule, token: VerifiedToken): string {
+  const isOfFirst = rule.kind === 'token' && rule.value !== token.id
+  return isOfFirst ? `${sentenceOf(rule)}; its session began with that token` : sentenceOf(rule)
 }
 
 function describeRefusal(refusal: Refusal): string {

@@ -47,7 +47,10 @@ export async function withRevocations(
   try {
     const shared = { maxLifetimeSeconds, toleranceSeconds, observe: silentObserver, log: silentLog }
     const store = createRedisStore({ ...target, ...shared })
-    const revocations = createRedisLookup({ store, clock: shell.clock, whenStale: 'deny', ...shared })
+    const revocations = createRedisLookup({
+      ...{ store, clock: shell.clock, monotonic: () => performance.now(), whenStale: 'deny' },
+      ...shared,
+    })
     try {
       const connect = async () => {
         await store.open()

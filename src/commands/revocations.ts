@@ -2,12 +2,14 @@
 import { readFile } from 'node:fs/promises'
 import type { Argv } from 'yargs'
 import { writeInBatches } from '../revocation/batches.ts'
+import { describeRule } from '../revocation/request.ts'
 import { ruleToJson } from '../revocation/rule-json.ts'
 import { readJsonLines, readKeyLines } from '../revocation/rule-lines.ts'
 import { type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
 import { ANSWER_IS_NO, DONE, FROM_INPUT, type Shell, UsageError } from './shell.ts'
 
 const PROBLEMS_SHOWN = 20
+const REPLACED_SHOWN = 20
 
 export interface ListArguments extends TargetArguments {
   readonly json: boolean
@@ -84,8 +86,14 @@ export async function importRevocations(given: ImportArguments, shell: Shell): P
       return ANSWER_IS_NO
     }
     const { write } = await connect()
-    await writeInBatches(rules, write)
+    const replaced = (await writeInBatches(rules, write)).flatMap(({ replaces }) => replaces ?? [])
     shell.print(`Wrote ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'} to ${place}`)
+    if (replaced.length > 0) {
+      shell.complain(
+        `${replaced.length} of them ${replaced.length === 1 ? 'replaces' : 'replace'} a rule that matched more`,
+      )
+      for (const rule of replaced.slice(0, REPLACED_SHOWN)) shell.complain(`  ${describeRule(rule)}`)
+    }
     return DONE
   })
 }

@@ -1,9 +1,9 @@
 // `sidegate revoke` and `sidegate revocations lift`: take tokens back for the whole fleet, or give them back.
 import { userInfo } from 'node:os'
 import type { Argv } from 'yargs'
-import { prepareRevocation, type RevocationRequest } from '../revocation/request.ts'
+import { describeRule, prepareRevocation, type RevocationRequest } from '../revocation/request.ts'
 import { isProblem, isRuleKind, ruleKinds } from '../revocation/rule.ts'
-import { quote, ruleToJson } from '../revocation/rule-json.ts'
+import { quote, writtenToJson } from '../revocation/rule-json.ts'
 import { parseTime } from '../revocation/time.ts'
 import { type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
 import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell, UsageError } from './shell.ts'
@@ -44,8 +44,10 @@ export async function revoke(given: RevokeArguments, shell: Shell): Promise<numb
     }
     const revocations = await connect()
     const written = await revocations.write(prepared.rules)
-    if (given.json) for (const rule of written) shell.print(JSON.stringify(ruleToJson(rule)))
+    if (given.json) for (const rule of written) shell.print(JSON.stringify(writtenToJson(rule)))
     else for (const sentence of [...prepared.sentences, `Written to ${place}`]) shell.print(sentence)
+    for (const { replaces } of written)
+      if (replaces !== undefined) shell.complain(`It replaces a rule that matched more: ${describeRule(replaces)}`)
     return DONE
   })
 }

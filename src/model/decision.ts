@@ -42,6 +42,8 @@ export interface VerifiedToken {
   readonly keyId: string | undefined
   /** The `kid` that the token itself names; it may name none, or for a key without an id, any. */
   readonly namedKeyId?: string | undefined
+  /** Whether one of the gate's own keys verified it. Only then may its `sid` be the id of the token that began its session. */
+  readonly isSuccessor: boolean
   /** What a `token` rule names: the jti, or `sha256:` and the digest of `header.payload` where it has none. */
   readonly id: string
   /** Unix seconds from which it must be refused, the issuer's clock tolerance included. */

@@ -1,6 +1,7 @@
 // Many rules in writes of a bounded size. Where one of them is not certain, it is known how many were.
 import type { Rule } from './rule.ts'
 import { RULES_PER_WRITE } from './rule-lines.ts'
+import type { WrittenRule } from './writing.ts'
 
 /** Some of many rules are written, the rest is not certain. Writing all of them again does no harm. */
 export class PartlyWrittenError extends Error {
@@ -17,9 +18,9 @@ export class PartlyWrittenError extends Error {
 /** Writes rules, up to a thousand in one transaction; rejects with `PartlyWrittenError` where not all are certain. */
 export async function writeInBatches(
   rules: readonly Rule[],
-  write: (rules: readonly Rule[]) => Promise<readonly Rule[]>,
-): Promise<readonly Rule[]> {
-  const written: Rule[] = []
+  write: (rules: readonly Rule[]) => Promise<readonly WrittenRule[]>,
+): Promise<readonly WrittenRule[]> {
+  const written: WrittenRule[] = []
   for (let start = 0; start < rules.length; start += RULES_PER_WRITE) {
     try {
       for (const rule of await write(rules.slice(start, start + RULES_PER_WRITE))) written.push(rule)

@@ -1,5 +1,6 @@
 // How is Redis reached? The only door to ioredis: one connection that queues nothing while it is down, bounds every answer
-// in time, drops a socket that does not answer, and comes back for ever. Must never log or throw a credential.
+// in time, drops a socket that does not answer, and comes back for ever. Must never log or throw a credential, and never send
+// a command to another database than the one that was asked for.
 import { Cluster, type CommonRedisOptions, Redis } from 'ioredis'
 import { describeAddress, type RedisAddress } from './address.ts'
 import { messageOf, type RevocationLog, type RevocationObserver, redisErrorKindOf } from './report.ts'
@@ -11,7 +12,7 @@ export type Command = readonly [name: string, ...parts: (string | number)[]]
 export interface RedisConnection {
   /** Connects. Rejects where the first attempt fails; it goes on trying until `close`. */
   open(): Promise<void>
-  /** Answers as soon as commands can be sent; rejects after `timeoutMs`. */
+  /** Answers as soon as commands can be sent; rejects after `timeoutMs`, and at once while Redis refuses the database. */
   whenReady(timeoutMs: number): Promise<void>
   isReady(): boolean
   /** A number that changes with each new socket: commands under one number went to one server over one socket. */
@@ -66,9 +67,17 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   let isLeaving = false
   let isClosed = false
   let retry: NodeJS.Timeout | undefined
+  // ioredis tells a refused SELECT as an event and goes on: every command would go to database 0.
+  let isMisplaced = false
+  let refusal: string | undefined
 
   client.on('ready', () => {
+    if (isMisplaced) {
+      client.disconnect(true)
+      return
+    }
     lastKind = undefined
+    refusal = undefined
     failedAttempts = 0
     session += 1
     room.open()
@@ -76,6 +85,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   })
   client.on('close', () => {
     isLeaving = false
+    isMisplaced = false
     onState(false)
   })
   client.on('reconnecting', () => observe.redisReconnecting())
@@ -86,16 +96,35 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     retry = setTimeout(() => client.connect().catch(() => {}), reconnectDelayMs(failedAttempts))
   })
   client.on('error', (error: unknown) => {
+    if (isRefusedSelect(error)) {
+      isMisplaced = true
+      refusal = undefined
+      // Without the right password nothing is known of the database: the error of AUTH or INFO, which follows, says why.
+      if (messageOf(error).startsWith('NOAUTH')) return
+      refusal = `Redis refuses database ${parts.address.database}: ${messageOf(error)}`
+      tell(error, refusal)
+      room.close(new Error(refusal))
+      // Before it gets ready: after that, ioredis would begin its back-off anew.
+      client.disconnect(true)
+      return
+    }
+    // What ioredis could not do any more over the socket that was just given up.
+    if (isMisplaced && refusal !== undefined) return
+    refusal = undefined
+    tell(error, messageOf(error))
+  })
+
+  function tell(error: unknown, detail: string): void {
     const kind = redisErrorKindOf(error)
-    lastMessage = messageOf(error)
+    lastMessage = detail
     observe.redisFailed(kind)
     if (kind === lastKind) return
     lastKind = kind
     // The message alone: the error of a refused AUTH carries the password as `command.args`.
-    log.warn({ redis: describeAddress(parts.address), kind, detail: lastMessage }, 'Redis cannot be reached')
-  })
+    log.warn({ redis: describeAddress(parts.address), kind, detail }, 'Redis cannot be reached')
+  }
 
-  const isReady = () => client.status === 'ready'
+  const isReady = () => client.status === 'ready' && !isMisplaced
 
   // What did not come in time leaves the rest of the queue waiting behind it: a new socket is the way out.
   function leave(): void {
@@ -105,7 +134,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   }
 
   async function batch(commands: readonly Command[], timeoutMs: number, isTransaction: boolean) {
-    if (!isReady()) throw new Error('Cannot ask Redis: it is not connected')
+    if (!isReady()) throw new Error(refusal ?? 'Cannot ask Redis: it is not connected')
     if (inFlight >= maxInFlight) throw new Error('Cannot ask Redis: too many questions wait for their answer')
     const pipeline = isTransaction ? client.multi() : client.pipeline()
     for (const [name, ...rest] of commands) pipeline.call(name, ...rest)
@@ -137,6 +166,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     whenReady: (timeoutMs) => {
       if (isReady()) return Promise.resolve()
       if (isClosed) return Promise.reject(new Error('Cannot ask Redis: the connection was closed'))
+      if (refusal !== undefined) return Promise.reject(new Error(refusal))
       if (client.status === 'wait') client.connect().catch(() => {})
       return room.wait(timeoutMs)
     },
@@ -225,6 +255,12 @@ function closeClient(client: Redis | Cluster): Promise<void> {
     })
     client.disconnect()
   })
+}
+
+function isRefusedSelect(error: unknown): boolean {
+  if (!(error instanceof Error) || !('command' in error)) return false
+  const { command } = error
+  return typeof command === 'object' && command !== null && 'name' in command && command.name === 'select'
 }
 
 // ioredis answers a batch as pairs of an error and a reply.

@@ -1,6 +1,7 @@
 // How is a rule written in the log, and what does an entry of the log mean? Entries come from any program that can reach
-// Redis: they are bounded, unknown fields are ignored, and a malformed one is `undefined`, never an exception.
-import { isMatchable, isRuleKind, MAX_TIME_SECONDS, type Rule, tidyNote } from './rule.ts'
+// Redis: they are bounded, unknown fields are ignored, and a malformed one is a problem in words, never an exception.
+import { isMatchable, isRuleKind, MAX_TIME_SECONDS, MAX_VALUE_BYTES, type Rule, ruleKinds, tidyNote } from './rule.ts'
+import { parseTime } from './time.ts'
 
 /** One entry of the stream: its id (`<ms>-<sequence>`) and its fields, names and values in turn. */
 export interface LogEntry {
@@ -8,17 +9,31 @@ export interface LogEntry {
   readonly fields: readonly string[]
 }
 
+/** What an entry says. */
+export interface Reading {
+  /** Undefined where it is no rule. */
+  readonly rule: Rule | undefined
+  /** What is wrong with the entry, in words without its values. A rule may have a problem too. */
+  readonly problem: string | undefined
+}
+
 /** The id before the first entry. */
 export const LOG_START = '0-0'
 
 const MAX_FIELDS = 64
 const knownFields = new Set(['kind', 'value', 'issuer', 'before', 'expires', 'reason', 'actor', 'lifted', 'at'])
-const SECONDS_PATTERN = /^\d{1,12}(?:\.\d{1,9})?$/
+// As seconds it would lie beyond the year 30000: nothing else can be meant.
+const MILLISECONDS_OF_TODAY_PATTERN = /^\d{13,15}$/
 const MILLISECONDS_PATTERN = /^\d{1,15}$/
 const ID_PATTERN = /^(\d{1,15})-\d{1,20}$/
 // A wiped Redis may come back on a machine whose clock is behind, so that an original `at` lies ahead of the new id. More
 // than a day ahead is not a clock: such an entry could never be lifted.
-const MAX_AHEAD_MS = 86_400_000
+export const MAX_AHEAD_MS = 86_400_000
+
+const NOT_MATCHABLE = `missing, longer than ${MAX_VALUE_BYTES} bytes or not plain text`
+const UNREADABLE_BEFORE = '"before" is neither unix seconds nor ISO 8601 with a time zone'
+
+const noRule = (problem: string): Reading => ({ rule: undefined, problem })
 
 /** The time in an entry's id in milliseconds, or undefined where it is no id. */
 export function millisecondsOfId(id: string): number | undefined {
@@ -26,36 +41,51 @@ export function millisecondsOfId(id: string): number | undefined {
   return match?.[1] === undefined ? undefined : Number(match[1])
 }
 
-/**
- * Reads an entry of the log. An `expires` that is missing or cannot be read becomes `farExpirySeconds` (unix seconds), so
- * that a rule lives too long rather than not at all; notes that are too long are cut. Answers undefined for what cannot be
- * a rule: no known kind, no usable value, an unreadable `before` or `lifted`.
- */
+/** The rule of an entry, or undefined where it is none: see `readEntry`. */
 export function decodeEntry(id: string, fields: readonly string[], farExpirySeconds: number): Rule | undefined {
+  return readEntry(id, fields, farExpirySeconds).rule
+}
+
+/**
+ * Reads an entry of the log. Times are unix seconds, ISO 8601 or unix milliseconds. An `expires` that is missing or cannot be
+ * read becomes `farExpirySeconds` (unix seconds), so that a rule lives too long rather than not at all; a `before` that cannot
+ * be read becomes the time of the entry; notes that are too long are cut. There is no rule in what has no known kind, no
+ * usable value or issuer, or an unreadable `lifted`.
+ */
+export function readEntry(id: string, fields: readonly string[], farExpirySeconds: number): Reading {
   const idMs = millisecondsOfId(id)
-  if (idMs === undefined || fields.length > MAX_FIELDS * 2) return undefined
+  if (idMs === undefined) return noRule('its id is not like "<milliseconds>-<sequence>"')
+  if (fields.length > MAX_FIELDS * 2) return noRule(`it has more than ${MAX_FIELDS} fields`)
   const read = readFields(fields)
   const kind = read.get('kind')
   const value = read.get('value')
-  if (!isRuleKind(kind) || !isMatchable(value)) return undefined
   const issuer = read.get('issuer')
-  if (issuer !== undefined && !isMatchable(issuer)) return undefined
-  const before = read.get('before')
-  const issuedBeforeSeconds = secondsOf(before)
-  if (before !== undefined && issuedBeforeSeconds === undefined) return undefined
   const lifted = liftedOf(read.get('lifted'))
-  if (lifted === undefined) return undefined
-  return {
+  if (!isRuleKind(kind)) return noRule(`"kind" is none of ${ruleKinds.join(', ')}`)
+  if (!isMatchable(value)) return noRule(`"value" is ${NOT_MATCHABLE}`)
+  if (issuer !== undefined && !isMatchable(issuer)) return noRule(`"issuer" is ${NOT_MATCHABLE}`)
+  if (lifted === undefined) return noRule('"lifted" is neither 1 nor 0')
+  const atMs = originalMs(read.get('at'), idMs)
+  const before = read.get('before')
+  const readBefore = timeOf(before)
+  const isUnreadable = before !== undefined && readBefore === undefined
+  // What does not say in full what it lifts lifts nothing.
+  if (isUnreadable && lifted) return noRule(UNREADABLE_BEFORE)
+  const rule = {
     kind,
     value,
     issuer,
-    issuedBeforeSeconds,
-    expiresAtSeconds: secondsOf(read.get('expires')) ?? farExpirySeconds,
+    // Somebody wanted tokens gone. Without an entry they would all be admitted; without a `before`, those that are issued
+    // after it would be refused too, until the rule ends: alice could not log in again. All that there were when the entry
+    // was written is what is meant most often, and no honest `before` lies later.
+    issuedBeforeSeconds: isUnreadable ? Math.max(atMs, idMs) / 1000 : readBefore,
+    expiresAtSeconds: timeOf(read.get('expires')) ?? farExpirySeconds,
     reason: tidyNote(read.get('reason')),
     actor: tidyNote(read.get('actor')),
-    atMs: originalMs(read.get('at'), idMs),
+    atMs,
     lifted,
   }
+  return { rule, problem: isUnreadable ? UNREADABLE_BEFORE : undefined }
 }
 
 /** Writes a rule as fields of an entry. With `keepsTime` its own `at` goes along; else the id's time is its time. */
@@ -82,10 +112,11 @@ function readFields(fields: readonly string[]): Map<string, string> {
   return read
 }
 
-function secondsOf(text: string | undefined): number | undefined {
-  if (text === undefined || !SECONDS_PATTERN.test(text)) return undefined
-  const seconds = Number(text)
-  return seconds <= MAX_TIME_SECONDS ? seconds : undefined
+// "now" is no time in a log: it would be another one for each reader.
+function timeOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const seconds = MILLISECONDS_OF_TODAY_PATTERN.test(text) ? Number(text) / 1000 : parseTime(text, Number.NaN)
+  return seconds !== undefined && seconds <= MAX_TIME_SECONDS ? seconds : undefined
 }
 
 function liftedOf(text: string | undefined): boolean | undefined {

@@ -15,12 +15,21 @@ export function textClaim(token: VerifiedToken, name: string): string | undefine
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
+/**
+ * The id of the token that began the session of a successor: its `sid`, where the first token had none of its own. Of what
+ * an identity provider signed it answers nothing, as a `sid` of its own names no token.
+ */
+export function firstTokenId(token: VerifiedToken): string | undefined {
+  return token.isSuccessor ? textClaim(token, 'sid') : undefined
+}
+
 /** Everything that rules can name in a token. Allocates: the local list asks claim by claim instead. */
 export function factsOf(token: VerifiedToken): readonly Fact[] {
   const facts: Fact[] = [{ kind: 'token', value: token.id }]
   const add = (kind: RuleKind, value: string | undefined) => {
     if (value !== undefined && value !== '') facts.push({ kind, value })
   }
+  add('token', firstTokenId(token))
   add('subject', textClaim(token, 'sub'))
   add('session', textClaim(token, 'sid'))
   const authorizedParty = textClaim(token, 'azp')

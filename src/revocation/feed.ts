@@ -2,9 +2,10 @@
 // Redis. Must never call itself current after a read that failed, and never drop a rule because the log lost it.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../model/clock.ts'
+import { createComplaints } from './complaints.ts'
 import { reconnectDelayMs } from './connection.ts'
 import { createContact } from './contact.ts'
-import { decodeEntry, LOG_START, type LogEntry, millisecondsOfId } from './entry.ts'
+import { LOG_START, type LogEntry, millisecondsOfId, readEntry } from './entry.ts'
 import { createHealer } from './healer.ts'
 import { createLedger } from './ledger.ts'
 import type { RuleList } from './list.ts'
@@ -62,6 +63,7 @@ export function createFeed(parts: FeedParts): Feed {
   const pageSize = parts.pageSize ?? 250
   const ledger = createLedger()
   const server = createServerView(parts)
+  const complaints = createComplaints(parts)
   const contact = createContact({ ...parts, redis: store.description, countRules: list.sizeAll })
   const healer = createHealer({
     ...parts,
@@ -73,6 +75,7 @@ export function createFeed(parts: FeedParts): Feed {
   const stopping = new AbortController()
   let phase: 'due' | 'reading' | 'following' = 'due'
   let readInFullOnce = false
+  let wideValues = 0
   let sweptMs = 0
   let pause = { untilMs: Number.NEGATIVE_INFINITY, lengthMs: FIRST_PAUSE_MS }
   let ended: Promise<void> = Promise.resolve()
@@ -91,23 +94,46 @@ export function createFeed(parts: FeedParts): Feed {
     const nowSeconds = clock() / 1000
     let skipped = 0
     for (const entry of entries) {
-      const rule = decodeEntry(entry.id, entry.fields, nowSeconds + parts.maxLifetimeSeconds)
+      const { rule, problem } = readEntry(entry.id, entry.fields, nowSeconds + parts.maxLifetimeSeconds)
+      if (problem !== undefined) complaints.note(rule === undefined ? 'skipped' : 'guessed', entry.id, problem)
       if (rule === undefined) skipped += 1
       // What has ended only costs memory: lifts are written to end no earlier than what they lift.
       else if (rule.expiresAtSeconds + parts.toleranceSeconds > nowSeconds) applyOne(rule, entry.id, isFollowing)
       ledger.note(entry)
     }
-    if (skipped === 0) return
-    observe.skipped(skipped)
-    log.warn({ entries: skipped, upTo: ledger.position() }, 'Skipped entries of the revocation log that are not rules')
+    if (skipped > 0) observe.skipped(skipped)
+    complaints.tell()
+    tellWide()
   }
 
   function applyOne(rule: Rule, id: string, isFollowing: boolean): void {
     healer.note(rule)
-    if (!list.apply(rule)) return
+    if (!isChangedBy(rule, id)) return
     announce(rule)
     const isFresh = rule.atMs === millisecondsOfId(id) && server.isClockKnown()
     if (isFollowing && isFresh) observe.propagated(Math.max(0, clock() + server.clockOffsetMs() - rule.atMs) / 1000)
+  }
+
+  // One rule that cannot be held must not keep the feed from those after it: every gate would stand at it for ever.
+  function isChangedBy(rule: Rule, id: string): boolean {
+    try {
+      return list.apply(rule)
+    } catch (error) {
+      complaints.note('failed', id, messageOf(error))
+      observe.skipped(1)
+      return false
+    }
+  }
+
+  function tellWide(): void {
+    const values = list.sizeWide()
+    if (values > wideValues) {
+      log.warn(
+        { redis: store.description, values },
+        'Values have so many revocation rules for one issuer each that one rule for tokens of every issuer stands for them',
+      )
+    }
+    wideValues = values
   }
 
   /** Reads on to the end of the log; answers when the last page was asked for. */
@@ -191,6 +217,7 @@ export function createFeed(parts: FeedParts): Feed {
     }
     observe.read(type, 'ok')
     sweepNowAndThen()
+    complaints.tell()
     await server.measureClock()
     if (phase === 'following' && healer.isPending()) await healer.attempt(catchUp)
   }

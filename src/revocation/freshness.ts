@@ -6,8 +6,8 @@ import type { WhenStale } from './revocations.ts'
 
 export interface Freshness {
   /** How old the copy is in milliseconds; infinite before it was first complete. */
-  ageMsAt(nowMs: number): number
-  isFreshAt(nowMs: number): boolean
+  ageMs(): number
+  isFresh(): boolean
   /** How old the copy is, why it is not newer, and what that means for tokens. */
   describe(): string
   start(): void
@@ -17,6 +17,8 @@ export interface Freshness {
 export interface FreshnessParts {
   readonly feed: Feed
   readonly clock: Clock
+  /** Milliseconds that only move forward. */
+  readonly monotonic: Clock
   readonly maxStalenessMs: number
   readonly whenStale: WhenStale
   readonly log: RevocationLog
@@ -25,42 +27,54 @@ export interface FreshnessParts {
 const WATCH_EVERY_MS = 500
 
 export function createFreshness(parts: FreshnessParts): Freshness {
-  const { clock, feed, log, maxStalenessMs } = parts
+  const { clock, feed, log, maxStalenessMs, monotonic } = parts
   const consequence =
     parts.whenStale === 'deny'
       ? 'tokens are refused with 503 until it is current again'
       : 'tokens are judged by what is known'
   let timer: NodeJS.Timeout | undefined
   let wasFresh: boolean | undefined
+  let heardMs = 0
+  // The same moment by the monotonic clock, as far as could be told when it was first looked at: soon after.
+  let heardMonotonicMs = 0
 
-  function ageMsAt(nowMs: number): number {
-    const heardMs = feed.lastHeardMs()
+  // The larger of two ages. A clock that is set back while Redis is away would make an old copy young again, and the
+  // monotonic one stands still while the machine sleeps.
+  function ageMs(): number {
+    const latestMs = feed.lastHeardMs()
+    if (latestMs === 0) return Number.POSITIVE_INFINITY
     // A clock that was set back is as unsure as one that ran on.
-    return heardMs === 0 ? Number.POSITIVE_INFINITY : Math.abs(nowMs - heardMs)
+    const byClockMs = Math.abs(clock() - latestMs)
+    const nowMs = monotonic()
+    if (latestMs !== heardMs) {
+      heardMs = latestMs
+      heardMonotonicMs = nowMs - byClockMs
+    }
+    return Math.max(byClockMs, nowMs - heardMonotonicMs)
   }
 
-  const isFreshAt = (nowMs: number) => ageMsAt(nowMs) <= maxStalenessMs
-  const ageText = () => `${(ageMsAt(clock()) / 1000).toFixed(1)} s old`
+  const isFresh = () => ageMs() <= maxStalenessMs
+  const ageText = () => `${(ageMs() / 1000).toFixed(1)} s old`
   const because = () => (feed.trouble() === undefined ? '' : `: ${feed.trouble()}`)
 
   function describe(): string {
     if (!feed.hasReadInFull()) return `revocation list not read in full yet${because()}`
-    if (isFreshAt(clock())) return `revocation list read in full, ${ageText()}${because()}`
+    if (isFresh()) return `revocation list read in full, ${ageText()}${because()}`
     return `revocation list is ${ageText()}, ${maxStalenessMs / 1000} s are allowed; ${consequence}${because()}`
   }
 
   function watch(): void {
     if (!feed.hasReadInFull()) return
-    const isFresh = isFreshAt(clock())
-    if (isFresh === wasFresh) return
-    if (!isFresh) log.error({ detail: describe() }, 'Revocation list is too old')
+    const isNow = isFresh()
+    if (isNow === wasFresh) return
+    if (!isNow) log.error({ detail: describe() }, 'Revocation list is too old')
     else if (wasFresh === false) log.info({ detail: describe() }, 'Revocation list is young enough again')
-    wasFresh = isFresh
+    wasFresh = isNow
   }
 
   return Object.freeze({
-    ageMsAt,
-    isFreshAt,
+    ageMs,
+    isFresh,
     describe,
     start: () => {
       timer = setInterval(watch, Math.min(WATCH_EVERY_MS, Math.max(20, maxStalenessMs / 2))).unref()

@@ -15,7 +15,8 @@ export interface Table {
   readonly sieve: Sieve
   /** The shard that would hold a value; undefined while the table is empty. */
   shardOf(hash: number): Shard | undefined
-  insert(key: Key, source: Int32Array, length: number): void
+  /** Answers false where the shard has no room for it, and cannot be split so that it has. */
+  insert(key: Key, source: Int32Array, length: number): boolean
   remove(shard: Shard, key: Key, row: number): void
   /** The shards, in an order to which new ones are appended. */
   shards(): readonly Shard[]
@@ -98,7 +99,6 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
     }
     const spare = Math.max(LEAST_SPARE_WORDS, needed >> SPARE_SHIFT)
     if (needed <= shard.capacity && shard.capacity <= needed + 3 * spare) return
-    if (needed > maxUsedWords) throw new RangeError('Cannot hold a revocation rule: too many have one hash')
     blocks.resize(shard, Math.min(needed + spare, maxUsedWords))
   }
 
@@ -122,9 +122,11 @@ export function createTable(kind: RuleKind, blocks: Blocks, hash: WordHash): Tab
         split(shard, key.hash)
         shard = directory[slotOf(key.hash)] ?? shard
       }
+      if (shard.used + length > maxUsedWords) return false
       adjust(shard, length)
       insertRow(shard, key.hash, source, 0, length)
       rows += 1
+      return true
     },
     remove: (shard, key, row) => {
       removeRow(shard, key.hash, row)

@@ -1,13 +1,14 @@
 // Is a rule in force against this token? The exact local list: copies merge in any order, an answer costs a few look-ups
 // and no allocation, and none at all while the list is empty. Pure; must never forget a rule before it has ended.
 import type { VerifiedToken } from '../model/decision.ts'
-import { textClaim } from './facts.ts'
+import { firstTokenId, textClaim } from './facts.ts'
 import { createBlocks } from './list-blocks.ts'
 import { createSecretHash, type WordHash } from './list-hash.ts'
 import { createKey, fillKey, MAX_KEY_UNITS } from './list-key.ts'
 import { createRows } from './list-row.ts'
 import { eachRow, firstRow, nextRow, noRow, type Shard } from './list-shard.ts'
 import { createTable, type Table } from './list-table.ts'
+import { createWideRules, heaviestValue } from './list-wide.ts'
 import { compareRules, type Rule, type RuleIdentity, type RuleKind, ruleKinds } from './rule.ts'
 
 /** The local copy of the revocation list. */
@@ -32,6 +33,11 @@ export interface RuleList {
    * may or may not show, and then a rule may show twice; none is left out.
    */
   entries(): IterableIterator<Rule>
+  /**
+   * How many values have too many rules, each for one issuer, to be kept one by one: one rule for tokens of every issuer
+   * stands for them, and goes with the last of them. Neither that one nor one of those can be lifted.
+   */
+  sizeWide(): number
   /** The memory that it takes: what was set aside for rows, and an estimate of what is on the heap of V8. */
   memoryBytes(): number
 }
@@ -52,6 +58,7 @@ export function createList(settings: ListSettings = {}): RuleList {
   const hash = settings.hash ?? createSecretHash()
   const blocks = createBlocks()
   const rows = createRows(toleranceSeconds)
+  const wide = createWideRules(toleranceSeconds)
   const key = createKey()
   const table = (kind: RuleKind) => createTable(kind, blocks, hash)
   const token = table('token')
@@ -64,11 +71,43 @@ export function createList(settings: ListSettings = {}): RuleList {
   let total = 0
   let cursor = { kind: 0, shard: 0 }
 
+  // The row is in `rows.scratch`.
   function insert(to: Table, rule: Rule, length: number): void {
-    to.insert(key, rows.scratch, length)
+    while (!to.insert(key, rows.scratch, length)) {
+      makeRoom(to)
+      if (rule.issuer === undefined || !wide.holds(rule)) continue
+      rows.release(rows.scratch, 0)
+      absorb(to, rule)
+      return
+    }
     to.sieve.add(rule.value)
     total += 1
     if (!rule.lifted) to.inForce += 1
+  }
+
+  // In the shard of the key: of the value that has the most rules for one issuer each, one rule takes the place of all.
+  function makeRoom(at: Table): void {
+    const shard = at.shardOf(key.hash)
+    const value = shard === undefined ? undefined : heaviestValue(shard, rows, at.kind)
+    if (shard === undefined || value === undefined) {
+      throw new RangeError('Cannot hold a revocation rule: too many have one hash')
+    }
+    at.drop(shard, (words, row) => {
+      if (!rows.isNarrowed(words, row)) return false
+      const rule = rows.read(words, row, at.kind)
+      if (rule.value !== value) return false
+      absorb(at, rule)
+      discount(at, words, row)
+      return true
+    })
+  }
+
+  function absorb(of: Table, rule: Rule): boolean {
+    const before = wide.size()
+    const isChanged = wide.absorb(rule)
+    total += wide.size() - before
+    of.inForce += wide.size() - before
+    return isChanged
   }
 
   // Before a row goes, for whatever reason.
@@ -83,6 +122,7 @@ export function createList(settings: ListSettings = {}): RuleList {
       throw new RangeError(`Cannot hold a revocation rule: its value has more than ${MAX_KEY_UNITS} characters`)
     }
     const of = tables[rule.kind]
+    if (rule.issuer !== undefined && wide.holds(rule)) return absorb(of, rule)
     const shard = of.shardOf(key.hash)
     const row = shard === undefined ? noRow : rowOf(shard, rule.issuer)
     if (shard === undefined || row === noRow) {
@@ -112,7 +152,12 @@ export function createList(settings: ListSettings = {}): RuleList {
   }
 
   function lookUp(of: Table, value: string | undefined, asked: VerifiedToken, nowSeconds: number): Rule | undefined {
-    if (of.inForce === 0 || value === undefined || !of.sieve.mayHold(value)) return undefined
+    if (of.inForce === 0 || value === undefined) return undefined
+    return lookUpRow(of, value, asked, nowSeconds) ?? wide.against(of.kind, value, asked, nowSeconds)
+  }
+
+  function lookUpRow(of: Table, value: string, asked: VerifiedToken, nowSeconds: number): Rule | undefined {
+    if (!of.sieve.mayHold(value)) return undefined
     if (!fillKey(key, value, hash)) return undefined
     const shard = of.shardOf(key.hash)
     if (shard === undefined) return undefined
@@ -145,6 +190,7 @@ export function createList(settings: ListSettings = {}): RuleList {
     if (total === 0) return undefined
     return (
       lookUp(token, asked.id, asked, nowSeconds) ??
+      (asked.isSuccessor ? lookUp(token, firstTokenId(asked), asked, nowSeconds) : undefined) ??
       (subject.inForce === 0 ? undefined : lookUp(subject, textClaim(asked, 'sub'), asked, nowSeconds)) ??
       (session.inForce === 0 ? undefined : lookUp(session, textClaim(asked, 'sid'), asked, nowSeconds)) ??
       (client.inForce === 0 ? undefined : lookUpClient(asked, nowSeconds)) ??
@@ -184,6 +230,11 @@ export function createList(settings: ListSettings = {}): RuleList {
         return true
       })
     }
+    for (const kind of wide.drop(nowSeconds)) {
+      tables[kind].inForce -= 1
+      total -= 1
+      dropped += 1
+    }
     return dropped
   }
 
@@ -198,6 +249,7 @@ export function createList(settings: ListSettings = {}): RuleList {
         yield* found
       }
     }
+    yield* wide.entries()
   }
 
   function entryOf(words: Int32Array, row: number, kind: RuleKind): Rule {
@@ -213,10 +265,11 @@ export function createList(settings: ListSettings = {}): RuleList {
     size: (kind) => tables[kind].inForce,
     sizeAll: () => total,
     entries,
+    sizeWide: wide.size,
     memoryBytes: () =>
       Object.values(tables).reduce(
         (sum, { bytes }) => sum + bytes(),
-        blocks.bytes() + (total === 0 ? 0 : rows.bytes()),
+        wide.bytes() + blocks.bytes() + (total === 0 ? 0 : rows.bytes()),
       ),
   } satisfies RuleList)
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../model/clock.ts'
 import type { RuleList } from './list.ts'
 import { clear, type Revocations, rulesInForce, SWEEP_BUDGET, SWEEP_EVERY_MS } from './revocations.ts'
 import type { Rule } from './rule.ts'
-import { liftBy } from './writing.ts'
+import { liftBy, sayReplaced, type WrittenRule } from './writing.ts'
 
 /** Judges by a list in this process. */
 export function createMemoryRevocations(parts: { readonly list: RuleList; readonly clock: Clock }): Revocations {
@@ -12,12 +12,12 @@ export function createMemoryRevocations(parts: { readonly list: RuleList; readon
   const callbacks: ((rule: Rule) => void)[] = []
   let timer: NodeJS.Timeout | undefined
 
-  async function write(rules: readonly Rule[]): Promise<readonly Rule[]> {
+  async function write(rules: readonly Rule[]): Promise<readonly WrittenRule[]> {
     return rules.map((rule) => {
       const known = list.find(rule)
       const written = { ...rule, atMs: Math.max(clock(), known === undefined ? 0 : known.atMs + 1) }
       if (list.apply(written)) for (const callback of callbacks) callback(written)
-      return written
+      return sayReplaced(written, known, clock() / 1000)
     })
   }
 

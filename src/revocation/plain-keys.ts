@@ -1,9 +1,16 @@
 // Which keys of an existing revocation list name this token? Templates such as `revoked:{jti}`: a claim in braces stands
 // for its value. A token that lacks the claim is not named by that key. Pure.
 import type { VerifiedToken } from '../model/decision.ts'
+import { firstTokenId } from './facts.ts'
+import { MAX_TIME_SECONDS, type Rule } from './rule.ts'
 
-/** Answers the key of a token, or undefined where the token lacks a claim of the template. */
-export type PlainKey = (token: VerifiedToken) => string | undefined
+/** Answers the keys that name a token by one template; none where the token lacks a claim of it. */
+export type PlainKey = (token: VerifiedToken) => readonly string[]
+
+/** What a plain key that exists means: everything that it names is revoked. */
+export interface PlainKeyRule extends Rule {
+  readonly plainKey: string
+}
 
 const MAX_KEY_BYTES = 4096
 
@@ -14,15 +21,40 @@ export function parsePlainKey(template: string): PlainKey {
   if (parts.some((part, index) => index % 2 === 0 && /[{}]/.test(part))) {
     throw new Error(`Cannot read the key "${template}": its braces do not pair`)
   }
-  return (token) => {
+  const fill = (claims: VerifiedToken['claims']): readonly string[] => {
     let key = ''
     for (const [index, part] of parts.entries()) {
-      const text = index % 2 === 0 ? part : claimText(token.claims[part])
-      if (text === undefined) return undefined
+      const text = index % 2 === 0 ? part : claimText(claims[part])
+      if (text === undefined) return []
       key += text
     }
-    return Buffer.byteLength(key) <= MAX_KEY_BYTES ? key : undefined
+    return Buffer.byteLength(key) <= MAX_KEY_BYTES ? [key] : []
   }
+  const namesTokens = parts.some((part, index) => index % 2 === 1 && part === 'jti')
+  return (token) => {
+    const named = fill(token.claims)
+    const first = namesTokens ? firstTokenId(token) : undefined
+    // A successor is revoked with the token that its session began with.
+    return first === undefined ? named : [...named, ...fill({ ...token.claims, jti: first })]
+  }
+}
+
+/** The rule that a plain key stands for, against the token that it names. */
+export function plainKeyRule(plainKey: string, token: VerifiedToken): PlainKeyRule {
+  return {
+    kind: 'token',
+    value: token.id,
+    expiresAtSeconds: MAX_TIME_SECONDS,
+    reason: 'plain key',
+    atMs: 0,
+    lifted: false,
+    plainKey,
+  }
+}
+
+/** Tells whether a rule is a plain key that exists. */
+export function isPlainKeyRule(rule: Rule): rule is PlainKeyRule {
+  return 'plainKey' in rule
 }
 
 function claimText(value: unknown): string | undefined {

@@ -4,20 +4,22 @@ import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
 import { createBreaker } from './breaker.ts'
 import { createChores } from './chores.ts'
-import { decodeEntry, LOG_START } from './entry.ts'
 import { matches } from './facts.ts'
 import type { Feed } from './feed.ts'
 import { createFreshness } from './freshness.ts'
-import { createList, type RuleList } from './list.ts'
+import type { RuleList } from './list.ts'
+import { createLogReader } from './log-reader.ts'
 import type { RevocationLog, RevocationObserver } from './report.ts'
 import { clear, clearDegraded, type Revocations, rulesInForce, type Verdict, type WhenStale } from './revocations.ts'
 import type { Rule } from './rule.ts'
 import type { RedisStore } from './store.ts'
-import { appendStamped, liftBy } from './writing.ts'
+import { appendStamped, liftBy, type WrittenRule } from './writing.ts'
 
 export interface RedisLookupParts {
   readonly store: RedisStore
   readonly clock: Clock
+  /** Milliseconds that only move forward: for ages. */
+  readonly monotonic: Clock
   readonly whenStale: WhenStale
   readonly maxLifetimeSeconds: number
   readonly toleranceSeconds: number
@@ -33,34 +35,32 @@ export interface RedisLookupParts {
   readonly log: RevocationLog
 }
 
-const PAGE_SIZE = 1000
-
 /** Judges by asking Redis each time. */
 export function createRedisLookup(parts: RedisLookupParts): Revocations {
-  const { clock, copy, store, timeoutMs = 50, toleranceSeconds } = parts
+  const { clock, copy, monotonic, store, timeoutMs = 50, toleranceSeconds } = parts
   const breaker = createBreaker({ clock, maxInFlight: 1000, failuresToOpen: 5, openForMs: 1000 })
   const chores = createChores(parts)
   const freshness = copy === undefined ? undefined : createFreshness({ ...parts, ...copy })
   const callbacks: ((rule: Rule) => void)[] = []
-  let answeredMs = 0
+  let answeredMs: number | undefined
   let wasUp = false
   const announce = (rule: Rule) => {
     for (const callback of callbacks) callback(rule)
   }
   copy?.feed.onApplied(announce)
 
-  const ageMs = () => (answeredMs === 0 ? Number.POSITIVE_INFINITY : Math.abs(clock() - answeredMs))
+  const ageMs = () => (answeredMs === undefined ? Number.POSITIVE_INFINITY : monotonic() - answeredMs)
 
   function unknown(): Verdict {
     return parts.whenStale === 'allow' ? clearDegraded : { state: 'stale', ageMs: ageMs() }
   }
 
   function judge(rules: readonly Rule[], token: VerifiedToken): Verdict {
-    const nowMs = clock()
-    answeredMs = nowMs
-    const rule = rules.find((candidate) => matches(candidate, token, nowMs / 1000, toleranceSeconds))
+    answeredMs = monotonic()
+    const nowSeconds = clock() / 1000
+    const rule = rules.find((candidate) => matches(candidate, token, nowSeconds, toleranceSeconds))
     if (rule !== undefined) return { state: 'revoked', rule }
-    return freshness === undefined || freshness.isFreshAt(nowMs) ? clear : unknown()
+    return freshness === undefined || freshness.isFresh() ? clear : unknown()
   }
 
   function check(token: VerifiedToken): Verdict | Promise<Verdict> {
@@ -97,22 +97,14 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
     })
   }
 
-  async function readList(): Promise<RuleList> {
-    const list = createList({ toleranceSeconds })
-    const farSeconds = clock() / 1000 + parts.maxLifetimeSeconds
-    for (let position = LOG_START; ; ) {
-      const entries = await store.readLog(position, PAGE_SIZE)
-      for (const { id, fields } of entries) {
-        const rule = decodeEntry(id, fields, farSeconds)
-        if (rule !== undefined) list.apply(rule)
-        position = id
-      }
-      if (entries.length < PAGE_SIZE) return list
-    }
-  }
+  // Without a copy the rules that are known are those of the log: a rule must count over whatever is there, also where that
+  // has a later time than now. Of a million entries all would take seconds, and a revocation is in a hurry.
+  const recent = createLogReader(parts, true)
+  const readList = () => createLogReader(parts).read()
 
-  async function write(rules: readonly Rule[], known?: Rule): Promise<readonly Rule[]> {
-    const append = () => appendStamped(store, rules, (rule) => known ?? copy?.list.find(rule))
+  async function write(rules: readonly Rule[], known?: RuleList): Promise<readonly WrittenRule[]> {
+    const { find } = known ?? copy?.list ?? (await recent.read())
+    const append = () => appendStamped(store, rules, find)
     const written = await (copy === undefined ? append() : copy.feed.track(append))
     for (const rule of written.rules) if (copy?.list.apply(rule)) announce(rule)
     chores.afterWrite()
@@ -132,8 +124,9 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
     write: (rules) => write(rules),
     list: async () => rulesInForce(await readList(), clock() / 1000),
     lift: async (kind, value, issuer, actor) => {
-      const known = (await readList()).find({ kind, value, issuer })
-      return liftBy(known, (rules) => write(rules, known), { nowSeconds: clock() / 1000, actor })
+      const known = await readList()
+      const rule = known.find({ kind, value, issuer })
+      return liftBy(rule, (rules) => write(rules, known), { nowSeconds: clock() / 1000, actor })
     },
     readiness,
     start: () => {

@@ -1,6 +1,7 @@
 // What does a person mean who asks to revoke something? Turns the answer into rules and into sentences that say what it
 // will match, or says why it cannot match anything. A token is read here without verifying it: revoking is harmless.
 import { createHash } from 'node:crypto'
+import { isPlainKeyRule } from './plain-keys.ts'
 import type { Problem, Rule, RuleKind } from './rule.ts'
 import { isProblem } from './rule.ts'
 import { buildRule, quote, type RuleSettings } from './rule-json.ts'
@@ -76,10 +77,16 @@ export function prepareRevocation(request: RevocationRequest, settings: RuleSett
 
 /** Says what a rule matches, as one sentence. */
 export function sentenceOf(rule: Rule): string {
+  if (isPlainKeyRule(rule)) return `Revoked by the plain key ${quote(rule.plainKey)}`
+  return `Revokes ${describeRule(rule)}`
+}
+
+/** Says of a rule what it matches, or matched, as a part of a sentence. */
+export function describeRule(rule: Rule): string {
   const issuer = rule.issuer === undefined ? '' : ` of issuer ${quote(rule.issuer)}`
   const before =
     rule.issuedBeforeSeconds === undefined ? '' : ` issued at or before ${timeText(rule.issuedBeforeSeconds)}`
-  return `Revokes ${nouns[rule.kind]} ${quote(rule.value)}${issuer}${before}, until ${timeText(rule.expiresAtSeconds)}`
+  return `${nouns[rule.kind]} ${quote(rule.value)}${issuer}${before}, until ${timeText(rule.expiresAtSeconds)}`
 }
 
 interface Times {
@@ -110,14 +117,17 @@ function fromToken(
   }
   const jti = textOf(claims.get('jti'))
   const value = jti ?? `sha256:${createHash('sha256').update(signedPart, 'ascii').digest('base64url')}`
-  const expiresAtSeconds = times.expiresAtSeconds ?? exp + GRACE_SECONDS
+  const beginsSession = textOf(claims.get('sid')) === undefined
+  const mayBeFollowed = beginsSession && settings.maxSessionSeconds === 'unknown'
+  // Tokens that gates signed to follow it are refused by the same rule, and outlive the token.
+  const followersEndSeconds = mayBeFollowed ? Math.ceil(settings.nowSeconds + settings.maxLifetimeSeconds) : 0
+  const expiresAtSeconds = times.expiresAtSeconds ?? Math.max(exp + GRACE_SECONDS, followersEndSeconds)
   const rule = buildRule({ kind: 'token', value, issuer: iss, ...times, expiresAtSeconds }, settings)
   if (isProblem(rule)) return rule
-  const session = textOf(claims.get('sid')) === undefined ? sessionOf(rule, settings) : undefined
+  const session = beginsSession ? sessionOf(rule, settings) : undefined
   const rules: PreparedRevocation['rules'] = session === undefined ? [rule] : [rule, session]
   const sentences = [...rules.map(sentenceOf), ...notesOn(claims, jti, exp, settings.nowSeconds)]
-  if (settings.maxSessionSeconds === 'unknown' && textOf(claims.get('sid')) === undefined)
-    sentences.push(`Where gates sign tokens that follow it, --session ${quote(value)} ends them all`)
+  if (mayBeFollowed) sentences.push('Where gates signed tokens that follow it, they are revoked with it')
   return { rules, sentences }
 }
 

@@ -9,7 +9,7 @@ import type { RuleList } from './list.ts'
 import type { RevocationLog, RevocationObserver } from './report.ts'
 import type { Rule, RuleKind } from './rule.ts'
 import type { RedisStore } from './store.ts'
-import { appendStamped, liftBy } from './writing.ts'
+import { appendStamped, liftBy, type WrittenRule } from './writing.ts'
 
 /** The answer for one token. `degraded`: clear by what is known, but that may be out of date, and the operator allows it. */
 export type Verdict =
@@ -28,7 +28,7 @@ export interface Revocations {
   /** Whether a rule that is known here is against the token: at once, for connections that are open already. */
   isKnownRevoked(token: VerifiedToken): boolean
   /** Writes rules for the whole fleet and answers them as written. Rejects where that is not certain. */
-  write(rules: readonly Rule[]): Promise<readonly Rule[]>
+  write(rules: readonly Rule[]): Promise<readonly WrittenRule[]>
   /** Every rule in force. */
   list(): Promise<readonly Rule[]>
   /** Ends a rule for the whole fleet. Answers the rule that was in force, or undefined where there was none. */
@@ -60,6 +60,8 @@ export interface LocalParts {
   readonly list: RuleList
   readonly feed: Feed
   readonly clock: Clock
+  /** Milliseconds that only move forward: for the age of the copy. */
+  readonly monotonic: Clock
   readonly maxStalenessMs: number
   readonly whenStale: WhenStale
   readonly observe: RevocationObserver
@@ -80,14 +82,13 @@ export function createLocalRevocations(parts: LocalParts): Revocations {
   })
 
   function check(token: VerifiedToken): Verdict {
-    const nowMs = clock()
-    const rule = list.check(token, nowMs / 1000)
+    const rule = list.check(token, clock() / 1000)
     if (rule !== undefined) return { state: 'revoked', rule }
-    if (freshness.isFreshAt(nowMs)) return clear
-    return parts.whenStale === 'allow' ? clearDegraded : { state: 'stale', ageMs: freshness.ageMsAt(nowMs) }
+    if (freshness.isFresh()) return clear
+    return parts.whenStale === 'allow' ? clearDegraded : { state: 'stale', ageMs: freshness.ageMs() }
   }
 
-  async function write(rules: readonly Rule[]): Promise<readonly Rule[]> {
+  async function write(rules: readonly Rule[]): Promise<readonly WrittenRule[]> {
     const written = await feed.track(() => appendStamped(store, rules, list.find))
     for (const rule of written.rules) {
       if (!list.apply(rule)) continue
@@ -121,7 +122,7 @@ export function createLocalRevocations(parts: LocalParts): Revocations {
       await store.close()
       await ended
     },
-    ageMs: () => freshness.ageMsAt(clock()),
+    ageMs: freshness.ageMs,
     holdings: () => ({ rules: list.size, memoryBytes: list.memoryBytes() }),
     onChange: (callback) => {
       callbacks.push(callback)

@@ -13,6 +13,7 @@ import {
   ruleKinds,
 } from './rule.ts'
 import { parseTime, timeText } from './time.ts'
+import type { WrittenRule } from './writing.ts'
 
 /** What a rule needs to know about its surroundings. */
 export interface RuleSettings {
@@ -54,6 +55,11 @@ export function ruleToJson(rule: Rule): RuleJson {
     ...(rule.actor !== undefined && { actor: rule.actor }),
     at: timeText(rule.atMs / 1000),
   }
+}
+
+/** A rule that was written, in its public form, with the one that it replaces where that matched more. */
+export function writtenToJson({ replaces, ...rule }: WrittenRule): RuleJson & { readonly replaces?: RuleJson } {
+  return { ...ruleToJson(rule), ...(replaces !== undefined && { replaces: ruleToJson(replaces) }) }
 }
 
 /** Reads one JSON rule. Answers the rule (its `at` is now; the log sets the final one) or what is wrong with it. */

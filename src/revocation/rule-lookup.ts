@@ -4,9 +4,9 @@ import type { VerifiedToken } from '../model/decision.ts'
 import type { Command, RedisConnection } from './connection.ts'
 import { factsOf, issuersOf } from './facts.ts'
 import { decodeMirror, type ListKeys } from './mirror.ts'
-import type { PlainKey } from './plain-keys.ts'
+import { type PlainKey, plainKeyRule } from './plain-keys.ts'
 import { countOf, fieldsOf } from './replies.ts'
-import { MAX_TIME_SECONDS, type Rule } from './rule.ts'
+import type { Rule } from './rule.ts'
 
 export interface RuleLookupParts {
   readonly connection: RedisConnection
@@ -22,7 +22,7 @@ export function createRuleLookup(parts: RuleLookupParts): (token: VerifiedToken)
   return async (token) => {
     const facts = factsOf(token)
     const issuers = ['', ...issuersOf(token)]
-    const named = plainKeys.map((plainKey) => plainKey(token)).filter((key) => key !== undefined)
+    const named = plainKeys.flatMap((plainKey) => plainKey(token))
     const hashes: Command[] = facts.map(({ kind, value }) => ['hmget', keys.rule(kind, value), ...issuers])
     const exists: Command[] = named.map((key) => ['exists', key])
     const replies = await ask(parts, hashes, exists)
@@ -34,8 +34,8 @@ export function createRuleLookup(parts: RuleLookupParts): (token: VerifiedToken)
       }
     }
     // Every answer is read: one that is no count must not hide behind another.
-    const isNamed = named.filter((_, index) => countOf(replies[facts.length + index]) > 0).length > 0
-    return isNamed ? [...found, plainKeyRule(token)] : found
+    const existing = named.filter((_, index) => countOf(replies[facts.length + index]) > 0)
+    return [...found, ...existing.map((key) => plainKeyRule(key, token))]
   }
 }
 
@@ -48,15 +48,4 @@ async function ask(
   if (!isCluster || exists.length === 0) return connection.send([...hashes, ...exists], timeoutMs)
   const parts = [hashes, ...exists.map((command) => [command])]
   return (await Promise.all(parts.map((batch) => connection.send(batch, timeoutMs)))).flat()
-}
-
-function plainKeyRule(token: VerifiedToken): Rule {
-  return {
-    kind: 'token',
-    value: token.id,
-    expiresAtSeconds: MAX_TIME_SECONDS,
-    reason: 'plain key',
-    atMs: 0,
-    lifted: false,
-  }
 }

@@ -107,6 +107,17 @@ export function compareRules(left: Rule, right: Rule): number {
   )
 }
 
+// Ends that were counted in seconds from now differ by as much, and mean the same.
+const ROUNDING_SECONDS = 2
+
+/** Tells whether a rule that is in force matched tokens that a later copy of it leaves out, and so gives back. */
+export function matchedMore(before: Rule, after: Rule, nowSeconds: number): boolean {
+  if (before.lifted || before.expiresAtSeconds <= nowSeconds) return false
+  if (before.expiresAtSeconds > after.expiresAtSeconds + ROUNDING_SECONDS) return true
+  const { issuedBeforeSeconds: limit } = after
+  return limit !== undefined && (before.issuedBeforeSeconds === undefined || before.issuedBeforeSeconds > limit)
+}
+
 function compareNumbers(left: number, right: number): number {
   return left === right ? 0 : left > right ? 1 : -1
 }

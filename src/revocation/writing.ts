@@ -1,13 +1,18 @@
 // How is a rule written so that it counts, and how does one end? By the clock of Redis alone: the clocks of gates differ.
 import { millisecondsOfId } from './entry.ts'
-import type { Rule, RuleIdentity } from './rule.ts'
+import { matchedMore, type Rule, type RuleIdentity } from './rule.ts'
 import type { RedisStore } from './store.ts'
+
+/** A rule with the time that it got. */
+export interface WrittenRule extends Rule {
+  /** The rule that was in force before, where that one matched more: some of its tokens are admitted again. */
+  readonly replaces?: Rule
+}
 
 /** What a write put into the log. */
 export interface Written {
   readonly ids: readonly string[]
-  /** The rules with the time that they got. */
-  readonly rules: readonly Rule[]
+  readonly rules: readonly WrittenRule[]
 }
 
 // Two writes of one rule within a second get their times from us: their ids could fall into the same millisecond.
@@ -19,11 +24,12 @@ export async function appendStamped(
   rules: readonly Rule[],
   find: (identity: RuleIdentity) => Rule | undefined,
 ): Promise<Written> {
-  const isKnown = rules.some((rule) => find(rule) !== undefined)
-  const serverNowMs = isKnown ? await store.timeMs() : 0
+  const serverNowMs = rules.some((rule) => find(rule) !== undefined) ? await store.timeMs() : 0
+  // Asked after the wait: what counts now is what was known last.
+  const found = rules.map(find)
   const stamped = new Set<Rule>()
-  const prepared = rules.map((rule) => {
-    const known = find(rule)
+  const prepared = rules.map((rule, index) => {
+    const known = found[index]
     if (known === undefined || known.atMs < serverNowMs - CLOSE_WRITES_MS) return rule
     const later = { ...rule, atMs: known.atMs + 1 }
     stamped.add(later)
@@ -32,9 +38,16 @@ export async function appendStamped(
   const ids = await store.append(prepared, (rule) => stamped.has(rule))
   const written = prepared.map((rule, index) => {
     const idMs = millisecondsOfId(ids[index] ?? '')
-    return stamped.has(rule) || idMs === undefined ? rule : { ...rule, atMs: idMs }
+    const atMs = stamped.has(rule) ? undefined : idMs
+    return sayReplaced(atMs === undefined ? rule : { ...rule, atMs }, found[index], serverNowMs / 1000)
   })
   return { ids, rules: written }
+}
+
+/** Says of a rule that is written what it replaces, where that matched more. A lift is not meant to match anything. */
+export function sayReplaced(rule: Rule, known: Rule | undefined, nowSeconds: number): WrittenRule {
+  if (rule.lifted || known === undefined || !matchedMore(known, rule, nowSeconds)) return rule
+  return { ...rule, replaces: known }
 }
 
 /** Lifts a rule that is in force by writing its end; answers the rule, or undefined where there is nothing to lift. */

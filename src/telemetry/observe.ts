@@ -13,29 +13,54 @@ const UPSTREAM_ERRORS: readonly UpstreamErrorReason[] = [
   'protocol',
 ]
 /** Exact status codes are worth a series each; a fleet of odd ones is not. */
-const MAXIMUM_REQUEST_SERIES = 64
+const MAXIMUM_REQUEST_SERIES = 48
 /** The label of what is not known, such as the issuer of a request without a token. */
 const NONE = 'none'
 
-/** Reasons that are found before the issuer is known, or that no token has a part in. */
+/** Reasons that are only found before the issuer is known, or that no token has a part in. */
 const WITHOUT_ISSUER: ReadonlySet<Reason> = new Set<Reason>([
   ...(['message_invalid', 'path_ambiguous', 'token_multiple', 'token_too_large', 'headers_too_large'] as const),
   ...(['token_missing', 'issuer_unknown', 'draining', 'internal'] as const),
   ...(['upstream_unreachable', 'upstream_failed', 'upstream_timeout'] as const),
 ])
 
+/** Reasons that are found before the issuer is known as well as after. */
+const BEFORE_AND_AFTER: ReadonlySet<Reason> = new Set<Reason>([
+  ...(['token_malformed', 'algorithm_not_allowed', 'claim_missing'] as const),
+])
+
+/** Reasons of messages that never come to the questions of the gate: shadow mode does not let them through. */
+const BEFORE_THE_GATE: ReadonlySet<Reason> = new Set<Reason>(['message_invalid', 'headers_too_large', 'draining'])
+
 /** Makes every series that can be known beforehand, with 0: a rate over a series that appears later is wrong. */
-export function declareSeries(metrics: Metrics, issuers: readonly string[]): void {
+export function declareSeries(metrics: Metrics, issuers: readonly string[], mode: 'enforce' | 'shadow'): void {
   for (const reason of reasons) {
     const decision = isTrouble(reason) ? 'error' : 'refuse'
-    metrics.decisions.inc({ decision, reason, issuer: NONE }, 0)
-    for (const issuer of WITHOUT_ISSUER.has(reason) ? [] : issuers)
-      metrics.decisions.inc({ decision, reason, issuer }, 0)
+    for (const issuer of issuersOf(reason, issuers)) metrics.decisions.inc({ decision, reason, issuer }, 0)
   }
+  if (mode === 'shadow') declareShadowSeries(metrics, issuers)
   metrics.decisions.inc({ decision: 'public', reason: NONE, issuer: NONE }, 0)
   for (const issuer of issuers) metrics.decisions.inc({ decision: 'permit', reason: NONE, issuer }, 0)
   for (const reason of UPSTREAM_ERRORS) metrics.upstreamErrors.inc({ reason }, 0)
-  for (const policy of ['allow', 'deny']) metrics.degradedDecisions.inc({ dependency: 'revocation', policy }, 0)
+  for (const dependency of ['revocation', 'keys'])
+    for (const policy of ['allow', 'deny']) metrics.degradedDecisions.inc({ dependency, policy }, 0)
+}
+
+/** Those of shadow mode, which are as many again, and would only ever say 0 in a gate that enforces. */
+function declareShadowSeries(metrics: Metrics, issuers: readonly string[]): void {
+  for (const reason of reasons) {
+    if (isTrouble(reason) || BEFORE_THE_GATE.has(reason)) continue
+    for (const issuer of issuersOf(reason, issuers)) {
+      metrics.decisions.inc({ decision: 'shadow', reason, issuer }, 0)
+      metrics.shadowRefusals.inc({ reason, issuer }, 0)
+    }
+  }
+}
+
+/** The issuers that a reason can be counted with. */
+function issuersOf(reason: Reason, issuers: readonly string[]): readonly string[] {
+  if (WITHOUT_ISSUER.has(reason)) return [NONE]
+  return BEFORE_AND_AFTER.has(reason) ? [NONE, ...issuers] : issuers
 }
 
 /** Makes the function that counts one answered request. */
@@ -74,6 +99,7 @@ export function createRequestObserver(metrics: Metrics, clock: Clock): (outcome:
     metrics.overhead.observe(decidePhase, outcome.decideMs / 1000)
     if (outcome.clientAborted) metrics.clientAborts.inc()
     if (decision === 'shadow') metrics.shadowRefusals.inc({ reason, issuer })
+    if (refusal?.reason === 'keys_unavailable') metrics.degradedDecisions.inc({ dependency: 'keys', policy: 'deny' })
     if (token !== undefined) {
       const startedSeconds = (clock() - outcome.durationMs) / 1000
       metrics.tokenRemaining.observe({ issuer: token.issuer }, token.claims.exp - startedSeconds)

@@ -27,6 +27,8 @@ export interface VerificationKey {
   readonly key: KeyObject
   /** True for a key that came without a key id by its nature (PEM, secret): it serves tokens with any `kid`. */
   readonly servesAnyKeyId: boolean
+  /** True for a key of the gate's own: what it verifies is a successor. */
+  readonly isOwn?: true
 }
 
 export interface RejectedKey {

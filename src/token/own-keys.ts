@@ -24,7 +24,9 @@ export interface OwnKeys {
 
 /** Puts the keys together. Their key ids must differ: the settings have seen to that. */
 export function createOwnKeys(keys: readonly OwnKey[]): OwnKeys {
-  const verifying = keys.flatMap(({ verification }) => verification.keys)
+  const verifying = keys
+    .flatMap(({ verification }) => verification.keys)
+    .map((key) => ({ ...key, isOwn: true as const }))
   const published = verifying.filter(({ key }) => key.type === 'public').map(publicJwk)
   return {
     verification: { keys: verifying, rejected: [] },

@@ -1,7 +1,7 @@
 // Keys that an identity provider publishes: fetched ahead of need, once for all who wait, never more often than the
 // cooldown allows, and kept when the provider fails. A flood of unknown key ids costs one fetch per cooldown.
 import type { Clock } from '../model/clock.ts'
-import { isRefusal, refuse } from '../model/refusal.ts'
+import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
 import { type KeySet, readKeySet, type VerificationKey } from './key-set.ts'
 import { choose, type FoundKeys, type KeySource } from './keys.ts'
 
@@ -10,7 +10,8 @@ export type FetchKeySet = () => Promise<string>
 
 export interface RemoteKeysParts {
   readonly fetchKeySet: FetchKeySet
-  readonly clock: Clock
+  /** Milliseconds that only move forward: a wall clock that is set back must not lengthen an age. */
+  readonly monotonic: Clock
   readonly timing?: Partial<RemoteKeysTiming>
   readonly observe: RemoteKeysObserver
 }
@@ -30,6 +31,8 @@ export interface RemoteKeysObserver {
   fetched(result: 'ok' | 'error', detail: { readonly keys: number; readonly problem?: string }): void
   rejected(keyId: string | undefined, why: string): void
   unknownKeyId(action: 'fetched' | 'cooldown'): void
+  /** Told of each token that is judged by keys which two fetches ahead of need in a row should have renewed. */
+  servedOld(): void
 }
 
 const defaults: RemoteKeysTiming = {
@@ -41,7 +44,7 @@ const defaults: RemoteKeysTiming = {
 
 /** Makes a source of keys that are fetched. Nothing is fetched before `start`. */
 export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
-  const { clock, observe } = parts
+  const { monotonic, observe } = parts
   const timing = { ...defaults, ...parts.timing }
   let set: KeySet | undefined
   let problem = 'the keys have not been fetched yet'
@@ -70,7 +73,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
       if (set === undefined || !isSame(set, fetched)) revision++
       set = fetched
       failures = 0
-      lastSuccessMs = clock()
+      lastSuccessMs = monotonic()
       observe.fetched('ok', { keys: fetched.keys.length })
     } catch (error) {
       failures++
@@ -90,7 +93,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
   }
 
   function usable(): KeySet | undefined {
-    return set !== undefined && clock() - lastSuccessMs <= timing.keepMs ? set : undefined
+    return set !== undefined && monotonic() - lastSuccessMs <= timing.keepMs ? set : undefined
   }
 
   function unavailable(): FoundKeys {
@@ -100,12 +103,19 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
   async function findAfterFetch(algorithm: string, keyId: string | undefined): Promise<FoundKeys> {
     await fetchOnce()
     const current = usable()
-    return current === undefined ? unavailable() : orUnavailable(choose(current, algorithm, keyId))
+    if (current === undefined) return unavailable()
+    const found = choose(current, algorithm, keyId)
+    return isRefusal(found) ? orUnavailable(found) : served(found)
+  }
+
+  function served(found: FoundKeys): FoundKeys {
+    if (monotonic() - lastSuccessMs > 2 * timing.refreshMs) observe.servedOld()
+    return found
   }
 
   /** While the provider fails nobody knows which keys it has by now: not finding one is no verdict on the token. */
-  function orUnavailable(found: FoundKeys): FoundKeys {
-    if (failures === 0 || !isRefusal(found)) return found
+  function orUnavailable(found: Refusal): FoundKeys {
+    if (failures === 0) return found
     return refuse('keys_unavailable', { detail: `${found.detail}, and new ones cannot be fetched: ${problem}` })
   }
 
@@ -113,7 +123,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
     const current = usable()
     if (current === undefined) return underWay === undefined ? unavailable() : findAfterFetch(algorithm, keyId)
     const found = choose(current, algorithm, keyId)
-    if (!isRefusal(found)) return found
+    if (!isRefusal(found)) return served(found)
     // Perhaps a key that was added since the last fetch. Whoever comes while one is under way waits for it as well, or
     // of all the first requests with a new key only one would be served.
     if (underWay !== undefined) {
@@ -122,11 +132,11 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
     }
     // The cooldown counts from the attempt, so that a failing provider
     // is not asked more often than a healthy one.
-    if (clock() - lastUnknownFetchMs < timing.cooldownMs) {
+    if (monotonic() - lastUnknownFetchMs < timing.cooldownMs) {
       observe.unknownKeyId('cooldown')
       return orUnavailable(found)
     }
-    lastUnknownFetchMs = clock()
+    lastUnknownFetchMs = monotonic()
     observe.unknownKeyId('fetched')
     return findAfterFetch(algorithm, keyId)
   }

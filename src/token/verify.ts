@@ -132,6 +132,7 @@ function toVerifiedToken({ token, issuer: { policy }, claims }: Question, key: V
     // Of the key, not of the header: who signs with a stolen key would leave out the kid that a rule names.
     keyId: key.name,
     namedKeyId: header.kid,
+    isSuccessor: key.isOwn === true,
     // An empty jti names nothing, so it counts as none.
     id: claims.jti || signedPartId(token.signedPart),
     refusedFromSeconds: claims.exp + policy.clockToleranceSeconds,

@@ -99,6 +99,28 @@ describe('who may', () => {
 })
 
 describe('POST /revocations', () => {
+  test('a rule that replaces one that matched more tells which', async () => {
+    const narrower = { kind: 'subject', value: 'yan', issuedBefore: '2026-01-01T00:00:00Z' }
+    await post({ kind: 'subject', value: 'yan', reason: 'why' })
+    const whole = { kind: 'subject', value: 'yan', reason: 'why' }
+    expect(await (await post(narrower)).json()).toMatchObject({
+      revocations: [{ ...narrower, replaces: whole }],
+    })
+    const [again] = ((await (await post(narrower)).json()) as { revocations: object[] }).revocations
+    expect(again).not.toHaveProperty('replaces')
+    await post(whole)
+    const headers = { ...bearer, 'content-type': 'application/x-ndjson' }
+    const lines = (...rules: object[]) =>
+      gate.admin('/revocations', {
+        method: 'POST',
+        headers,
+        body: rules.map((rule) => JSON.stringify(rule)).join('\n'),
+      })
+    const other = { kind: 'token', value: 'j-1' }
+    expect(await (await lines(narrower, other)).json()).toMatchObject({ written: 2, replaced: [whole] })
+    expect(await (await lines(narrower, other)).json()).toEqual({ written: 2 })
+  })
+
   test('one rule: what it matches is told, it is in force at once, and who did it is in the log', async () => {
     const token = world.mint({ sub: 'alice', sid: 's-1' })
     expect(await statusFor(token)).toBe(200)

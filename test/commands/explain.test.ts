@@ -362,6 +362,21 @@ describe('with a list in Redis', () => {
   })
   afterAll(() => redis.stop())
 
+  test.each([
+    ['revoked:dave', 'Revoked by the plain key "revoked:dave"'],
+    ['token-1', 'Revoked by the plain key "token-1"'],
+  ])('the plain key %s that exists', async (name, sentence) => {
+    await redis.command('set', name, '1')
+    try {
+      const token = signToken(issuerKey, goodClaims({ sub: 'dave' }))
+      const { lineOf, exitCode } = await explain(settings(`, check: redis, keys: ['{jti}', 'revoked:{sub}']`), token)
+      expect(lineOf(REVOKED)).toBe(`✗ ${REVOKED}  token_revoked: ${sentence}`)
+      expect(exitCode).toBe(1)
+    } finally {
+      await redis.command('del', name)
+    }
+  })
+
   test.each(['local', 'redis'])('a standing token, and the rule against a revoked one (check: %s)', async (check) => {
     const standing = await explain(
       settings(`, check: ${check}`),

@@ -31,6 +31,26 @@ async function listed(...given: string[]): Promise<Record<string, unknown>[]> {
   return printed.map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
+/** A lift that was written by a machine whose clock is a minute ahead. */
+const liftAhead = (value: string) => {
+  const fields = ['kind', 'token', 'value', value, 'lifted', '1', 'at', String(Date.now() + 60_000)]
+  return redis.command('xadd', 'sidegate:{default}:log', '*', ...fields, 'expires', '4000000000')
+}
+
+describe('revoke', () => {
+  test('is in force over a lift from a machine whose clock is ahead, however long the log is', async () => {
+    const before = Array.from({ length: 1999 }, (_, index) => ['kind', 'token', 'value', `old-${index}`])
+    for (const fields of before) redis.client.call('xadd', 'sidegate:{default}:log', '*', ...fields)
+    await liftAhead('zy1')
+    const { exitCode } = await revoke('--jti', 'zy1')
+    expect(exitCode).toBe(0)
+    expect(await listed()).toContainEqual(expect.objectContaining({ kind: 'token', value: 'zy1' }))
+    expect((await run('revocations', 'lift', 'token', 'zy1')).exitCode).toBe(0)
+    expect((await revoke('--jti', 'zy1')).exitCode).toBe(0)
+    expect(await listed()).toContainEqual(expect.objectContaining({ kind: 'token', value: 'zy1' }))
+  })
+})
+
 describe('list', () => {
   test('an empty list says so', async () => {
     const { printed, exitCode } = await run('revocations', 'list')
@@ -173,6 +193,42 @@ describe('import', () => {
     const many = Array.from({ length: 2500 }, (_, index) => ({ kind: 'token', value: `j-${index}` }))
     expect((await run('revocations', 'import', file(lines(...many)))).printed).toEqual([`Wrote 2500 rules to ${place}`])
     expect(await listed()).toHaveLength(2500)
+  })
+
+  test('is in force over whatever the log holds, also where that is from a clock that is ahead', async () => {
+    await liftAhead('j-1200')
+    const many = Array.from({ length: 1500 }, (_, index) => ({ kind: 'token', value: `j-${index}` }))
+    // The same rule twice, in two writes.
+    const { exitCode } = await run('revocations', 'import', file(lines(...many, { kind: 'token', value: 'j-1200' })))
+    expect(exitCode).toBe(0)
+    expect(await listed()).toHaveLength(1500)
+  })
+
+  test('says what it replaces, where that matched more', async () => {
+    const future = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString()
+    await revoke('--subject', 'yan')
+    await revoke('--jti', 'j-1', '--expires', future(1000))
+    const narrower = [
+      { kind: 'subject', value: 'yan', issuedBefore: '2026-01-01T00:00:00Z' },
+      { kind: 'token', value: 'j-1', expiresAt: future(999) },
+      { kind: 'token', value: 'j-2', expiresAt: future(999) },
+    ]
+    const first = await run('revocations', 'import', file(lines(...narrower)))
+    expect([first.exitCode, first.printed]).toEqual([0, [`Wrote 3 rules to ${place}`]])
+    expect(first.complained).toEqual([
+      '1 of them replaces a rule that matched more',
+      expect.stringMatching(/^ {2}every token of subject "yan", until /),
+    ])
+    // The last two are in a third write, when the first two are done.
+    const later = Array.from({ length: 2000 }, (_, index) => ({ kind: 'token', value: `k-${index}` }))
+    const more = [{ kind: 'token', value: 'j-1', expiresAt: future(100) }, ...later, { kind: 'token', value: 'k-1' }]
+    const third = { kind: 'token', value: 'k-2', expiresAt: future(100) }
+    const { complained } = await run('revocations', 'import', file(lines(...more, third)))
+    expect(complained).toEqual([
+      '2 of them replace a rule that matched more',
+      expect.stringMatching(/^ {2}the token "j-1", until /),
+      expect.stringMatching(/^ {2}the token "k-2", until /),
+    ])
   })
 
   test('a wrong line anywhere writes nothing, and every wrong line is named', async () => {

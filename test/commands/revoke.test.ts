@@ -119,6 +119,53 @@ describe('says what will match, and writes it for the whole fleet', () => {
     })
   })
 
+  const hourBefore = String(NOW_SECONDS - 3600)
+  const replacing: Record<string, readonly [before: readonly string[], after: readonly string[], what: string]> = {
+    'tokens of any time': [
+      ['--subject', 'yan'],
+      ['--subject', 'yan', '--issued-before', hourBefore],
+      `every token of subject "yan", until ${DAY_LATER}`,
+    ],
+    'tokens of a later time': [
+      ['--subject', 'yan', '--issued-before', 'now'],
+      ['--subject', 'yan', '--issued-before', hourBefore],
+      `every token of subject "yan" issued at or before 2027-01-15T08:00:00Z, until ${DAY_LATER}`,
+    ],
+    'tokens for longer': [
+      ['--jti', 'j-1'],
+      ['--jti', 'j-1', '--expires', '2027-01-15T09:00:00Z'],
+      `the token "j-1", until ${DAY_LATER}`,
+    ],
+  }
+  test.each(Object.entries(replacing))('a rule that matched %s and is replaced is told', async (_, rules) => {
+    const [before, after, what] = rules
+    expect((await revoke(before)).complained).toEqual([])
+    const { complained, printed, exitCode } = await revoke(after)
+    expect(complained).toEqual([`It replaces a rule that matched more: ${what}`])
+    expect(printed).toHaveLength(2)
+    expect(exitCode).toBe(0)
+    // What replaced it is not less than itself.
+    expect((await revoke(after)).complained).toEqual([])
+    expect((await revoke(before)).complained).toEqual([])
+  })
+
+  test('--json prints the rule with the one that it replaces', async () => {
+    await revoke(['--subject', 'yan', '--reason', 'why'])
+    const { printed, exitCode } = await revoke(['--json', '--subject', 'yan', '--issued-before', hourBefore])
+    expect(exitCode).toBe(0)
+    expect(JSON.parse(printed[0] ?? '')).toMatchObject({
+      issuedBefore: '2027-01-15T07:00:00Z',
+      replaces: { kind: 'subject', value: 'yan', reason: 'why', expiresAt: DAY_LATER },
+    })
+  })
+
+  test('a rule for another issuer, and one that was lifted, are not replaced', async () => {
+    await revoke(['--subject', 'yan', '--issuer', 'https://id.example'])
+    await revoke(['--subject', 'yan'])
+    await sidegate(['revocations', 'lift', 'subject', 'yan', '--redis', url], { clock })
+    expect((await revoke(['--subject', 'yan', '--issued-before', hourBefore])).complained).toEqual([])
+  })
+
   test('--list names another list, and the lists do not see each other', async () => {
     const { printed } = await revoke(['--list', 'shop', '--jti', 'j-1'])
     expect(printed[1]).toBe(`Written to ${place}, list "shop"`)
@@ -130,12 +177,12 @@ describe('says what will match, and writes it for the whole fleet', () => {
 describe('a token itself', () => {
   const id = `--token`
 
-  test('is revoked by its jti and issuer, until it ends, and never printed', async () => {
+  test('is revoked by its jti and issuer, for as long as tokens that follow it can live, and never printed', async () => {
     const token = signToken(key, goodClaims({ jti: 'j-9' }))
     const { printed, exitCode, text } = await revoke([id, token])
     expect(printed).toEqual([
-      'Revokes the token "j-9" of issuer "https://id.example.com", until 2027-01-15T08:06:00Z',
-      'Where gates sign tokens that follow it, --session "j-9" ends them all',
+      `Revokes the token "j-9" of issuer "https://id.example.com", until ${DAY_LATER}`,
+      'Where gates signed tokens that follow it, they are revoked with it',
       `Written to ${place}, list "default"`,
     ])
     expect(exitCode).toBe(0)
@@ -155,7 +202,7 @@ describe('a token itself', () => {
       .digest('base64url')
     const { printed } = await revoke([id, token])
     expect(printed.slice(0, 2)).toEqual([
-      `Revokes the token "sha256:${digest}" of issuer "https://id.example.com", until 2027-01-15T08:06:00Z`,
+      `Revokes the token "sha256:${digest}" of issuer "https://id.example.com", until ${DAY_LATER}`,
       'The token has no "jti": it is named by the SHA-256 of its header and payload',
     ])
     expect((await logOf())[0]?.value).toBe(`sha256:${digest}`)
@@ -163,6 +210,7 @@ describe('a token itself', () => {
 
   test('with a session: what follows it lives on, and how to end it', async () => {
     const { printed } = await revoke([id, signToken(key, goodClaims({ sid: 's-7' }))])
+    expect(printed[0]).toContain('until 2027-01-15T08:06:00Z')
     expect(printed[1]).toBe('Tokens that follow it in its session live on; --session "s-7" ends them all')
   })
 

@@ -53,7 +53,10 @@ export const alertStories: Readonly<Record<string, AlertStory>> = {
   SidegateDegradedDecisions: {
     fires: { 'sidegate_degraded_decisions_total{dependency="revocation",policy="allow"}': '0+1x60' },
     labels: { policy: 'allow' },
-    stays: [{ 'sidegate_degraded_decisions_total{dependency="revocation",policy="allow"}': '7x60' }],
+    stays: [
+      { 'sidegate_degraded_decisions_total{dependency="revocation",policy="allow"}': '7x60' },
+      { 'sidegate_degraded_decisions_total{dependency="keys",policy="deny"}': '0+1x60' },
+    ],
   },
   SidegateRedisMayEvict: {
     fires: { sidegate_redis_eviction_unsafe: '1x60' },

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeEntry, encodeEntry } from '../../src/revocation/entry.ts'
+import { decodeEntry, encodeEntry, readEntry } from '../../src/revocation/entry.ts'
 import { type Rule, ruleKinds } from '../../src/revocation/rule.ts'
 
 const decode = (...fields: string[]) => decodeEntry('1700000000000-0', fields, 99)
@@ -50,18 +50,62 @@ describe('entries of the log', () => {
     ['a value of 1025 bytes', ['kind', 'token', 'value', 'ü'.repeat(513)]],
     ['a NUL', ['kind', 'token', 'value', 'a\0b']],
     ['a line break', ['kind', 'token', 'value', 'a\r\nb']],
-    ['an unreadable before', ['kind', 'token', 'value', 'x', 'before', 'yesterday']],
+    ['an unreadable before of a lift', ['kind', 'token', 'value', 'x', 'before', 'yesterday', 'lifted', '1']],
     ['an unreadable lifted', ['kind', 'token', 'value', 'x', 'lifted', 'perhaps']],
     ['an issuer with a NUL', ['kind', 'token', 'value', 'x', 'issuer', '\0']],
-  ])('%s is no rule', (_name, fields) => {
+    ['a flood of fields', Array<string>(200).fill('x')],
+  ])('%s is no rule, and the reason is said without the value', (_name, fields) => {
     expect(decode(...fields)).toBeUndefined()
+    const { problem } = readEntry('1700000000000-0', fields, 99)
+    expect(problem).toMatch(/^("(kind|value|issuer|before|lifted)" is |it has more than)/)
+    expect(problem).not.toMatch(/constructor|yesterday|perhaps|ü/)
   })
+
+  test('an id that is none is no rule', () => {
+    expect(readEntry('x', ['kind', 'token', 'value', 'x'], 99)).toEqual({
+      rule: undefined,
+      problem: 'its id is not like "<milliseconds>-<sequence>"',
+    })
+  })
+
+  test.each([
+    ['unix seconds', '1795532520', 1_795_532_520],
+    ['unix seconds with a fraction', '1795532520.25', 1_795_532_520.25],
+    ['ISO 8601', '2026-11-24T15:02:00Z', 1_795_532_520],
+    ['ISO 8601 with a zone and a fraction', '2026-11-24T16:02:00.250+01:00', 1_795_532_520.25],
+    ['unix milliseconds', '1795532520250', 1_795_532_520.25],
+  ])('"before" and "expires" are read as %s', (_name, text, seconds) => {
+    const { rule, problem } = readEntry('1-0', ['kind', 'token', 'value', 'x', 'before', text, 'expires', text], 99)
+    expect(rule).toMatchObject({ issuedBeforeSeconds: seconds, expiresAtSeconds: seconds })
+    expect(problem).toBeUndefined()
+  })
+
+  test.each([
+    'yesterday',
+    'now',
+    ' now ',
+    '-1',
+    '1e9',
+    '253402300800',
+    '1795532520000000',
+    '2026-11-24T15:02:00',
+    'NaN',
+  ])(
+    'a "before" of "%s" cannot be read: the rule is against every token until it was written, and that is said',
+    (text) => {
+      const { rule, problem } = readEntry('1700000000500-0', ['kind', 'subject', 'value', 'alice', 'before', text], 99)
+      expect(rule).toMatchObject({ kind: 'subject', value: 'alice', issuedBeforeSeconds: 1_700_000_000.5 })
+      expect(problem).toBe('"before" is neither unix seconds nor ISO 8601 with a time zone')
+    },
+  )
 
   test.each([
     ['missing', []],
     ['unreadable', ['expires', 'never']],
     ['negative', ['expires', '-1']],
-    ['in milliseconds', ['expires', '1700000000000']],
+    ['another one for each reader', ['expires', 'now']],
+    ['without a time zone', ['expires', '2026-11-24T15:02:00']],
+    ['beyond all years', ['expires', '1795532520000000']],
   ])('an end that is %s becomes the far one, so that the rule holds', (_name, fields) => {
     expect(decode('kind', 'token', 'value', 'x', ...fields)).toMatchObject({ expiresAtSeconds: 99, lifted: false })
   })

@@ -41,6 +41,7 @@ export interface GateOptions {
   readonly pageSize?: number
   readonly timeoutMs?: number
   readonly clock?: Clock
+  readonly monotonic?: Clock
   readonly password?: string | (() => string | undefined)
   readonly sentinelPassword?: string
   readonly authority?: string
@@ -80,6 +81,7 @@ export function startLocal(options: GateOptions): LocalGate {
   const seen = createSeen()
   const shared = {
     clock: options.clock ?? Date.now,
+    monotonic: options.monotonic ?? (() => performance.now()),
     maxLifetimeSeconds: 86_400,
     toleranceSeconds: 5,
     observe: seen.observe,
@@ -114,7 +116,8 @@ export function startLookup(options: GateOptions & { readonly hasCopy?: boolean 
   const maxStalenessMs = options.maxStalenessMs ?? 30_000
   const shared = {
     store,
-    clock: Date.now,
+    clock: options.clock ?? Date.now,
+    monotonic: options.monotonic ?? (() => performance.now()),
     maxLifetimeSeconds: 86_400,
     toleranceSeconds: 5,
     observe: silentObserver,

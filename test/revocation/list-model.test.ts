@@ -146,6 +146,8 @@ function run(settings: ListSettings, taken: readonly Step[]): void {
       for (const claim of ['jti', 'sub', 'sid', 'azp', 'client_id', 'iss']) {
         const token = verifiedToken({ iss: issuer, jti: 'none', [claim]: value, iat: iat as number }, { keyId: value })
         expect(list.check(token, nowSeconds)).toEqual(model.check(token, nowSeconds))
+        const signedHere: VerifiedToken = { ...token, isSuccessor: true }
+        expect(list.check(signedHere, nowSeconds)).toEqual(model.check(signedHere, nowSeconds))
         // A successor: rules for its `iss` and for who vouches for it may both be against it, and either of them does.
         const successor: VerifiedToken = { ...token, issuer: 'https://other.example' }
         const isFound = list.check(successor, nowSeconds) !== undefined

@@ -43,10 +43,21 @@ describe('what is asked for', () => {
       sentences: [expect.stringMatching(/the token "first"/), expect.stringMatching(/every token of session "first"/)],
     })
     expect(prepared(request).rules).toHaveLength(1)
+    expect(prepared(request).rules[0].expiresAtSeconds).toBe(nowSeconds + 160)
     const withSession = { token: jwt({ jti: 'j', sid: 's', exp: nowSeconds + 100 }) }
     expect(prepareRevocation(withSession, { ...settings, maxSessionSeconds: 7_200 })).toMatchObject({
       rules: [{ kind: 'token', value: 'j' }],
     })
+  })
+
+  test('where nobody knows of successors, the rule for a token that begins a session outlives any that it may have', () => {
+    const found = (claims: object, more: object = {}) =>
+      prepareRevocation({ token: jwt({ jti: 'j', ...claims }), ...more }, { ...settings, maxSessionSeconds: 'unknown' })
+    const short = { exp: nowSeconds + 100 }
+    expect(found(short)).toMatchObject({ rules: [{ kind: 'token', expiresAtSeconds: nowSeconds + 3_600 }] })
+    expect(found({ exp: nowSeconds + 9_000 })).toMatchObject({ rules: [{ expiresAtSeconds: nowSeconds + 9_060 }] })
+    expect(found({ ...short, sid: 's' })).toMatchObject({ rules: [{ expiresAtSeconds: nowSeconds + 160 }] })
+    expect(found(short, { expires: nowSeconds + 50 })).toMatchObject({ rules: [{ expiresAtSeconds: nowSeconds + 50 }] })
   })
 
   test('a token without jti is named by the digest of its signed part, however its signature is spelled', () => {

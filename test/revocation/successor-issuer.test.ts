@@ -36,6 +36,15 @@ const rules: readonly (readonly [RuleIdentity, ends: boolean, endsFirst: boolean
   [{ kind: 'subject', value: 'alice', issuer: 'https://other.example' }, false, false],
 ]
 
+test('the first token of a session is a fact of its successors alone', () => {
+  const named = verifiedToken({ jti: 'second', sid: 'first' })
+  const tokensOf = (token: VerifiedToken) =>
+    factsOf(token).flatMap(({ kind, value }) => (kind === 'token' ? value : []))
+  expect(tokensOf(named)).toEqual(['second'])
+  expect(tokensOf({ ...named, isSuccessor: true })).toEqual(['second', 'first'])
+  expect(tokensOf({ ...first, isSuccessor: true })).toEqual(['first'])
+})
+
 test.each(rules)('by a look-up alone, the rule %j', async (identity, ends, endsFirst) => {
   const revocations = startLookup({ url: redis.url })
   await revocations.write([rule(identity)])

@@ -159,11 +159,49 @@ describe('the contract', () => {
       ['guarded_connections_ended_total', { reason: 'token_revoked' }],
       ['config_reloads_total', { result: 'error' }],
       ['degraded_decisions_total', { dependency: 'revocation', policy: 'deny' }],
+      ['degraded_decisions_total', { dependency: 'keys', policy: 'deny' }],
+      ['degraded_decisions_total', { dependency: 'keys', policy: 'allow' }],
       ['revocation_rules', { kind: 'session' }],
     ] as const) {
       const samples = families.get(`sidegate_${name}`)?.samples ?? []
       expect([name, samples]).toEqual([name, expect.arrayContaining([expect.objectContaining({ labels, value: 0 })])])
     }
+  })
+
+  test('every reason that shadow mode lets through has a series with 0 from its start, and none where it enforces', async () => {
+    const gate = await startGateway(twoIssuers())
+    const shadowSeries = async () => {
+      const { families } = await scrape(gate)
+      const samples = (name: string) => families.get(`sidegate_${name}`)?.samples ?? []
+      const decisions = samples('decisions_total').filter(({ labels }) => labels.decision === 'shadow')
+      const told = [decisions, samples('shadow_refusals_total')]
+      expect(told.flat().filter(({ value }) => value !== 0)).toEqual([])
+      return told.map((each) => each.map(({ labels: { reason, issuer } }) => `${reason} ${issuer}`))
+    }
+    expect(await shadowSeries()).toEqual([[], []])
+    await gate.reload(twoIssuers('mode: shadow\n'))
+    const [decisions = [], refusals = []] = await shadowSeries()
+    expect(refusals).toEqual(decisions)
+    for (const series of ['token_missing none', 'token_malformed none', 'token_revoked https://second.example'])
+      expect(decisions).toContain(series)
+    const letThrough = new Set(decisions.map((series) => series.split(' ')[0]))
+    // The message itself is refused, and what the app or the gate fails at is no refusal.
+    expect(reasons.filter((reason) => !letThrough.has(reason))).toEqual([
+      ...['message_invalid', 'headers_too_large', 'upstream_unreachable', 'upstream_failed', 'draining'],
+      ...['upstream_timeout', 'internal'],
+    ])
+  })
+
+  test('no series is declared with an issuer, or without one, that its reason never has', async () => {
+    const { families } = await scrape(await startGateway(twoIssuers('mode: shadow\n')))
+    const series = families.get('sidegate_decisions_total')?.samples.map(({ labels }) => labels) ?? []
+    expect(series.filter(({ reason, issuer }) => reason === 'token_revoked' && issuer === 'none')).toEqual([])
+    expect(series.filter(({ reason, issuer }) => reason === 'token_missing' && issuer !== 'none')).toEqual([])
+  })
+
+  test('the keys of a file are told as those that are fetched', async () => {
+    const gate = await startGateway(world.settings(app.url))
+    expect(await gate.metric('sidegate_jwks_keys', { issuer: 'https://id.example.com' })).toBe(1)
   })
 
   test('what is running is told', async () => {
@@ -334,7 +372,7 @@ routes: [{ path: /public/*, access: public }, { path: /admin/*, scopes: [admin] 
   test('unknown methods and many status codes do not make it grow without end', () => {
     const metrics = createMetrics()
     const observe = createRequestObserver(metrics, Date.now)
-    declareSeries(metrics, ['https://id.example.com'])
+    declareSeries(metrics, ['https://id.example.com'], 'enforce')
     for (let n = 0; n < 2000; n++) observe(outcome({ method: `M${n}`, status: 200 + (n % 400) }))
     for (let n = 0; n < 2000; n++)
       observe(outcome({ method: 'GET', status: 100 + (n % 900), upstreamStatus: 100 + (n % 900) }))
@@ -401,6 +439,19 @@ describe('what one request counts', () => {
     const count = await counted(outcome({ decision: shadow }))
     expect(count('shadow_refusals_total', { reason: 'token_expired', issuer: 'https://id.example.com' })).toBe(1)
     expect(count('decisions_total', { decision: 'shadow', reason: 'token_expired' })).toBe(1)
+  })
+
+  test('a token that no keys could be had for is a decision without fresh keys, in shadow mode as well', async () => {
+    const wouldRefuse = refuse('keys_unavailable', { issuer: 'https://id.example.com' })
+    const shadow = { decision: 'shadow', token: undefined, wouldRefuse } as unknown as Permit
+    const count = await counted(
+      outcome({ decision: wouldRefuse, status: 503 }),
+      outcome({ decision: shadow }),
+      outcome({ decision: refuse('key_unknown'), status: 401 }),
+      outcome(),
+    )
+    expect(count('degraded_decisions_total', { dependency: 'keys', policy: 'deny' })).toBe(2)
+    expect(count('degraded_decisions_total')).toBe(2)
   })
 
   test('times are in seconds', async () => {

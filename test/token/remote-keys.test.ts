@@ -24,12 +24,12 @@ interface World {
 
 function watch(fetchKeySet: FetchKeySet, world: World) {
   const clock = world.clock ?? { nowMs: NOW_SECONDS * 1000 }
-  const told: { fetched: string[]; problems: string[]; rejected: string[]; unknown: string[] } = {
-    ...{ fetched: [], problems: [], rejected: [], unknown: [] },
+  const told: { fetched: string[]; problems: string[]; rejected: string[]; unknown: string[]; old: number } = {
+    ...{ fetched: [], problems: [], rejected: [], unknown: [], old: 0 },
   }
   const keys = createRemoteKeys({
     fetchKeySet,
-    clock: () => clock.nowMs,
+    monotonic: () => clock.nowMs,
     ...(world.timing === undefined ? {} : { timing: world.timing }),
     observe: {
       fetched: (result, { keys: count, problem }) => {
@@ -38,6 +38,9 @@ function watch(fetchKeySet: FetchKeySet, world: World) {
       },
       rejected: (keyId, why) => told.rejected.push(`${keyId}: ${why}`),
       unknownKeyId: (action) => told.unknown.push(action),
+      servedOld: () => {
+        told.old++
+      },
     },
   })
   closing.push(keys.stop)
@@ -316,6 +319,26 @@ describe('a provider that fails', () => {
     server.answer = answerWith(jwksOf(one))
     await eventually(async () => expect(await find(keys, 'one')).toEqual(['one']))
     expect(keys.generation()).toBe(0)
+  })
+
+  it('has each token told that is judged by keys two rounds old, and no other', async () => {
+    const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)), {
+      timing: { retryMs: 600_000 },
+    })
+    server.answer = answerWith('', 503)
+    await find(keys, 'one')
+    expect(await find(keys, 'two')).toBe('keys_unavailable')
+    clock.nowMs += 20 * 60_000
+    await find(keys, 'one')
+    expect(told.old).toBe(0)
+    clock.nowMs += 1
+    await find(keys, 'one')
+    expect(await find(keys, 'two')).toBe('keys_unavailable')
+    expect(told.old).toBe(1)
+    server.answer = answerWith(jwksOf(one, two))
+    clock.nowMs += 60_000
+    expect(await find(keys, 'two')).toEqual(['two'])
+    expect(told.old).toBe(1)
   })
 
   const troubles: Record<string, [answer: KeyAnswer, why: string]> = {
