@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from '../../test/support/redis.ts'
+import { freePort } from '../../test/support/listen.ts'
 import { shippedProgram } from '../compare/contenders.ts'
 import { sidegateFile } from '../compare/settings.ts'
 import { endProcess, type Stage, startStage } from '../compare/stage.ts'

@@ -154,6 +154,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
     }
 
   async function timeMs(): Promise<number> {
+    await commands.whenReady(commandTimeoutMs)
     return millisecondsOf(await probeOf(commands)('time'))
   }
 

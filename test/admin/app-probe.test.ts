@@ -94,7 +94,7 @@ describe('over the admin port', () => {
 
 describe('the app', () => {
   test('that does not listen is not well, and the answer says so', async () => {
-    const gone = await freePort(createServer())
+    const gone = await freePort()
     for (const target of [`http://127.0.0.1:${gone}/`, `tcp://127.0.0.1:${gone}`]) {
       const answer = await createAppProbe({ probes: () => ({ app: { liveness: target } }) })('/app-probe/app/liveness')
       expect(answer).toMatchObject({ status: 503, body: 'The app did not answer: nothing listens there\n' })

@@ -41,7 +41,7 @@ describe('a gate that lives', () => {
   })
 
   test('is alive and not ready where its list was never read, and says so', async () => {
-    const redis = `revocation: { redis: redis://127.0.0.1:${await freePort(createSocketServer())}/0 }\n`
+    const redis = `revocation: { redis: redis://127.0.0.1:${await freePort()}/0 }\n`
     const gate = await startGateway(world.settings(UPSTREAM, redis))
     expect((await sidegate(['health', '--admin', addressOf(gate)])).exitCode).toBe(0)
     const ready = await sidegate(['health', '--ready', '--admin', addressOf(gate)])
@@ -106,7 +106,7 @@ describe('the plain forms', () => {
 
 describe('no good answer', () => {
   test('comes from a port on which nothing listens', async () => {
-    const port = await freePort(createSocketServer())
+    const port = await freePort()
     const { exitCode, complained } = await sidegate(['health', '--admin', `127.0.0.1:${port}`])
     expect(exitCode).toBe(1)
     expect(complained).toEqual([`Cannot ask the gate at "127.0.0.1:${port}": nothing listens there`])

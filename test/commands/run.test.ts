@@ -30,7 +30,7 @@ const settings = () => [
 ]
 
 test.each([[['run']], [[]]])('"sidegate %s" serves until it is told to stop, then answers 0', async (command) => {
-  const ports = [await freePort(createServer()), await freePort(createServer())] as const
+  const ports = [await freePort(), await freePort()] as const
   const listening = ['--listen', `127.0.0.1:${ports[0]}`, '--admin-listen', `127.0.0.1:${ports[1]}`]
   let stop: (signal: string) => void = () => {}
   const stopped = new Promise<string>((resolve) => {

@@ -9,7 +9,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -99,7 +98,7 @@ test('the licence of every package in the bundle goes with it', () => {
 
 test('the bundle checks settings, runs with them in both log formats, and leaves with 0 when it is told to', async () => {
   await sidegate('keys', 'generate', '--algorithm', 'EdDSA', '--out', 'keys')
-  const [port, adminPort] = [await freePort(createServer()), await freePort(createServer())]
+  const [port, adminPort] = [await freePort(), await freePort()]
   writeFileSync(join(alone, 'sidegate.yaml'), settings(port, adminPort))
   expect((await sidegate('check', '--config', 'sidegate.yaml')).stdout).toContain('The settings are valid')
 

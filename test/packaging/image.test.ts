@@ -2,7 +2,6 @@
 // about a minute; with it goes what the image weighs.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createWorld, type World } from '../support/gateway.ts'
@@ -41,7 +40,7 @@ describe.skipIf(whyNot !== undefined)('the image', () => {
 
   /** The gate as its entry point starts it, with its settings in the only folder that is mounted. */
   async function startGate() {
-    const [port, adminPort] = [await freePort(createServer()), await freePort(createServer())]
+    const [port, adminPort] = [await freePort(), await freePort()]
     const inside = world.settings(app.url).replaceAll(world.folder, '/etc/sidegate')
     writeFileSync(join(world.folder, 'sidegate.yaml'), inside)
     const variables = [`SIDEGATE_LISTEN=127.0.0.1:${port}`, `SIDEGATE_ADMIN_LISTEN=127.0.0.1:${adminPort}`]

@@ -6,9 +6,10 @@ import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createWorld, reasonOf, type World } from '../support/gateway.ts'
+import { freePort } from '../support/listen.ts'
 import { makePod, type Pod, whyNoPod } from '../support/pod.ts'
 import { rawClient } from '../support/raw-client.ts'
-import { freePort, startRedis, type TestRedis } from '../support/redis.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
 
 const whyNot = whyNoPod()
 if (whyNot !== undefined) console.log(`The life of a pod is not tried: ${whyNot}`)

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { describeAddress, parseRedisUrl } from '../../src/revocation/address.ts'
 import type { RedisStore } from '../../src/revocation/store.ts'
-import { freePort, startRedis, type TestRedis } from '../support/redis.ts'
+import { freePort } from '../support/listen.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
 import { verifiedToken } from '../support/verified-token.ts'
 import { rule, startLocal, startLookup, stopAll, storeFor } from './harness.ts'
 

@@ -4,7 +4,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { accessSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { vi } from 'vitest'
@@ -77,7 +76,7 @@ export async function startCluster(): Promise<Cluster> {
   const accountPublicKey = file('account.pem', publicKey.export({ type: 'spki', format: 'pem' }).toString())
   const administrator = randomBytes(16).toString('hex')
   const tokens = file('tokens.csv', `${administrator},admin,admin,"system:masters"\n`)
-  const [etcdPort, peerPort, port] = await Promise.all([1, 2, 3].map(() => freePort(createServer())))
+  const [etcdPort, peerPort, port] = await Promise.all([1, 2, 3].map(() => freePort()))
   const etcdUrl = `http://127.0.0.1:${etcdPort}`
   const etcd = run(findProgram('ETCD', 'etcd') ?? 'etcd', [
     ...[`--data-dir=${join(folder, 'etcd')}`, `--listen-client-urls=${etcdUrl}`, `--advertise-client-urls=${etcdUrl}`],

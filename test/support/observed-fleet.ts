@@ -6,10 +6,11 @@ import { vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { ADMIN_TOKEN, createWorld, type Gateway, ISSUER, startGateway, stopGateways, type World } from './gateway.ts'
 import { startKeyServer } from './key-server.ts'
+import { freePort } from './listen.ts'
 import { ALERTS_FILE } from './observability.ts'
 import { startApp } from './origin.ts'
 import { type Prometheus, startPrometheus } from './prometheus.ts'
-import { freePort, startRedis } from './redis.ts'
+import { startRedis } from './redis.ts'
 import { jwksOf, makeKey, signToken } from './tokens.ts'
 
 export interface ObservedFleet {

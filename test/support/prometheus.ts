@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { vi } from 'vitest'
-import { freePort } from './redis.ts'
+import { freePort } from './listen.ts'
 
 export interface ScrapeTarget {
   /** The admin port of a gate. */

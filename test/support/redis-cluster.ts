@@ -1,6 +1,7 @@
 // A real Redis Cluster of three masters, put together by commands alone, whose slots can be moved.
 import { vi } from 'vitest'
-import { freePort, startRedis, type TestRedis } from './redis.ts'
+import { freePort } from './listen.ts'
+import { startRedis, type TestRedis } from './redis.ts'
 
 export interface TestCluster {
   readonly url: string

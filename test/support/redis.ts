@@ -1,10 +1,10 @@
 // A real redis-server for one test file: on a free port, with its data in a temporary folder, always torn down.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { freePort } from './listen.ts'
 
 export interface TestRedis {
   readonly url: string
@@ -94,20 +94,6 @@ export async function startRedis(args: readonly string[] = [], options: RedisOpt
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** A port that nothing listened on a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      )
-    })
-  })
 }
 
 function dataArguments(port: number, folder: string): readonly string[] {

@@ -1,7 +1,6 @@
 // Nobody waits for who reads the log: a reader that stops, goes away or has no room left stops neither the gate nor its end,
 // and takes a bounded amount of memory.
 import { openSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -176,7 +175,7 @@ describe('a gate as a process', () => {
   }, 30_000)
 
   test('goes on where its log is a file and the disk is full', async () => {
-    const [port, adminPort] = [await freePort(createServer()), await freePort(createServer())]
+    const [port, adminPort] = [await freePort(), await freePort()]
     const settings = world
       .settings(app.url)
       .replace('listen: 127.0.0.1:0', `listen: 127.0.0.1:${port}`)

@@ -1,7 +1,6 @@
 // How does the next token reach the client, byte by byte? With every answer of the app and never with one of ours, kept by
 // nobody on the way, and never against the word of the app about its own session.
 import { createHash } from 'node:crypto'
-import { createServer } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Delivery, Refresh } from '../../src/proxy/policy.ts'
 import { eventually } from '../support/eventually.ts'
@@ -222,7 +221,7 @@ describe('an answer of ours carries no token', () => {
   const later: Refresh = async () => inCookie
   /** Each way in which the app fails before its head is whole, or after. */
   const faults: Record<string, readonly [status: number, app: () => Promise<URL>]> = {
-    'an app that is not there': [502, async () => new URL(`http://127.0.0.1:${await freePort(createServer())}`)],
+    'an app that is not there': [502, async () => new URL(`http://127.0.0.1:${await freePort()}`)],
     'an app that hangs up': [502, raw((socket) => socket.destroy())],
     'an app that resets': [502, raw((socket) => socket.resetAndDestroy())],
     'an app that does not speak HTTP': [502, raw((socket) => socket.write('hello\r\n\r\n'))],

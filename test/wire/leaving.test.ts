@@ -72,7 +72,7 @@ test('a refusal closes its connection too', async () => {
 })
 
 test('an app that has stopped before the gate is told as 503 draining', async () => {
-  const port = await freePort(createServer())
+  const port = await freePort()
   const alone = await open(new URL(`http://127.0.0.1:${port}`))
   leaving.begin()
   const client = rawClient(alone.port)

@@ -2,7 +2,6 @@
 // any way in which an application could read the path, and for a real nginx where there is one.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -91,7 +90,7 @@ describe.skipIf(!hasNginx)(`nginx behind the gate (${hasNginx ? 'present' : 'not
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sidegate-nginx-'))
-    nginxPort = await freePort(createServer())
+    nginxPort = await freePort()
     writeFileSync(
       join(folder, 'nginx.conf'),
       `daemon on; pid ${folder}/pid; error_log ${folder}/error.log; worker_processes 1;

@@ -2,7 +2,7 @@
 // handshake, and no tunnel that outlives its token.
 import { randomBytes } from 'node:crypto'
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http'
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { eventually } from '../support/eventually.ts'
@@ -255,7 +255,7 @@ for (const [sentence, answer] of Object.entries(wrong)) {
 }
 
 test('an upgrade to an application that is not there: 502', async () => {
-  const port = await freePort(createServer())
+  const port = await freePort()
   const proxy = await open(new URL(`http://127.0.0.1:${port}`))
   expect(await exchangeRaw(proxy.port, handshake())).toMatch(/^HTTP\/1\.1 502[\s\S]*upstream_unreachable/)
   expect(proxy.outcomes).toMatchObject([{ upstreamError: 'refused' }])
