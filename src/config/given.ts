@@ -71,7 +71,10 @@ export function unknownVariables(environment: Readonly<Record<string, string | u
     .map((name) => ({
       where: name,
       message: `Ignored variable ${quote(name)}: no setting has this name`,
-      ...didYouMean(name, known, ''),
+      // The file has no variable, and no setting that is near it in letters is what was meant
+      ...(name === 'SIDEGATE_CONFIG'
+        ? { hint: 'the file is named by the flag "--config"' }
+        : didYouMean(name, known, '')),
     }))
 }
 

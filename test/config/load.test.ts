@@ -104,6 +104,13 @@ describe('variables', () => {
     ])
   })
 
+  test('the file has no variable, and whoever tries one is told how it is named', () => {
+    const { warnings } = load(issuersLine, { environment: { SIDEGATE_CONFIG: '/etc/sidegate.yaml' } })
+    expect(warnings.map(formatProblem)).toEqual([
+      'SIDEGATE_CONFIG: Ignored variable "SIDEGATE_CONFIG": no setting has this name, the file is named by the flag "--config"',
+    ])
+  })
+
   test('problems name the variable or the flag, and the place inside a list', () => {
     const environment = {
       SIDEGATE_UPSTREAM: 'localhost:3000',
