@@ -138,13 +138,20 @@ export function createFeed(parts: FeedParts): Feed {
 
   /** Reads on to the end of the log; answers when the last page was asked for. */
   async function readPages(): Promise<number> {
-    for (;;) {
-      const sentMs = clock()
-      const entries = await store.readLog(ledger.position(), pageSize)
+    let sentMs = clock()
+    let entries = await store.readLog(ledger.position(), pageSize)
+    while (entries.length === pageSize) {
+      // Redis makes the next page ready while this one is applied
+      const askedMs = clock()
+      const asked = store.readLog(entries.at(-1)?.id ?? LOG_START, pageSize)
+      asked.catch(() => {})
       applyAll(entries, false)
-      if (entries.length < pageSize) return sentMs
       await nextTurn()
+      entries = await asked
+      sentMs = askedMs
     }
+    applyAll(entries, false)
+    return sentMs
   }
 
   async function readInFull(): Promise<void> {
