@@ -4,8 +4,9 @@
 import * as z from 'zod'
 import { address, addressRange, origin, redisUrl, secureUrl } from './addresses.ts'
 import { byContainer, probeTarget } from './app-probes.ts'
+import { attributeValue, domain } from './cookie-attributes.ts'
 import { duration } from './durations.ts'
-import { attributeValue, choice, domain, filePath, flag, group, integer, list, oneOf, only, text } from './kinds.ts'
+import { choice, filePath, flag, group, integer, list, oneOf, only, text } from './kinds.ts'
 import { moment } from './moments.ts'
 import {
   byHeader,

@@ -1,17 +1,16 @@
 // WebSocket connections to the application, the only door to http-proxy-3. It is handed a cleaned request and asked for
 // its sockets; what it would do with the answer by itself is taken over here, because it would relay the application's
 // hop-by-hop headers and would believe any 101. It must never open a tunnel without a proven handshake.
-import { createHash } from 'node:crypto'
 import { type ClientRequest, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { ProxyServer } from 'http-proxy-3'
 import type { Permit } from '../model/decision.ts'
 import { faultOf, protocolFault, type UpstreamFault } from './fault.ts'
 import { createFrameBoundary, policyViolationFrame } from './frame-boundary.ts'
+import { isProven, requestHeaders, upgradeHeaders } from './handshake.ts'
 import type { Message } from './message.ts'
 import type { ProxyLimits } from './policy.ts'
 
-const HANDSHAKE_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const CLOSING_GRACE_MS = 1_000
 const DEAD_PEER_CHECK_MS = 60_000
 
@@ -59,7 +58,7 @@ export function createTunnel(): (permit: Permit, order: TunnelOrder) => () => vo
 
   return (_permit, order) => {
     const { req, socket } = order
-    req.headers = requestHeaders(order)
+    req.headers = requestHeaders(order.message.host, order.headers)
     req.url = order.target
     let isDone = false
     let stop = (): void => {
@@ -104,26 +103,6 @@ function stopWatching(socket: Socket): void {
   socket.off('readable', leaveAtEnd).off('end', socket.destroy)
 }
 
-/** As an object, because http-proxy-3 copies `req.headers`; without a prototype, so that no name has a meaning. */
-function requestHeaders(order: TunnelOrder): NodeJS.Dict<string> {
-  const headers: Record<string, string | string[]> = Object.create(null)
-  headers.host = order.message.host
-  headers.connection = 'Upgrade'
-  headers.upgrade = 'websocket'
-  return addLines(headers, order.headers)
-}
-
-/** Lines of the same name become a list, which Node and http-proxy-3 write as lines again. */
-function addLines(headers: Record<string, string | string[]>, lines: readonly string[]): NodeJS.Dict<string> {
-  for (let i = 0; i < lines.length; i += 2) {
-    const name = lines[i] ?? ''
-    const value = lines[i + 1] ?? ''
-    const before = headers[name]
-    headers[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
-  }
-  return headers as NodeJS.Dict<string>
-}
-
 function takeOver(
   outgoing: ClientRequest,
   order: TunnelOrder,
@@ -150,7 +129,7 @@ function takeOver(
       appSocket.destroy()
       fail(protocolFault)
     }
-    if (answer.statusCode !== 101 || !isProven(answer, message)) return refuseAnswer()
+    if (answer.statusCode !== 101 || !isProven(answer, message.headers)) return refuseAnswer()
     const lines = await events.headersFor(101, answer.rawHeaders)
     if (lines === undefined) return refuseAnswer()
     if (socket.destroyed) return appSocket.destroy()
@@ -196,26 +175,6 @@ function takeOver(
     onOpened(() => outgoing.destroy())
     events.onAnswered(status, res)
   })
-}
-
-/** RFC 6455 section 4.1: the application has read this very handshake and speaks WebSocket. */
-function isProven(answer: IncomingMessage, message: Message): boolean {
-  const key = singleValue(message.headers, 'sec-websocket-key')
-  const expected = createHash('sha1').update(`${key}${HANDSHAKE_SUFFIX}`).digest('base64')
-  return answer.headers.upgrade?.toLowerCase() === 'websocket' && answer.headers['sec-websocket-accept'] === expected
-}
-
-/** The value of a header that is there once; a value that spells a name is not taken for one. */
-function singleValue(headers: readonly string[], name: string): string {
-  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return headers[i + 1] ?? ''
-  return ''
-}
-
-function upgradeHeaders(lines: readonly string[]): NodeJS.Dict<string> {
-  const headers: Record<string, string | string[]> = Object.create(null)
-  headers.Upgrade = 'websocket'
-  headers.Connection = 'Upgrade'
-  return addLines(headers, lines)
 }
 
 /** A plain answer to an upgrade: written by Node with its own framing, then the connection closes. Nothing where it cannot. */
