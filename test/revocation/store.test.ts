@@ -3,6 +3,7 @@ import { describeAddress, parseRedisUrl } from '../../src/revocation/address.ts'
 import type { RedisStore } from '../../src/revocation/store.ts'
 import { freePort } from '../support/listen.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { startClusterNode } from '../support/redis-cluster.ts'
 import { verifiedToken } from '../support/verified-token.ts'
 import { rule, startLocal, startLookup, stopAll, storeFor } from './harness.ts'
 
@@ -231,7 +232,7 @@ describe('addresses', () => {
   })
 
   test('a Cluster is written, followed and looked up like one server', async () => {
-    const cluster = await startRedis(['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'])
+    const cluster = await startClusterNode()
     try {
       await cluster.command('cluster', 'addslotsrange', '0', '16383')
       await vi.waitFor(async () => expect(String(await cluster.command('cluster', 'info'))).toContain('state:ok'), soon)

@@ -18,7 +18,7 @@ export interface TestCluster {
 const soon = { timeout: 20_000, interval: 20 }
 
 export async function startCluster(): Promise<TestCluster> {
-  const nodes = await Promise.all([0, 1, 2].map(startNode))
+  const nodes = await Promise.all([0, 1, 2].map(startClusterNode))
   const [first] = nodes as [TestRedis]
   for (const [index, node] of nodes.entries()) {
     const [from, to] = [Math.ceil((16_384 / 3) * index), Math.ceil((16_384 / 3) * (index + 1)) - 1]
@@ -64,8 +64,9 @@ export async function startCluster(): Promise<TestCluster> {
   }
 }
 
-async function startNode(): Promise<TestRedis> {
-  // The usual bus port, ten thousand above, does not exist for high ports.
+/** Starts one node, which holds no slot yet. */
+export async function startClusterNode(): Promise<TestRedis> {
+  // The usual bus port, ten thousand above, is one that the system may have given to somebody else.
   const args = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-node-timeout', '2000']
   return startRedis([...args, '--cluster-port', String(await freePort())])
 }

@@ -124,7 +124,11 @@ function launch(args: readonly string[]): Promise<ChildProcess> {
       if (isSlowOnPurpose || /Ready to accept connections|\+monitor/.test(output)) resolve(server)
     })
     server.once('error', reject)
-    server.once('exit', (code) => reject(new Error(`Cannot start redis-server: exit code is ${code}\n${output}`)))
+    // "close": its last line, which says why, may come after its end.
+    server.once('close', (code) => {
+      const [why] = output.trimEnd().split('\n').reverse()
+      reject(new Error(`Cannot start redis-server: exit code is ${code}, ${why}\n${output}`))
+    })
   })
 }
 
