@@ -67,7 +67,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Each library has one door. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   jose: /^token\//,
-  ioredis: /^revocation\/connection\.ts$/,
+  ioredis: /^revocation\/redis-client\.ts$/,
   // trust.ts: the fetch of Node takes no certificates of a private authority.
   undici: /^(proxy\/forward|assembly\/trust)\.ts$/,
   'http-proxy-3': /^proxy\/tunnel\.ts$/,

@@ -1,8 +1,9 @@
-// How is Redis reached? The only door to ioredis: one connection that queues nothing while it is down, bounds every answer
-// in time, drops a socket that does not answer, and comes back for ever. Must never log or throw a credential, and never send
-// a command to another database than the one that was asked for.
-import { Cluster, type CommonRedisOptions, Redis } from 'ioredis'
-import { describeAddress, type RedisAddress } from './address.ts'
+// How is Redis spoken to? Over one connection that queues nothing while it is down, bounds every answer in time, drops a socket
+// that does not answer, and comes back for ever. Must never log or throw a credential, and never send a command to another
+// database than the one that was asked for.
+import { once } from 'node:events'
+import { describeAddress } from './address.ts'
+import { type ClientParts, closeClient, createClient, reconnectDelayMs } from './redis-client.ts'
 import { messageOf, type RevocationLog, type RevocationObserver, redisErrorKindOf } from './report.ts'
 import { createWaitingRoom, within } from './waiting.ts'
 
@@ -15,6 +16,8 @@ export interface RedisConnection {
   /** Answers as soon as commands can be sent; rejects after `timeoutMs`, and at once while Redis refuses the database. */
   whenReady(timeoutMs: number): Promise<void>
   isReady(): boolean
+  /** What was heard last of why it is not ready. */
+  trouble(): string | undefined
   /** A number that changes with each new socket: commands under one number went to one server over one socket. */
   session(): number
   /** Sends commands in one round trip. Rejects at once while not connected, after `timeoutMs`, and with any error reply. */
@@ -26,21 +29,7 @@ export interface RedisConnection {
   close(): Promise<void>
 }
 
-/** What opens the door of a server. Passwords are asked for again with each new connection. */
-export interface Credentials {
-  /** Beats the password in the URL. */
-  readonly password?: string | (() => string | undefined) | undefined
-  /** The password of the Sentinels, which have one of their own. */
-  readonly sentinelPassword?: string | (() => string | undefined) | undefined
-  /** Certificates (PEM) that vouch for the server, instead of those of the system. */
-  readonly authority?: string | undefined
-}
-
-export interface ConnectionParts {
-  readonly address: RedisAddress
-  readonly credentials: Credentials
-  /** An answer that is due and does not come for so long means that the socket is dead: it is destroyed. */
-  readonly silenceMs: number
+export interface ConnectionParts extends ClientParts {
   readonly observe: RevocationObserver
   readonly log: RevocationLog
   readonly onState?: (isReady: boolean) => void
@@ -48,11 +37,6 @@ export interface ConnectionParts {
 
 const maxWaiting = 1000
 const maxInFlight = 1000
-
-/** Reconnects after 50 ms, doubled up to one second, each time between half and all of it so that a fleet spreads out. */
-export function reconnectDelayMs(attempt: number): number {
-  return Math.min(1000, 25 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2)
-}
 
 /** Makes a connection that is not open yet. */
 export function createConnection(parts: ConnectionParts): RedisConnection {
@@ -77,6 +61,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       return
     }
     lastKind = undefined
+    lastMessage = undefined
     refusal = undefined
     failedAttempts = 0
     session += 1
@@ -156,12 +141,21 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   }
 
   return Object.freeze({
-    open: () =>
-      client.connect().catch((error: unknown) => {
+    open: async () => {
+      const attempt = client.connect()
+      try {
+        // Sentinels are asked round after round, and an attempt that finds none does not end.
+        const isEndless = parts.address.form === 'sentinel'
+        await (isEndless
+          ? Promise.race([attempt, once(client, 'error').then(([error]) => Promise.reject(error))])
+          : attempt)
+      } catch (error) {
         // ioredis rejects with "Connection is closed" and tells the reason as an event.
         throw new Error(lastMessage ?? messageOf(error))
-      }),
+      }
+    },
     isReady,
+    trouble: () => (isReady() ? undefined : lastMessage),
     session: () => session,
     whenReady: (timeoutMs) => {
       if (isReady()) return Promise.resolve()
@@ -180,81 +174,6 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       return closeClient(client)
     },
   } satisfies RedisConnection)
-}
-
-function createClient({ address, credentials, silenceMs }: ConnectionParts): Redis | Cluster {
-  const tls = credentials.authority === undefined ? {} : { ca: credentials.authority }
-  const options = {
-    username: address.username,
-    // RESP2: the same shapes from every server, and no HELLO that an older managed store refuses.
-    protocol: 2,
-    disableClientInfo: true,
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    maxLoadingRetryTime: 500,
-    connectTimeout: 1000,
-    disconnectTimeout: 100,
-    keepAlive: 5000,
-    // A time-out of a command alone leaves it in the queue, which grows; silence destroys the socket.
-    socketTimeout: silenceMs,
-    // After a failover the old master answers as a replica: look for the new one.
-    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-    ...(address.tls && { tls }),
-  } satisfies CommonRedisOptions & { disconnectTimeout: number; tls?: object }
-  const password = () => textOf(credentials.password) ?? address.password
-  if (address.form === 'cluster') {
-    const cluster = new Cluster([...address.nodes], {
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      clusterRetryStrategy: reconnectDelayMs,
-      slotsRefreshTimeout: 2000,
-      redisOptions: options,
-    })
-    return cluster.on('+node', (node: Redis) => askAnew(node.options, 'password', password))
-  }
-  const shared = { ...options, db: address.database, retryStrategy: reconnectDelayMs }
-  if (address.form === 'standalone') {
-    const client = new Redis({ ...shared, ...address.nodes[0] })
-    askAnew(client.options, 'password', password)
-    return client
-  }
-  const client = new Redis({
-    ...shared,
-    sentinels: [...address.nodes],
-    ...(address.masterName !== undefined && { name: address.masterName }),
-    failoverDetector: true,
-    sentinelRetryStrategy: reconnectDelayMs,
-    sentinelCommandTimeout: 1000,
-    enableTLSForSentinelMode: address.tls,
-    ...(address.tls && { sentinelTLS: tls }),
-  })
-  askAnew(client.options, 'password', password)
-  askAnew(client.options, 'sentinelPassword', () => textOf(credentials.sentinelPassword))
-  return client
-}
-
-// ioredis reads its options with each connection; a value there would be the one from the start for ever.
-function askAnew(options: object, name: string, value: () => string | undefined): void {
-  Object.defineProperty(options, name, { get: value, enumerable: true, configurable: true })
-}
-
-function textOf(given: string | (() => string | undefined) | undefined): string | undefined {
-  return typeof given === 'function' ? given() : given
-}
-
-function closeClient(client: Redis | Cluster): Promise<void> {
-  if (client.status === 'end') return Promise.resolve()
-  return new Promise((resolve) => {
-    // A cluster whose nodes never answered may not say that it ended.
-    const timer = setTimeout(resolve, 500)
-    client.once('end', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-    client.disconnect()
-  })
 }
 
 function isRefusedSelect(error: unknown): boolean {

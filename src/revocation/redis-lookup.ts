@@ -113,7 +113,10 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
 
   function readiness(): { ready: boolean; detail: string } {
     wasUp ||= store.isUp()
-    if (!wasUp) return { ready: false, detail: 'Redis was not reached yet' }
+    if (!wasUp) {
+      const why = store.trouble()
+      return { ready: false, detail: `Redis was not reached yet${why === undefined ? '' : `: ${why}`}` }
+    }
     const detail = ['revocations are looked up in Redis', freshness?.describe(), ...chores.warnings()]
     return { ready: copy?.feed.hasReadInFull() ?? true, detail: detail.filter((text) => text !== undefined).join('; ') }
   }

@@ -53,11 +53,14 @@ export const silentObserver: RevocationObserver = Object.freeze({
 /** Logs nothing. */
 export const silentLog: RevocationLog = Object.freeze({ info: nothing, warn: nothing, error: nothing })
 
+// What ioredis says of Sentinels holds a random time, in which a command line does not try again.
+const intention = / Retrying from scratch after [\d.]+ms\./
+
 /** The message of whatever was thrown; where a whole Cluster failed, of the node that failed last. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error'
   const node: unknown = 'lastNodeError' in error ? error.lastNodeError : undefined
-  return node instanceof Error ? `${error.message} ${node.message}` : error.message
+  return node instanceof Error ? `${error.message} ${node.message}` : error.message.replace(intention, '')
 }
 
 /** The class of a failure of Redis, by the words that Redis and its client use. */

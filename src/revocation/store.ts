@@ -4,10 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { VerifiedToken } from '../model/decision.ts'
 import { describeAddress, parseRedisUrl } from './address.ts'
 import { createAppend } from './append.ts'
-import { type Command, type Credentials, createConnection, type RedisConnection } from './connection.ts'
+import { type Command, createConnection, type RedisConnection } from './connection.ts'
 import type { LogEntry } from './entry.ts'
 import { listKeysOf } from './mirror.ts'
 import type { PlainKey } from './plain-keys.ts'
+import type { Credentials } from './redis-client.ts'
 import { countOf, entriesOf, entriesOfRead, millisecondsOf } from './replies.ts'
 import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
 import type { Rule } from './rule.ts'
@@ -38,6 +39,8 @@ export interface RedisStore {
   open(): Promise<void>
   close(): Promise<void>
   isUp(): boolean
+  /** What was heard last of why it is not up. */
+  trouble(): string | undefined
   /** Calls back with each new connection. */
   onUp(callback: () => void): void
   /** Up to `count` entries after an id, oldest first, without waiting for new ones. */
@@ -177,6 +180,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
       await Promise.all([commands.close(), reads.close()])
     },
     isUp: () => commands.isReady(),
+    trouble: () => commands.trouble(),
     onUp: (callback) => {
       upCallbacks.push(callback)
     },

@@ -152,7 +152,8 @@ describe('a gate', () => {
     }
     const lookup = startLookup({ url: urlOf(99), hasCopy: true })
     expect(await lookup.check(verifiedToken({ jti: 'other' }))).toMatchObject({ state: 'stale' })
-    expect(lookup.readiness().ready).toBe(false)
+    const notReady = { ready: false, detail: `Redis was not reached yet: ${OUT_OF_RANGE}` }
+    await vi.waitFor(() => expect(lookup.readiness()).toEqual(notReady), soon)
     expect(await redis.command('xlen', logKey)).toBe(1)
     await redis.client.call('select', '5')
     await redis.command('xadd', logKey, '*', 'kind', 'token', 'value', 'mine')

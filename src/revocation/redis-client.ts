@@ -1,0 +1,110 @@
+// How is a client of Redis set up, for one server, for Sentinels or for a Cluster? The only door to ioredis: every option that
+// it is given is here, and what each of them prevents.
+import { Cluster, type CommonRedisOptions, Redis } from 'ioredis'
+import type { RedisAddress } from './address.ts'
+
+/** A client of one server, found by its address or by Sentinels, or of a whole Cluster. */
+export type RedisClient = Redis | Cluster
+
+/** What opens the door of a server. Passwords are asked for again with each new connection. */
+export interface Credentials {
+  /** Beats the password in the URL. */
+  readonly password?: string | (() => string | undefined) | undefined
+  /** The password of the Sentinels, which have one of their own. */
+  readonly sentinelPassword?: string | (() => string | undefined) | undefined
+  /** Certificates (PEM) that vouch for the server, instead of those of the system. */
+  readonly authority?: string | undefined
+}
+
+/** Reconnects after 50 ms, doubled up to one second, each time between half and all of it so that a fleet spreads out. */
+export function reconnectDelayMs(attempt: number): number {
+  return Math.min(1000, 25 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2)
+}
+
+export interface ClientParts {
+  readonly address: RedisAddress
+  readonly credentials: Credentials
+  /** An answer that is due and does not come for so long means that the socket is dead: it is destroyed. */
+  readonly silenceMs: number
+}
+
+// A TLS socket of Node may tell of a second error after it was destroyed for its first, and ioredis listens for one alone: the
+// second would end the process, and whoever stands in for Redis could send it. A socket with a signal always has a listener.
+const heard = new AbortController().signal
+
+/** Makes a client that is not connected yet, and that connects again for ever once it was asked to. */
+export function createClient({ address, credentials, silenceMs }: ClientParts): RedisClient {
+  const tls = { signal: heard, ...(credentials.authority !== undefined && { ca: credentials.authority }) }
+  const options = {
+    username: address.username,
+    // RESP2: the same shapes from every server, and no HELLO that an older managed store refuses.
+    protocol: 2,
+    disableClientInfo: true,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    maxLoadingRetryTime: 500,
+    connectTimeout: 1000,
+    disconnectTimeout: 100,
+    keepAlive: 5000,
+    // A time-out of a command alone leaves it in the queue, which grows; silence destroys the socket.
+    socketTimeout: silenceMs,
+    // After a failover the old master answers as a replica: look for the new one.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+    ...(address.tls && { tls }),
+  } satisfies CommonRedisOptions & { disconnectTimeout: number; tls?: object }
+  const password = () => textOf(credentials.password) ?? address.password
+  if (address.form === 'cluster') {
+    const cluster = new Cluster([...address.nodes], {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      clusterRetryStrategy: reconnectDelayMs,
+      slotsRefreshTimeout: 2000,
+      redisOptions: options,
+    })
+    return cluster.on('+node', (node: Redis) => askAnew(node.options, 'password', password))
+  }
+  const shared = { ...options, db: address.database, retryStrategy: reconnectDelayMs }
+  if (address.form === 'standalone') {
+    const client = new Redis({ ...shared, ...address.nodes[0] })
+    askAnew(client.options, 'password', password)
+    return client
+  }
+  const client = new Redis({
+    ...shared,
+    sentinels: [...address.nodes],
+    ...(address.masterName !== undefined && { name: address.masterName }),
+    failoverDetector: true,
+    sentinelRetryStrategy: reconnectDelayMs,
+    sentinelCommandTimeout: 1000,
+    enableTLSForSentinelMode: address.tls,
+    ...(address.tls && { sentinelTLS: tls }),
+  })
+  askAnew(client.options, 'password', password)
+  askAnew(client.options, 'sentinelPassword', () => textOf(credentials.sentinelPassword))
+  return client
+}
+
+// ioredis reads its options with each connection; a value there would be the one from the start for ever.
+function askAnew(options: object, name: string, value: () => string | undefined): void {
+  Object.defineProperty(options, name, { get: value, enumerable: true, configurable: true })
+}
+
+function textOf(given: string | (() => string | undefined) | undefined): string | undefined {
+  return typeof given === 'function' ? given() : given
+}
+
+/** Ends a client for good. */
+export function closeClient(client: RedisClient): Promise<void> {
+  if (client.status === 'end') return Promise.resolve()
+  return new Promise((resolve) => {
+    // A cluster whose nodes never answered may not say that it ended.
+    const timer = setTimeout(resolve, 500)
+    client.once('end', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+    client.disconnect()
+  })
+}
