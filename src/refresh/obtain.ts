@@ -3,15 +3,15 @@
 // Redis is away each gate asks for itself.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Claims } from '../model/decision.ts'
+import { afterPatience } from '../model/patience.ts'
 import { type FleetEntries, type Presented, type Stored, type SuccessorBook, tokenName } from './fleet-entries.ts'
 import type { IssuedToken, Judge, SessionOver } from './judgement.ts'
 import { ExchangeError, type TokenEndpoint } from './token-endpoint.ts'
 
 /** How often a gate looks for what another one gets. */
 const LOOK_MS = 50
-/** Asking the provider must not wait longer for Redis than ten times this. */
-const REDIS_STEP_MS = 10
-const REDIS_STEPS = 10
+/** Asking the provider must not wait longer for Redis. */
+const REDIS_TIMEOUT_MS = 100
 
 /** A token that needs its next one. */
 export interface Due extends Presented {
@@ -91,19 +91,12 @@ export function createSharedExchange({ alone, entries, book, judge, lockMs }: Sh
   }
 }
 
-/**
- * What comes within a tenth of a second, else nothing. It is counted in short steps, or an event loop that was busy for as
- * long would be taken for a Redis that does not answer.
- */
-async function soon<T>(answer: Promise<T>): Promise<T | undefined> {
-  for (let step = 0; step < REDIS_STEPS; step++) {
-    const first = await Promise.race([
-      answer.then((value) => ({ value })),
-      sleep(REDIS_STEP_MS, undefined, { ref: false }),
-    ])
-    if (first !== undefined) return first.value
-  }
-  return undefined
+/** What Redis answers in time, else nothing. */
+function soon<T>(answer: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const callOff = afterPatience(REDIS_TIMEOUT_MS, () => resolve(undefined))
+    answer.then(resolve, reject).finally(callOff)
+  })
 }
 
 const OVER = Symbol('patience is over')

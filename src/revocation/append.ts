@@ -55,7 +55,10 @@ export function createAppend(parts: AppendParts) {
     if (connection.session() !== session) {
       throw new Error('Cannot confirm the revocation: it is written, but the connection broke before a replica had it')
     }
-    const [reply] = await connection.send([['wait', minReplicas, REPLICATION_TIMEOUT_MS]], timeoutMs)
+    const [reply] = await connection.send(
+      [['wait', minReplicas, REPLICATION_TIMEOUT_MS]],
+      timeoutMs + REPLICATION_TIMEOUT_MS,
+    )
     const confirmed = countOf(reply)
     if (confirmed >= minReplicas) return
     throw new Error(

@@ -2,6 +2,7 @@
 // that does not answer, and comes back for ever. Must never log or throw a credential, and never send a command to another
 // database than the one that was asked for.
 import { once } from 'node:events'
+import { afterPatience } from '../model/patience.ts'
 import { describeAddress } from './address.ts'
 import { type ClientParts, closeClient, createClient, reconnectDelayMs } from './redis-client.ts'
 import { messageOf, type RevocationLog, type RevocationObserver, redisErrorKindOf } from './report.ts'
@@ -35,6 +36,8 @@ export interface ConnectionParts extends ClientParts {
   readonly onState?: (isReady: boolean) => void
 }
 
+/** From the connection to the last answer before commands are taken: a Redis that loads its data is asked anew after that. */
+const greetingTimeoutMs = 5000
 const maxWaiting = 1000
 const maxInFlight = 1000
 
@@ -55,7 +58,19 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   let isMisplaced = false
   let refusal: string | undefined
 
+  // Each byte that trickles in counts as a sign of life to ioredis.
+  let callOff = () => {}
+  client.on('connect', () => {
+    callOff = afterPatience(greetingTimeoutMs, () => {
+      const error = new Error(
+        `Redis timed out: it takes no commands ${greetingTimeoutMs} ms after the connection was made`,
+      )
+      tell(error, error.message)
+      client.disconnect(true)
+    })
+  })
   client.on('ready', () => {
+    callOff()
     if (isMisplaced) {
       client.disconnect(true)
       return
@@ -69,6 +84,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     onState(true)
   })
   client.on('close', () => {
+    callOff()
     isLeaving = false
     isMisplaced = false
     onState(false)

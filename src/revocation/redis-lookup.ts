@@ -2,6 +2,7 @@
 // is "stale", never "not revoked".
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
+import { afterPatience } from '../model/patience.ts'
 import { createBreaker } from './breaker.ts'
 import { createChores } from './chores.ts'
 import { matches } from './facts.ts'
@@ -72,11 +73,11 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
   function lookUp(token: VerifiedToken): Promise<Verdict> {
     if (!breaker.enter()) return Promise.resolve(unknown())
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
+      const callOff = afterPatience(timeoutMs, () => {
         breaker.fail()
         parts.observe.redisFailed('timeout')
         resolve(unknown())
-      }, timeoutMs)
+      })
       // The place in flight is held until Redis or its client really answers, so that late answers cannot pile up.
       store
         .lookup(token)
@@ -91,7 +92,7 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
           },
         )
         .finally(() => {
-          clearTimeout(timer)
+          callOff()
           breaker.leave()
         })
     })

@@ -1,14 +1,15 @@
 // How long may one wait, and how many at once? Time limits and the bounded room in which callers wait for a connection.
 // Must never let callers pile up while Redis is away.
+import { afterPatience } from '../model/patience.ts'
 
 /** Answers what `answer` answers, or rejects after `timeoutMs`, and calls `onTimeout` then. */
 export function within<T>(answer: Promise<T>, timeoutMs: number, onTimeout: () => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const callOff = afterPatience(timeoutMs, () => {
       reject(new Error(`Redis timed out: no answer in ${timeoutMs} ms`))
       onTimeout()
-    }, timeoutMs)
-    answer.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
+    answer.then(resolve, reject).finally(callOff)
   })
 }
 
@@ -24,7 +25,7 @@ export interface WaitingRoom {
 interface Guest {
   readonly resolve: () => void
   readonly reject: (error: Error) => void
-  readonly timer: NodeJS.Timeout
+  readonly callOff: () => void
 }
 
 /** Makes a room for at most `size` callers. */
@@ -33,7 +34,7 @@ export function createWaitingRoom(size: number): WaitingRoom {
 
   function dismiss(each: (guest: Guest) => void): void {
     for (const guest of guests) {
-      clearTimeout(guest.timer)
+      guest.callOff()
       each(guest)
     }
     guests.clear()
@@ -43,11 +44,11 @@ export function createWaitingRoom(size: number): WaitingRoom {
     wait: (timeoutMs) => {
       if (guests.size >= size) return Promise.reject(new Error('Cannot ask Redis: it is away and too many wait for it'))
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
+        const callOff = afterPatience(timeoutMs, () => {
           guests.delete(guest)
           reject(new Error('Cannot ask Redis: it is not connected'))
-        }, timeoutMs)
-        const guest: Guest = { resolve, reject, timer }
+        })
+        const guest: Guest = { resolve, reject, callOff }
         guests.add(guest)
       })
     },

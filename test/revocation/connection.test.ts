@@ -1,0 +1,42 @@
+import { afterEach, expect, test } from 'vitest'
+import { parseRedisUrl } from '../../src/revocation/address.ts'
+import { createConnection } from '../../src/revocation/connection.ts'
+import { silentLog, silentObserver } from '../../src/revocation/report.ts'
+import { eventually } from '../support/eventually.ts'
+import { startFaultProxy } from '../support/fault-proxy.ts'
+import { startRedis } from '../support/redis.ts'
+
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+function connect(port: number) {
+  const warnings: unknown[] = []
+  const connection = createConnection({
+    address: parseRedisUrl(`redis://127.0.0.1:${port}/0`),
+    credentials: {},
+    silenceMs: 2000,
+    observe: silentObserver,
+    log: { ...silentLog, warn: (fields) => warnings.push(fields) },
+  })
+  closing.push(connection.close)
+  return { connection, warnings }
+}
+
+test('a greeting that trickles in is given up, and the next socket is tried', async () => {
+  const redis = await startRedis()
+  const proxy = await startFaultProxy(redis.port)
+  closing.push(redis.stop, proxy.stop)
+  // What Redis says of itself would take four minutes, and never be silent for long.
+  proxy.slow(20)
+  const { connection, warnings } = connect(proxy.port)
+  const detail = 'Redis timed out: it takes no commands 5000 ms after the connection was made'
+  await expect(connection.open()).rejects.toThrow(detail)
+  expect(connection.trouble()).toBe(detail)
+  expect(warnings).toEqual([expect.objectContaining({ kind: 'timeout', detail })])
+  proxy.up()
+  await eventually(() => expect(connection.isReady()).toBe(true))
+  expect(connection.trouble()).toBeUndefined()
+  expect(await connection.send([['ping']], 1000)).toEqual(['PONG'])
+})
