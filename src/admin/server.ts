@@ -7,6 +7,8 @@ import { type Check, livez, readyz } from './probes.ts'
 const MAXIMUM_HEADER_BYTES = 16 * 1024
 /** Well below the time for which a new key waits before it signs. */
 const KEY_SET_MAX_AGE_SECONDS = 300
+const WHAT_IS_HERE =
+  'Here are /livez, /readyz, /metrics, /drain and /.well-known/jwks.json, and with "admin.tokenFile" the API'
 
 export interface AdminParts {
   readonly isAlive: () => Promise<boolean>
@@ -67,7 +69,7 @@ async function route(request: IncomingMessage, parts: AdminParts): Promise<Answe
       return whenReading(request, () => keySet(parts.keySet()))
     default:
       if (url.pathname.startsWith('/app-probe/')) return whenReading(request, () => parts.appProbe(url.pathname))
-      return (await parts.api(request, url)) ?? problem(404, 'Not found', 'Here are /livez, /readyz and /metrics')
+      return (await parts.api(request, url)) ?? problem(404, 'Not found', WHAT_IS_HERE)
   }
 }
 

@@ -42,15 +42,17 @@ const list = async () =>
   ((await (await gate.admin('/revocations', { headers: bearer })).json()) as { revocations: object[] }).revocations
 
 describe('who may', () => {
-  test('without a token file the API does not exist, whatever is sent', async () => {
+  test('without a token file the API does not exist, whatever is sent, and the answer says what it needs', async () => {
     const bare = await startGateway(world.settings(app.url).replace(/, tokenFile: \S+/, ''))
     for (const [method, path] of [
       ['GET', '/revocations'],
       ['POST', '/revocations'],
       ['DELETE', '/revocations/token/a'],
       ['POST', '/oauth/revoke'],
-    ] as const)
-      expect((await bare.admin(path, { method, headers: bearer })).status).toBe(404)
+    ] as const) {
+      const answer = await bare.admin(path, { method, headers: bearer })
+      expect([answer.status, await answer.text()]).toEqual([404, expect.stringContaining('admin.tokenFile')])
+    }
   })
 
   test.each([
