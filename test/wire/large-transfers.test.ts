@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { createWorld, type World } from '../support/gateway.ts'
 import { startApp } from '../support/origin.ts'
 import { type GateProcess, killProcesses, startProcess } from '../support/process.ts'
@@ -133,7 +134,7 @@ test('1 GiB down, to a reader that stalls, then is slow, then is not, takes less
 
 test('1 GiB up, to an application that stalls, then is slow, then is not, takes less than 64 MiB', async () => {
   let received = 0
-  let read: () => void = () => {}
+  let read: (() => void) | undefined
   const app = await startApp((req, res) => {
     if (req.url === '/small') return void res.end('small')
     read = async () => {
@@ -153,9 +154,11 @@ test('1 GiB up, to an application that stalls, then is slow, then is not, takes 
   writeAll(upload, (bytes) => {
     sent += bytes
   })
+  // Until the application is asked nothing moves either
+  await eventually(() => expect(read).toBeDefined())
   await stands(() => sent)
   expect(sent).toBeLessThan(BOUND)
-  read()
+  read?.()
   const [response] = await answered
   response.resume()
   expect(response.statusCode).toBe(200)

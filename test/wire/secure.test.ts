@@ -123,7 +123,8 @@ describe('what is not TLS', () => {
     it(`is closed and does no harm: ${name}`, async () => {
       const proxy = await start({ limits: { headersTimeoutMs: 300 } })
       expect(await exchangeRaw(proxy.port, bytes)).not.toContain('HTTP/1.1 200')
-      expect((await secureRequest(proxy.port, { ca })).status).toBe(200)
+      // This handshake is given no longer than theirs, and a busy machine may miss it
+      await eventually(async () => expect((await secureRequest(proxy.port, { ca })).status).toBe(200))
       expect(proxy.errors).toEqual([])
     })
   }

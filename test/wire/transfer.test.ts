@@ -137,6 +137,8 @@ test('a slow application holds up the client', async () => {
   }
   client.socket.on('drain', more)
   more()
+  // Until the application is connected nothing moves either
+  await eventually(() => expect(origin.sockets.size).toBe(1))
   let before = -1
   await vi.waitFor(
     () => {
@@ -285,12 +287,13 @@ test('a refusal reaches a client that goes on sending before it reads', async ()
   const client = rawClient(proxy.port)
   client.socket.pause()
   client.send(`POST / HTTP/1.1\r\n${host}Content-Length: 400000\r\n\r\n`)
-  let sent = 0
-  const timer = setInterval(() => {
+  // Turns and not a time: after a second the proxy reads on no longer
+  for (let sent = 0; sent < 20; sent++) {
     client.send(Buffer.alloc(1_000))
-    sent += 1
-    if (sent === 20) client.socket.resume()
-  }, 10)
+    await new Promise(setImmediate)
+  }
+  client.socket.resume()
+  const timer = setInterval(() => client.send(Buffer.alloc(1_000)), 10)
   const text = await client.closed()
   clearInterval(timer)
   expect(text).toMatch(/^HTTP\/1\.1 401[\s\S]*www-authenticate: Bearer\r\n[\s\S]*connection: close/)
@@ -386,7 +389,7 @@ test('a download ends when its token expires, and the client sees that it is not
   const client = rawClient(proxy.port)
   client.send(`GET / HTTP/1.1\r\n${host}\r\n`)
   await client.until((text) => text.includes('abc'))
-  await vi.waitFor(() => expect(proxy.counts.stream).toBe(1), { timeout: 3_000 })
+  await eventually(() => expect(proxy.counts.stream).toBe(1))
   expect(client.isClosed()).toBe(false)
   proxy.turnClockTo(2_000_000)
   expect(await client.closed()).not.toMatch(/0\r\n\r\n$/)

@@ -97,10 +97,17 @@ describe('a request that waits for a connection', () => {
 })
 
 describe('a client that does not read its answer', () => {
-  const big = Buffer.alloc(32 * 1024 * 1024, 'x')
+  const piece = Buffer.alloc(65_536, 'x')
 
+  /** An answer without an end, which the client has asked for. */
   async function startDownload(sendTimeoutMs: number) {
-    const app = await startApp((_req, res) => res.end(big))
+    const app = await startApp((_req, res) => {
+      const more = (): void => {
+        while (res.write(piece));
+      }
+      res.on('drain', more)
+      more()
+    })
     closing.push(app.close)
     const proxy = await startProxy(app.url, { limits: { sendTimeoutMs } })
     closing.push(proxy.close)

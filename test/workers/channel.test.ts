@@ -17,14 +17,14 @@ const answering = {
   never: () => new Promise<string>(() => {}),
 }
 
-function twoEnds() {
+function twoEnds(timeoutMs = 10_000) {
   const [here, there] = [new EventEmitter(), new EventEmitter()]
   const port = (own: EventEmitter, other: EventEmitter): Port => ({
     send: (message) => void setImmediate(() => other.emit('message', structuredClone(message))),
     onMessage: (listener) => void own.on('message', listener),
   })
-  const asker = createChannel<Answers, object>(port(here, there), { answering: {}, timeoutMs: 50 })
-  const answerer = createChannel<object, Answers>(port(there, here), { answering, timeoutMs: 50 })
+  const asker = createChannel<Answers, object>(port(here, there), { answering: {}, timeoutMs })
+  const answerer = createChannel<object, Answers>(port(there, here), { answering, timeoutMs })
   return { asker, answerer, here, there }
 }
 
@@ -38,8 +38,8 @@ it('a failure on the other side comes back with its message', async () => {
 })
 
 it('who does not answer is not waited for, and an answer that comes later is for nobody', async () => {
-  const { asker, here } = twoEnds()
-  await expect(asker.ask('never')).rejects.toThrow('No answer to "never" in 50 ms')
+  const { asker, here } = twoEnds(1_000)
+  await expect(asker.ask('never')).rejects.toThrow('No answer to "never" in 1000 ms')
   here.emit('message', { id: 1, answer: 'late' })
   expect(await asker.ask('sum')).toBe(3)
 })
