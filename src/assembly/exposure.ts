@@ -7,7 +7,6 @@ import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 
 const INTERVAL_MS = 60_000
-const CONNECT_TIMEOUT_MS = 1000
 const MOST_ADDRESSES = 16
 
 export interface ExposureParts {
@@ -17,6 +16,8 @@ export interface ExposureParts {
   readonly addresses: () => readonly string[]
   /** Called after each look: nothing where the app is not on this machine's loopback, so that there is nothing to tell. */
   readonly onLook: (isExposed: boolean | undefined) => void
+  /** After how long an address counts as one that takes no connection. Default 1000. */
+  readonly connectTimeoutMs?: number
 }
 
 export interface Exposure {
@@ -28,13 +29,14 @@ export interface Exposure {
 }
 
 /** Makes the look-out. Nothing is tried before it is started. */
-export function watchExposure({ upstream, addresses, onLook }: ExposureParts): Exposure {
+export function watchExposure({ upstream, addresses, onLook, connectTimeoutMs = 1000 }: ExposureParts): Exposure {
   let timer: NodeJS.Timeout | undefined
   const stopped = new AbortController()
   const look = async () => {
     const port = loopbackPort(upstream())
     const tries = port === undefined ? [] : addresses().slice(0, MOST_ADDRESSES)
-    const taken = await Promise.all(tries.map((host) => takesConnection(host, port ?? 0, stopped.signal)))
+    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(connectTimeoutMs)])
+    const taken = await Promise.all(tries.map((host) => takesConnection(host, port ?? 0, signal)))
     if (!stopped.signal.aborted) onLook(port === undefined ? undefined : taken.includes(true))
   }
   return {
@@ -83,7 +85,7 @@ function loopbackPort(upstream: string): number | undefined {
 
 function takesConnection(host: string, port: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, signal: AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]) })
+    const socket = connect({ host, port, signal })
     socket.once('connect', () => {
       resolve(true)
       socket.destroy()

@@ -74,7 +74,9 @@ describe.each([
     rmSync(at('..2026_1'), { recursive: true })
     await until(() => expect(changes).toEqual([[at('sidegate.yaml')]]))
     configMap({ 'sidegate.yaml': 'three', key: 'other' }, '2026_3')
-    await until(() => expect(changes.slice(1)).toEqual([[at('sidegate.yaml'), at('key')]]))
+    await until(() => expect(changes.slice(1).flat().toSorted()).toEqual([at('key'), at('sidegate.yaml')]))
+    // A poll may have been under way at the swap, and past the first of the two already.
+    if (options.intervalMs === never) expect(changes).toHaveLength(2)
   })
 
   test('an editor that renames a new file over the old one, twice', async () => {

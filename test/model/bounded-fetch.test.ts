@@ -1,31 +1,29 @@
+import { createServer } from 'node:http'
+import { promisify } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type AnswerBounds, fetchBounded } from '../../src/model/bounded-fetch.ts'
 import { eventually } from '../support/eventually.ts'
-import { answerWith, drip, flood, type KeyAnswer, startKeyServer } from '../support/key-server.ts'
+import { answerWith, drip, flood, type KeyAnswer } from '../support/key-server.ts'
+import { listen } from '../support/listen.ts'
 
 const closing: (() => Promise<void>)[] = []
 afterEach(() => Promise.all(closing.splice(0).map((close) => close())))
 
-/** Asks a server that answers so; `left` tells whether the connection has ended. */
+/** Asks a server that answers so; `hasEnded` resolves when no connection to it is open. */
 async function ask(answer: KeyAnswer, bounds: Partial<AnswerBounds> = {}) {
-  const left = { isTrue: false }
-  const server = await startKeyServer((res, req) => {
-    req.socket.once('close', () => {
-      left.isTrue = true
-    })
-    answer(res, req)
+  const server = createServer((req, res) => answer(res, req))
+  const url = `http://127.0.0.1:${await listen(server)}/`
+  closing.push(async () => {
+    server.closeAllConnections()
+    await promisify(server.close.bind(server))()
   })
-  closing.push(server.close)
+  const connections = promisify(server.getConnections.bind(server))
   return {
-    left,
-    answered: fetchBounded(
-      fetch,
-      server.url,
-      { redirect: 'error' },
-      { timeoutMs: 10_000, maximumBytes: 1000, ...bounds },
-    ),
+    // Not the end of a certain request: where this process stood still, time was up before the server was asked.
+    hasEnded: () => eventually(async () => expect(await connections()).toBe(0)),
+    answered: fetchBounded(fetch, url, { redirect: 'error' }, { timeoutMs: 10_000, maximumBytes: 1000, ...bounds }),
   }
 }
 
@@ -48,15 +46,15 @@ describe('a bounded answer', () => {
   })
 
   it('that is larger ends its connection', async () => {
-    const { answered, left } = await ask(flood(100_000_000))
+    const { answered, hasEnded } = await ask(flood(100_000_000))
     await expect(answered).rejects.toThrow('the answer is larger')
-    await eventually(() => expect(left.isTrue).toBe(true))
+    await hasEnded()
   })
 
   it('with a status that nobody reads comes without its body, and ends its connection', async () => {
-    const { answered, left } = await ask((res) => void res.writeHead(500).write('x'), { onlyStatus: 200 })
+    const { answered, hasEnded } = await ask((res) => void res.writeHead(500).write('x'), { onlyStatus: 200 })
     expect(await answered).toMatchObject({ status: 500, body: Buffer.alloc(0) })
-    await eventually(() => expect(left.isTrue).toBe(true))
+    await hasEnded()
   })
 
   const late: Record<string, KeyAnswer> = {
@@ -70,9 +68,9 @@ describe('a bounded answer', () => {
       const collect: () => void = runInNewContext('gc')
       const collecting = setInterval(collect, 20)
       try {
-        const { answered, left } = await ask(answer, { timeoutMs: 500 })
+        const { answered, hasEnded } = await ask(answer, { timeoutMs: 500 })
         await expect(answered).rejects.toMatchObject({ name: 'TimeoutError' })
-        await eventually(() => expect(left.isTrue).toBe(true))
+        await hasEnded()
       } finally {
         clearInterval(collecting)
       }

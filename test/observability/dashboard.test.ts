@@ -63,6 +63,19 @@ describe.skipIf(!hasProgram('prometheus'))('a real Prometheus (skipped where it 
   const filled = (query: string) =>
     query.replaceAll('$__rate_interval', '1m').replaceAll(/\$(?:namespace|pod)\b/g, '.*')
 
+  // The first: its answer is whole only while the traffic of before is in the window of the query.
+  test('what happened is told by reason, and what was chosen narrows it down', async () => {
+    const query = panels.find(({ title }) => title === 'Refusals and errors by reason')?.targets[0]?.query ?? ''
+    const reasonsOf = async (pod: string) =>
+      (await fleet.prometheus.query(filled(query.replaceAll('$pod', pod))))
+        .map(({ metric }) => metric.reason)
+        .toSorted()
+    const all = ['key_unknown', 'token_expired', 'token_missing', 'token_revoked', 'upstream_failed']
+    await expect.poll(() => reasonsOf('orders-0'), POLL).toEqual(all)
+    await expect.poll(() => reasonsOf('orders-[01]'), POLL).toEqual(all)
+    expect(await reasonsOf('another')).toEqual([])
+  })
+
   test.each(queries)('"%s" has an answer', async (_, query) => {
     const answers = async () =>
       (await fleet.prometheus.query(filled(query))).filter(({ value }) => Number.isFinite(value)).length
@@ -79,18 +92,6 @@ describe.skipIf(!hasProgram('prometheus'))('a real Prometheus (skipped where it 
     const query = panels.find((panel) => panel.title === title)?.targets[0]?.query ?? ''
     const values = async () => (await fleet.prometheus.query(filled(query))).map(({ value }) => value)
     await expect.poll(values, POLL).toEqual([shown])
-  })
-
-  test('what happened is told by reason, and what was chosen narrows it down', async () => {
-    const query = panels.find(({ title }) => title === 'Refusals and errors by reason')?.targets[0]?.query ?? ''
-    const reasonsOf = async (pod: string) =>
-      (await fleet.prometheus.query(filled(query.replaceAll('$pod', pod))))
-        .map(({ metric }) => metric.reason)
-        .toSorted()
-    const all = ['key_unknown', 'token_expired', 'token_missing', 'token_revoked', 'upstream_failed']
-    expect(await reasonsOf('orders-0')).toEqual(all)
-    expect(await reasonsOf('orders-[01]')).toEqual(all)
-    expect(await reasonsOf('another')).toEqual([])
   })
 
   test('every alert is evaluated without an error', async () => {

@@ -10,9 +10,9 @@ const book = createSuccessorBook(names, Date.now)
 const due = { text: TEXT, token: verifiedToken(), patienceMs: 300 }
 
 /** Waits with a Redis that answers like this, and tells how often it was asked. */
-async function wait(answer: (asked: number) => ReturnType<FleetEntries['read']>) {
+async function wait(answer: (asked: number) => ReturnType<FleetEntries['read']>, patienceMs = due.patienceMs) {
   let asked = 0
-  const stored = await waitForStored(due, { read: () => answer(++asked) }, book)
+  const stored = await waitForStored({ ...due, patienceMs }, { read: () => answer(++asked) }, book)
   return { stored, asked }
 }
 
@@ -21,7 +21,7 @@ describe('who waits for another gate', () => {
     const { text: sealed } = book.entry(due, { state: 'issued', text: 'next' })
     const answers = [Promise.reject(new Error('away')), Promise.resolve([undefined]), Promise.resolve([sealed])]
     for (const each of answers) each.catch(() => {})
-    expect(await wait((asked) => answers[asked - 1] ?? Promise.resolve([]))).toEqual({
+    expect(await wait((asked) => answers[asked - 1] ?? Promise.resolve([]), 10_000)).toEqual({
       stored: { state: 'issued', text: 'next' },
       asked: 3,
     })

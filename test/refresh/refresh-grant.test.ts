@@ -8,6 +8,7 @@ import { createTokenEndpoint } from '../../src/refresh/token-endpoint.ts'
 import { silentLog, silentObserver } from '../../src/revocation/report.ts'
 import { createRedisStore, type RedisStore } from '../../src/revocation/store.ts'
 import { createAdmission, verified } from '../support/admission.ts'
+import { eventually } from '../support/eventually.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { type Answer, issue, startTokenEndpoint, type TestTokenEndpoint } from '../support/token-endpoint.ts'
 import { goodClaims, makeKey, NOW_SECONDS, signToken } from '../support/tokens.ts'
@@ -25,7 +26,9 @@ beforeEach(async () => {
   await redis.command('flushall')
   const settings = { url: redis.url, list: 'default', maxLifetimeSeconds: 3600, toleranceSeconds: 0 }
   store = createRedisStore({ ...settings, observe: silentObserver, log: silentLog })
-  await store.open()
+  // Where the first attempt fails, it goes on trying.
+  store.open().catch(() => {})
+  await eventually(() => expect(store.isUp()).toBe(true))
   endpoint = await startTokenEndpoint()
 })
 afterEach(async () => {

@@ -1,9 +1,10 @@
 // A real Prometheus for one test file: it scrapes gates twice a second, judges the shipped alerts and answers queries.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { vi } from 'vitest'
 import { freePort } from './listen.ts'
 
@@ -50,14 +51,17 @@ export async function startPrometheus(targets: readonly ScrapeTarget[], ruleFile
       `--storage.tsdb.path=${join(folder, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
     ],
-    { stdio: 'ignore' },
+    { stdio: ['ignore', 'ignore', 'pipe'] },
   )
   // Without this a test process that is killed would leave it behind.
   const onExit = () => server.kill('SIGKILL')
   process.once('exit', onExit)
   server.once('exit', () => process.off('exit', onExit))
   const base = `http://127.0.0.1:${port}`
-  await vi.waitFor(() => refuseUnless(fetch(`${base}/-/ready`).then(({ ok }) => ok)), { timeout: 20_000 })
+  await Promise.race([
+    vi.waitFor(() => refuseUnless(fetch(`${base}/-/ready`).then(({ ok }) => ok)), { timeout: 20_000 }),
+    endOf(server),
+  ])
 
   async function api(path: string): Promise<unknown> {
     const response = await fetch(`${base}/api/v1/${path}`)
@@ -90,6 +94,19 @@ export async function startPrometheus(targets: readonly ScrapeTarget[], ruleFile
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Rejects when it has ended, with what it said. */
+function endOf(server: ChildProcessByStdio<null, null, Readable>): Promise<never> {
+  let output = ''
+  server.stderr.on('data', (chunk: Buffer) => {
+    output += chunk.toString()
+  })
+  return new Promise((_, reject) => {
+    server.once('error', reject)
+    // "close": its last line, which says why, may come after its end.
+    server.once('close', (code) => reject(new Error(`Cannot start prometheus: exit code is ${code}\n${output}`)))
+  })
 }
 
 async function refuseUnless(isDone: Promise<boolean>): Promise<void> {

@@ -7,7 +7,7 @@ import { createAccessLog } from '../../src/telemetry/access-log.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 import { createWorld, type Gateway, startGateway, stopGateways, type World } from '../support/gateway.ts'
 import { type EchoOrigin, startEchoOrigin } from '../support/origin.ts'
-import { exchangeRaw } from '../support/raw-client.ts'
+import { exchangeRaw, rawClient, statuses } from '../support/raw-client.ts'
 import { signatureOf } from '../support/shell.ts'
 import { verifiedToken } from '../support/tokens.ts'
 
@@ -231,7 +231,11 @@ describe('a flood of refusals', () => {
 
   test('is told before the gate stops', async () => {
     const gate = await startGateway(world.settings(app.url, 'log: { refusedPerSecond: 1 }\n'))
-    for (let count = 0; count < 4; count++) await gate.request('/x')
+    // At once: they have to fall into one second.
+    const client = rawClient(gate.port)
+    client.send('GET /x HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(4))
+    await client.until((text) => statuses(text).length === 4, 'four refusals')
+    client.socket.destroy()
     await expect.poll(() => gate.metric('sidegate_log_lines_left_out_total')).toBe(3)
     await gate.app.stop()
     expect(sumOfLines(gate)).toBe(3)

@@ -166,11 +166,14 @@ describe('an unknown key id', () => {
   it('costs one request when ten thousand come within a second, and those with known keys do not wait', async () => {
     const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)))
     const found: Promise<unknown>[] = []
+    const known: unknown[] = []
     for (let i = 0; i < 10_000; i++) {
       clock.nowMs = NOW_SECONDS * 1000 + Math.floor(i / 10)
       found.push(find(keys, `junk-${i}`))
-      expect(keys.find('ES256', 'one')).toHaveLength(1)
+      known.push(keys.find('ES256', 'one'))
     }
+    // Not one by one above: ten thousand expectations take so long that no answer could come within 5 s.
+    expect(known.filter((keysOfOne) => !Array.isArray(keysOfOne) || keysOfOne.length !== 1)).toEqual([])
     expect(new Set(await Promise.all(found))).toEqual(new Set(['key_unknown']))
     expect(server.asked).toHaveLength(1 + 1)
     expect(told.unknown).toHaveLength(10_000)
@@ -402,7 +405,7 @@ describe('fetching ahead of need', () => {
     }, {})
     keys.start()
     for (let i = 0; i < outcomes.length; i++) {
-      await vi.waitUntil(() => timers.length > i, { interval: 1 }).catch(() => {})
+      await eventually(() => expect(timers.length).toBeGreaterThan(i), 1000, 1)
       timers[i]?.run()
     }
     return timers
