@@ -104,12 +104,14 @@ describe('a Redis that loads its data', () => {
     const gate = await startSynced({ url: redis.url, maxStalenessMs: 300 })
     const oracle = watch([gate], { revoked: ['one'] })
     await redis.halt()
-    // A snapshot is loaded with a pause for each key, and clients are answered after each kilobyte.
-    await redis.resume(['--key-load-delay', '700', '--loading-process-events-interval-bytes', '1024'])
+    // A snapshot is loaded with a pause for each key, until told otherwise, and clients are answered after each kilobyte.
+    await redis.resume(['--key-load-delay', '10000', '--loading-process-events-interval-bytes', '1024'])
     const late = startLocal({ url: redis.url, maxStalenessMs: 300 })
     await vi.waitFor(async () => expect(String(await redis.probe('info', 'persistence'))).toContain('loading:1'), soon)
     expect(stateOf(late, 'one')).toBe('stale')
     await untilState(gate, 'other', 'stale')
+    expect(String(await redis.probe('info', 'persistence'))).toContain('loading:1')
+    await redis.probe('config', 'set', 'key-load-delay', '0')
     await untilState(late, 'one', 'revoked')
     await untilState(gate, 'other', 'clear')
     expect(String(await redis.probe('info', 'persistence'))).toContain('loading:0')

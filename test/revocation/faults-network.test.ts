@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { verifiedToken } from '../support/verified-token.ts'
@@ -57,38 +58,39 @@ const silences: readonly (readonly [string, () => unknown, () => unknown])[] = [
   ['a network that swallows everything', () => proxy.blackHole(), () => proxy.up()],
   [
     'CLIENT PAUSE',
-    () => redis.client.call('client', 'pause', 6000, 'ALL'),
+    () => redis.client.call('client', 'pause', 10_000, 'ALL'),
+    // Held up as well, and answered when the pause is over
     () => redis.client.call('client', 'unpause'),
   ],
 ]
 
 describe.each(silences)('%s', (name, begin, end) => {
   test('is noticed within five seconds, told once, and over by itself', async () => {
-    const gate = await startSynced({ url, maxStalenessMs: 1500 })
-    const lenient = await startSynced({ url, maxStalenessMs: 1500, whenStale: 'allow' })
+    let passedMs = 0
+    const clocks = { clock: () => Date.now() + passedMs, monotonic: () => performance.now() + passedMs }
+    const gate = await startSynced({ url, ...clocks })
+    const lenient = await startSynced({ url, ...clocks, whenStale: 'allow' })
     await revoke(gate, 'known')
     await untilState(lenient, 'known', 'revoked')
     const oracle = watch([gate, lenient], { revoked: ['known'] })
-    const startedMs = performance.now()
     await begin()
-    await vi.waitFor(() => expect(gate.feed.isSynced()).toBe(false), soon)
-    expect(since(startedMs)).toBeLessThan(5000)
+    await eventually(() => expect(gate.feed.isSynced()).toBe(false), 500, 10)
     expect(gate.seen.synced).toBe(false)
+    // Turned, for a copy that is as old as this only now: a machine that stands still for a second does not make it so.
+    passedMs = 30_000
     await untilState(gate, 'other', 'stale')
     await untilState(lenient, 'other', 'degraded')
     const ageMs = gate.revocations.ageMs()
     await vi.waitFor(() => expect(gate.revocations.ageMs()).toBeGreaterThan(ageMs + 200), soon)
     expect(gate.revocations.readiness().ready).toBe(true)
-    expect(gate.revocations.readiness().detail).toMatch(
-      /is \d+\.\d s old, 1\.5 s are allowed; tokens are refused with 503/,
-    )
-    expect(gate.revocations.readiness().detail).toMatch(/timed out|not connected|timeout|closed/i)
+    const detail = () => gate.revocations.readiness().detail
+    expect(detail()).toMatch(/is \d+\.\d s old, 30 s are allowed; tokens are refused with 503/)
+    await vi.waitFor(() => expect(detail()).toMatch(/timed out|not connected|timeout|closed/i), soon)
     await vi.waitFor(() => expect(changes(gate.seen.lines, 'Revocation list is too old')).toBe(1), soon)
-    const endedMs = performance.now()
     await end()
-    await untilState(gate, 'other', 'clear')
+    const endedMs = performance.now()
+    await eventually(() => expect(stateOf(gate, 'other')).toBe('clear'), 500, 10)
     process.stdout.write(`back ${Math.round(since(endedMs))} ms after ${name}\n`)
-    expect(since(endedMs)).toBeLessThan(5000)
     await untilState(lenient, 'other', 'clear')
     await writeRaw('later')
     await untilState(gate, 'later', 'revoked')
@@ -217,18 +219,21 @@ describe('while Redis is away', () => {
     const gate = await startSynced({ url })
     proxy.down()
     await vi.waitFor(() => expect(gate.store.isUp()).toBe(false), soon)
-    const startedMs = performance.now()
-    await expect(revoke(gate, 'x')).rejects.toThrow('Cannot ask Redis: it is not connected')
-    expect(since(startedMs)).toBeLessThan(1500)
+    let told: unknown
+    revoke(gate, 'x').catch((error: unknown) => {
+      told = error
+    })
+    await eventually(() => expect(told).toMatchObject({ message: 'Cannot ask Redis: it is not connected' }), 150, 10)
     proxy.up()
     await vi.waitFor(() => revoke(gate, 'x'), { timeout: 5000, interval: 50 })
   })
 
   test('CLIENT PAUSE WRITE holds up writers alone: they are told no, and the gate stays current', async () => {
-    const gate = await startSynced({ url, maxStalenessMs: 1500 })
-    await redis.command('client', 'pause', 2500, 'WRITE')
+    const gate = await startSynced({ url, maxStalenessMs: 500 })
+    await redis.command('client', 'pause', 20_000, 'WRITE')
     await expect(revoke(gate, 'x')).rejects.toThrow(/timed out/)
-    expect(stateOf(gate, 'other')).toBe('clear')
+    // A gate that is held up as well would be stale by now, for as long as the pause lasts.
+    await eventually(() => expect(stateOf(gate, 'other')).toBe('clear'))
     await redis.command('client', 'unpause')
     await vi.waitFor(() => revoke(gate, 'x'), { timeout: 5000, interval: 50 })
   })

@@ -24,6 +24,9 @@ const started = async (options: Parameters<typeof startGroup>[0] = {}): Promise<
 }
 const values = async (server: TestRedis) =>
   ((await server.command('xrange', logKey, '-', '+')) as [string, string[]][]).map(([, fields]) => fields[3])
+/** The same where a write was repeated: an attempt that was no yes may have been executed all the same. */
+const valuesRepeating = async (server: TestRedis, repeated: string) =>
+  (await values(server)).filter((value, index, all) => value !== repeated || all.indexOf(value) === index)
 
 afterEach(async () => {
   await stopAll()
@@ -66,7 +69,8 @@ describe('a failover', () => {
       )
       expect(tookMs).toBeLessThan(5000)
       await vi.waitFor(
-        async () => expect((await values(group.replica)).sort()).toEqual(['after', 'late', 'replicated']),
+        async () =>
+          expect((await valuesRepeating(group.replica, 'after')).sort()).toEqual(['after', 'late', 'replicated']),
         soon,
       )
       // The old master comes back and becomes a replica: nobody follows or writes to it as if it were the master.
@@ -99,7 +103,10 @@ describe('a failover', () => {
     await vi.waitFor(() => revoke(gate, 'after'), { timeout: 8000, interval: 20 })
     expect(performance.now() - promotedMs).toBeLessThan(5000)
     // The old master may have said yes a moment before it was made a replica, and lost the rule with that: it comes back.
-    await vi.waitFor(async () => expect(await values(group.replica)).toEqual(['before', 'after']), soon)
+    await vi.waitFor(
+      async () => expect(await valuesRepeating(group.replica, 'after')).toEqual(['before', 'after']),
+      soon,
+    )
     await untilSynced(gate)
     expect(oracle.violations()).toEqual([])
   }, 60_000)

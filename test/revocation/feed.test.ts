@@ -98,7 +98,7 @@ describe('reading the log', () => {
     await gate.store.append([rule({ kind: 'token', value: 'short' }, { expiresAtSeconds: ended })], () => false)
     await isRevoked(gate, 'short')
     await vi.waitFor(() => expect(gate.list.sizeAll()).toBe(0), soon)
-    expect(stateOf(gate, 'short')).toMatchObject({ state: 'clear' })
+    await vi.waitFor(() => expect(stateOf(gate, 'short')).toMatchObject({ state: 'clear' }), soon)
   })
 
   test('hostile entries are skipped and counted, and what comes after them is enforced', async () => {

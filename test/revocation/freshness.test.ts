@@ -33,7 +33,7 @@ async function startCutOff(start: (options: GateOptions) => Revocations): Promis
   const gate = start({ url: redis.url, maxStalenessMs: 30_000, ...clocks })
   await untilState(gate, 'clear')
   await redis.halt()
-  await vi.waitFor(() => expect(gate.readiness().detail).toMatch(/: \w/), soon)
+  await vi.waitFor(() => expect(gate.readiness().detail).toMatch(/old: \w/), soon)
   return gate
 }
 

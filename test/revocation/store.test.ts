@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { describeAddress, parseRedisUrl } from '../../src/revocation/address.ts'
 import type { RedisStore } from '../../src/revocation/store.ts'
+import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/listen.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { startClusterNode } from '../support/redis-cluster.ts'
@@ -165,20 +166,34 @@ describe('looking up each time', () => {
   })
 
   test('a Redis that hangs costs the time-out a few times, then nothing, and is found again', async () => {
-    const lookup = startLookup({ url: redis.url, timeoutMs: 50 })
+    let stoppedMs: number | undefined
+    const lookup = startLookup({ url: redis.url, timeoutMs: 50, clock: () => stoppedMs ?? Date.now() })
     await isReady(lookup)
-    expect(await lookup.check(verifiedToken({ jti: 'j' }))).toMatchObject({ state: 'clear' })
+    const token = verifiedToken({ jti: 'j' })
+    const untilClear = () => eventually(async () => expect(await lookup.check(token)).toMatchObject({ state: 'clear' }))
+    // One look-up that takes too long on a busy machine says "stale"
+    await untilClear()
     redis.kill('SIGSTOP')
+    // While the clock stands still nobody is let through to try again.
+    stoppedMs = Date.now()
     for (let index = 0; index < 5; index += 1) {
-      expect(await lookup.check(verifiedToken({ jti: 'j' }))).toMatchObject({ state: 'stale' })
+      expect(await lookup.check(token)).toMatchObject({ state: 'stale' })
     }
-    const startedMs = performance.now()
-    for (let index = 0; index < 1000; index += 1) await lookup.check(verifiedToken({ jti: 'j' }))
-    expect(performance.now() - startedMs).toBeLessThan(200)
+    let hasWaited = false
+    setImmediate(() => {
+      hasWaited = true
+    })
+    const batchesMs: number[] = []
+    for (let batch = 0; batch < 5; batch += 1) {
+      const startedMs = performance.now()
+      for (let index = 0; index < 1000; index += 1) await lookup.check(token)
+      batchesMs.push(performance.now() - startedMs)
+    }
+    expect(hasWaited).toBe(false)
+    expect(Math.min(...batchesMs)).toBeLessThan(200)
     redis.kill('SIGCONT')
-    await vi.waitFor(async () => {
-      expect(await lookup.check(verifiedToken({ jti: 'j' }))).toMatchObject({ state: 'clear' })
-    }, soon)
+    stoppedMs = undefined
+    await untilClear()
   })
 
   test('a Redis that was never there is not ready and not clear', async () => {
