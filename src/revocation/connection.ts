@@ -143,7 +143,16 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     const answer = pipeline.exec().finally(() => {
       inFlight -= 1
     })
-    return repliesOf(await within(answer, timeoutMs, leave))
+    try {
+      return repliesOf(await within(answer, timeoutMs, leave))
+    } catch (error) {
+      throw isAbandoned(error) ? new Error(whyAbandoned()) : error
+    }
+  }
+
+  function whyAbandoned(): string {
+    if (lastKind === 'timeout') return `Redis timed out: no sign of life in ${parts.silenceMs} ms`
+    return `Cannot ask Redis: ${lastMessage ?? 'the connection broke before its answer came'}`
   }
 
   async function counted(answer: Promise<readonly unknown[]>): Promise<readonly unknown[]> {
@@ -196,6 +205,12 @@ function isRefusedSelect(error: unknown): boolean {
   if (!(error instanceof Error) || !('command' in error)) return false
   const { command } = error
   return typeof command === 'object' && command !== null && 'name' in command && command.name === 'select'
+}
+
+// What ioredis says of a command whose connection is gone speaks of its own settings.
+function isAbandoned(error: unknown): boolean {
+  const cause = causeOf(error)
+  return cause instanceof Error && ['AbortError', 'MaxRetriesPerRequestError'].includes(cause.name)
 }
 
 // ioredis answers a batch as pairs of an error and a reply.

@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from 'vitest'
+// The connection alone: what it says, and when it gives up.
+import { afterEach, describe, expect, test } from 'vitest'
 import { parseRedisUrl } from '../../src/revocation/address.ts'
 import { createConnection } from '../../src/revocation/connection.ts'
 import { silentLog, silentObserver } from '../../src/revocation/report.ts'
@@ -39,4 +40,31 @@ test('a greeting that trickles in is given up, and the next socket is tried', as
   await eventually(() => expect(connection.isReady()).toBe(true))
   expect(connection.trouble()).toBeUndefined()
   expect(await connection.send([['ping']], 1000)).toEqual(['PONG'])
+})
+
+describe('a question whose connection goes', () => {
+  const wait = ['blpop', 'nothing', 0] as const
+
+  test('with a cut is told so in plain words', async () => {
+    const redis = await startRedis()
+    const proxy = await startFaultProxy(redis.port)
+    closing.push(redis.stop, proxy.stop)
+    const { connection } = connect(proxy.port)
+    await connection.open()
+    const answer = connection.send([wait], 60_000)
+    await eventually(async () => expect(String(await redis.command('info', 'clients'))).toContain('blocked_clients:1'))
+    proxy.cut()
+    await expect(answer).rejects.toThrow(
+      /^Cannot ask Redis: (?:read ECONNRESET|the connection broke before its answer came)$/,
+    )
+  })
+
+  test('with a silence is told for how long', async () => {
+    const redis = await startRedis()
+    closing.push(redis.stop)
+    const { connection } = connect(redis.port)
+    await connection.open()
+    redis.kill('SIGSTOP')
+    await expect(connection.send([wait], 60_000)).rejects.toThrow(/^Redis timed out: no sign of life in 2000 ms$/)
+  })
 })
