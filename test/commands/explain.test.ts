@@ -369,7 +369,8 @@ describe('with a list in Redis', () => {
     await redis.command('set', name, '1')
     try {
       const token = signToken(issuerKey, goodClaims({ sub: 'dave' }))
-      const { lineOf, exitCode } = await explain(settings(`, check: redis, keys: ['{jti}', 'revoked:{sub}']`), token)
+      const asking = `, check: redis, timeout: 10s, keys: ['{jti}', 'revoked:{sub}']`
+      const { lineOf, exitCode } = await explain(settings(asking), token)
       expect(lineOf(REVOKED)).toBe(`✗ ${REVOKED}  token_revoked: ${sentence}`)
       expect(exitCode).toBe(1)
     } finally {
@@ -378,18 +379,14 @@ describe('with a list in Redis', () => {
   })
 
   test.each(['local', 'redis'])('a standing token, and the rule against a revoked one (check: %s)', async (check) => {
-    const standing = await explain(
-      settings(`, check: ${check}`),
-      signToken(issuerKey, claims({ jti: 'standing' })),
-      [],
-      Date.now,
-    )
+    const more = `, check: ${check}, timeout: 10s`
+    const standing = await explain(settings(more), signToken(issuerKey, claims({ jti: 'standing' })), [], Date.now)
     expect(standing.lineOf(REVOKED)).toMatch(/✓ .*no rule matches it, \w/)
     expect(standing.exitCode).toBe(0)
 
     await revoke('--session', `s-${check}`, '--issuer', 'https://id.example.com', '--issued-before', 'now')
     const token = signToken(issuerKey, claims({ sid: `s-${check}` }))
-    const revoked = await explain(settings(`, check: ${check}`), token, [], Date.now)
+    const revoked = await explain(settings(more), token, [], Date.now)
     expect(revoked.lineOf(REVOKED)).toContain(
       `✗ ${REVOKED}  token_revoked: Revokes every token of session "s-${check}" of issuer "https://id.example.com" issued at or before`,
     )

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { demoSteps } from '../../src/demo/steps.ts'
 import { reasons } from '../../src/model/refusal.ts'
 import { loadPage, startDemo } from '../support/demo.ts'
+import { eventually } from '../support/eventually.ts'
 import { type Ran, sidegate } from '../support/shell.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
@@ -89,7 +90,8 @@ describe('demo', () => {
       child.kill(signal)
       expect(await exited).toEqual([0, null])
       expect(existsSync(folder)).toBe(false)
-      await expect(fetch(`${gate}/public/hello`)).rejects.toThrow()
+      // Another demo may have taken the port at once.
+      await eventually(() => expect(fetch(`${gate}/public/hello`)).rejects.toThrow())
     },
   )
 

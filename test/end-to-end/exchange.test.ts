@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { type Gateway, startGateway, stopGateways } from '../support/gateway.ts'
 import { CLIENT_ID, CLIENT_SECRET, type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
@@ -34,7 +34,7 @@ beforeAll(async () => {
   provider = await startIdentityProvider()
   app = await startEchoOrigin()
   gateway = await startGateway(settings(join(folder, 'secret')))
-  await vi.waitFor(async () => expect((await gateway.admin('/readyz')).status).toBe(200), 5_000)
+  await eventually(async () => expect((await gateway.admin('/readyz')).status).toBe(200))
 })
 afterAll(async () => {
   await stopGateways()

@@ -1,10 +1,11 @@
 // Every reason of the table, provoked from outside over real sockets, with the answer that the client gets.
+import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Reason, reasons, refusals } from '../../src/model/refusal.ts'
 import { createWorld, type Gateway, startGateway, stopGateways, type World } from '../support/gateway.ts'
 import { startApp, startEchoOrigin, startRawOrigin } from '../support/origin.ts'
 import { startProxy } from '../support/proxy.ts'
-import { exchangeRaw } from '../support/raw-client.ts'
+import { exchangeRaw, rawClient } from '../support/raw-client.ts'
 import { makeKey, signToken } from '../support/tokens.ts'
 
 interface Answer {
@@ -107,9 +108,8 @@ const provoke: Record<Reason, () => Promise<Answer>> = {
   scope_insufficient: () => withToken(mint({ scope: 'read' }), '/admin/users'),
   claim_mismatch: () => withToken(mint({ tenant: 'evil' }), '/billing/1'),
   upstream_unreachable: async () => {
-    const gone = await startApp(() => {})
-    await gone.close()
-    return answerOf(await (await special(gone.url)).request('/', { token: world.mint() }))
+    const lonely = await special(new URL('http://127.0.0.1:1'))
+    return answerOf(await lonely.request('/', { token: world.mint() }))
   },
   upstream_failed: async () => {
     const broken = await startRawOrigin((socket) => socket.end('SSH-2.0-hello\r\n'))
@@ -150,12 +150,13 @@ const provoke: Record<Reason, () => Promise<Answer>> = {
   draining: async () => {
     const app = await startApp((_req, res) => res.end())
     const stopping = await special(app.url, 'limits: { drainTimeout: 5s }')
-    const { port } = stopping
-    const client = (await import('../support/raw-client.ts')).rawClient(port)
+    const client = rawClient(stopping.port)
     const token = world.mint()
     // The head has begun before the stop, so that the connection is one that the gate has taken.
     client.send('GET / HTTP/1.1\r\nHost: a\r\n')
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await once(client.socket, 'connect')
+    // The gate has the beginning of the request once a later one has been answered.
+    expect((await stopping.request('/', { token })).status).toBe(200)
     await app.close()
     void stopping.app.stop()
     client.send(`Authorization: Bearer ${token}\r\n\r\n`)

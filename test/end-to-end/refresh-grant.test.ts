@@ -3,10 +3,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import {
   claimsOf,
   type ExchangeFleet,
   type FleetGateOptions,
+  nextFrom,
   nextOf,
   startExchangeFleet,
   storeKey,
@@ -23,7 +25,8 @@ afterEach(async () => {
   await fleet.stop()
 })
 
-const soon = { timeout: 8_000, interval: 100 }
+// Where Redis was late once, the lock has to end first: ten seconds.
+const soon = { timeout: 20_000, interval: 100 }
 const grant = { grant: 'refresh-token' } as const
 const startGates = (count: number, options: FleetGateOptions = {}) =>
   Promise.all(Array.from({ length: count }, () => fleet.start({ ...grant, ...options })))
@@ -31,7 +34,7 @@ const startGates = (count: number, options: FleetGateOptions = {}) =>
 /** Somebody who logged in: an access token in its window, whose refresh token the login app has handed in. */
 async function logIn(gate: Gateway) {
   const [token, refreshToken] = [fleet.due(), await fleet.provider.issueRefreshToken()]
-  expect((await fleet.handIn(gate, token, refreshToken)).status).toBe(204)
+  await eventually(async () => expect((await fleet.handIn(gate, token, refreshToken)).status).toBe(204))
   return { token, refreshToken }
 }
 
@@ -48,11 +51,12 @@ describe('the fleet', () => {
     const gates = await startGates(4)
     const { token, refreshToken } = await logIn(gates[0]!)
     const all = await Promise.all(Array.from({ length: 200 }, (_, index) => ask(gates[index % 4]!, token)))
-    const given = [...new Set(all.filter((next) => next !== null))]
-    expect(given).toHaveLength(1)
+    const given = new Set(all.filter((next) => next !== null))
     // A gate of a busy machine may have been late for these answers.
-    for (const gate of gates) await vi.waitFor(async () => expect(await ask(gate, token)).toBe(given[0]), soon)
-    expect(claimsOf(given[0])).toMatchObject({ sub: 'alice', scope: 'read', aud: 'orders' })
+    for (const gate of gates) given.add(await nextFrom(gate, token))
+    const [next, ...others] = given
+    expect(others).toEqual([])
+    expect(claimsOf(next)).toMatchObject({ sub: 'alice', scope: 'read', aud: 'orders' })
     expect(fleet.provider.refreshes).toEqual([{ refreshToken, error: undefined }])
     expect(problemsOf(gates)).toEqual([])
   })
@@ -61,16 +65,7 @@ describe('the fleet', () => {
     fleet.provider.accessTokenSeconds = 61
     const gates = await startGates(3)
     let { token } = await logIn(gates[0]!)
-    for (const gate of gates)
-      await vi.waitFor(
-        async () => {
-          const next = await ask(gate, token)
-          expect(next).not.toBeNull()
-          token = next!
-          // Where Redis was late once, the lock has to end first: ten seconds
-        },
-        { ...soon, timeout: 20_000 },
-      )
+    for (const gate of gates) token = await nextFrom(gate, token)
     const { refreshes } = fleet.provider
     expect(new Set(refreshes.map(({ refreshToken }) => refreshToken)).size).toBe(3)
     expect(refreshes.map(({ error }) => error)).toEqual([undefined, undefined, undefined])
@@ -81,11 +76,11 @@ describe('the fleet', () => {
     const { token, refreshToken } = await logIn(gates[0]!)
     expect((await fleet.entries()).keys).toEqual([expect.stringMatching(/:refresh-token:[\w-]{43}$/)])
     const before = (await fleet.entries()).all
-    const next = await ask(gates[0]!, token)
+    const next = await nextFrom(gates[0]!, token)
     const { keys, all } = await fleet.entries()
     expect(keys.map((key) => key.split(':')[2])).toEqual(['exchange', 'refresh-token', 'successor'])
     const log = JSON.stringify(gates[0]!.lines)
-    for (const secret of [refreshToken, ...token.split('.'), ...next!.split('.')])
+    for (const secret of [refreshToken, ...token.split('.'), ...next.split('.')])
       for (const place of [before, all, log]) expect(place).not.toContain(secret)
     expect(gates[0]!.lines).toContainEqual(
       expect.objectContaining({ audit: 'refresh_token', actor: 'admin API, 127.0.0.1' }),
@@ -104,7 +99,7 @@ describe('the fleet', () => {
     expect(fleet.provider.refreshes).toEqual([])
     // As soon as one is handed in, it is used: no lock was taken in vain.
     await fleet.handIn(gate!, token, await fleet.provider.issueRefreshToken())
-    await vi.waitFor(async () => expect(await ask(gate!, token)).not.toBeNull(), soon)
+    await nextFrom(gate!, token)
   })
 
   it('ends the session on all gates where the provider does not take the refresh token any more', async () => {
@@ -138,10 +133,10 @@ describe('the fleet', () => {
     const gates = await startGates(3, { timeout: '200ms' })
     const { token } = await logIn(gates[0]!)
     for (const gate of gates) expect(await ask(gate, token)).toBeNull()
-    expect(asked).toBe(1)
+    await eventually(() => expect(asked).toBe(1))
     isFailing = false
     await fleet.endLocks()
-    await vi.waitFor(async () => expect(await ask(gates[2]!, token)).not.toBeNull(), soon)
+    await nextFrom(gates[2]!, token)
     expect(fleet.provider.refreshes.map(({ error }) => error)).toEqual([undefined])
   })
 
@@ -154,13 +149,14 @@ describe('the fleet', () => {
       startProcess(['run', '--config', file]),
       fleet.start({ ...grant, timeout: '10ms' }),
     ])
+    await eventually(async () => expect((await fetch(`http://127.0.0.1:${victim.adminPort}/readyz`)).status).toBe(200))
     const { token } = await logIn(heir)
     await fetch(`http://127.0.0.1:${victim.port}/orders`, { headers: { authorization: `Bearer ${token}` } })
     await vi.waitFor(() => expect(asked).toBe(1), soon)
     victim.child.kill('SIGKILL')
     expect(await ask(heir, token)).toBeNull()
     await fleet.endLocks()
-    await vi.waitFor(async () => expect(await ask(heir, token)).not.toBeNull(), soon)
+    await nextFrom(heir, token)
   }, 60_000)
 
   it('does not end before the refresh token is safe that the provider rotated meanwhile', async () => {
@@ -180,8 +176,7 @@ describe('the fleet', () => {
     go()
     await stopped
     const staying = await fleet.start(grant)
-    const next = await ask(staying, token)
-    expect(next).not.toBeNull()
+    await nextFrom(staying, token)
     expect((await fleet.entries()).keys.map((key) => key.split(':')[2])).toContain('refresh-token')
   })
 })
@@ -197,20 +192,23 @@ describe('Redis', () => {
       'Cannot exchange a token: Redis does not answer, and without it a refresh token could be used twice',
     )
     await fleet.redis.resume()
-    await vi.waitFor(async () => expect(await ask(gates[1]!, token)).not.toBeNull(), soon)
+    await nextFrom(gates[1]!, token)
   })
 
   it('that hangs holds no answer up, and nobody uses a refresh token meanwhile', async () => {
     const [gate] = await startGates(1, { timeout: '200ms' })
     const { token } = await logIn(gate!)
     fleet.redis.kill('SIGSTOP')
-    const startedMs = performance.now()
+    // Turns of the event loop and no clock: where the machine stands still for a second, that is one turn.
+    let turns = 0
+    const counting = setInterval(() => turns++, 10)
     expect(await ask(gate!, token)).toBeNull()
-    expect(performance.now() - startedMs).toBeLessThan(1_000)
+    clearInterval(counting)
+    expect(turns).toBeLessThan(80)
     await vi.waitFor(() => expect(problemsOf([gate!])).toHaveLength(1), soon)
     expect(fleet.provider.refreshes).toEqual([])
     fleet.redis.kill('SIGCONT')
-    await vi.waitFor(async () => expect(await ask(gate!, token)).not.toBeNull(), { ...soon, timeout: 15_000 })
+    await nextFrom(gate!, token)
     expect(fleet.provider.refreshes.map(({ error }) => error)).toEqual([undefined])
   })
 
@@ -224,32 +222,34 @@ describe('Redis', () => {
     expect(await ask(gates[0]!, token)).toBeNull()
     await vi.waitFor(() => expect(fleet.provider.refreshes).toHaveLength(1), soon)
     await fleet.redis.resume()
-    for (const gate of gates) await vi.waitFor(async () => expect(await ask(gate, token)).not.toBeNull(), soon)
+    for (const gate of gates) await nextFrom(gate, token)
     expect(fleet.provider.refreshes).toHaveLength(1)
   })
 
   it('whose connections break again and again lets no refresh token be used twice', async () => {
     const gates = await startGates(4, { timeout: '300ms' })
-    const sessions = await Promise.all(Array.from({ length: 20 }, (_, index) => logIn(gates[index % 4]!)))
+    const sessions: { token: string; given: Set<string> }[] = []
+    // In turn, as below: of many first-seen tokens at once a gate of a busy machine refuses some.
+    for (let index = 0; index < 20; index++)
+      sessions.push({ token: (await logIn(gates[index % 4]!)).token, given: new Set() })
+    let isFirstRound = true
     const breakConnections = async () => {
-      for (let round = 0; round < 25; round++) {
+      for (let round = 0; isFirstRound || round < 25; round++) {
         await fleet.redis.command('client', 'kill', 'type', 'normal', 'skipme', 'yes')
         await new Promise((resolve) => setTimeout(resolve, 40))
       }
     }
-    const refreshOn = async (token: string) => {
-      const given = new Set<string>()
-      await vi.waitFor(
-        async () => {
-          for (const next of await Promise.all(gates.map((gate) => ask(gate, token)))) if (next) given.add(next)
-          if (given.size === 0) throw new Error('no next token yet')
-        },
-        { timeout: 25_000, interval: 100 },
-      )
-      return given.size
+    const askAll = async ({ token, given }: (typeof sessions)[number]) => {
+      for (const next of await Promise.all(gates.map((gate) => ask(gate, token)))) if (next) given.add(next)
+      if (given.size === 0) throw new Error('no next token yet')
     }
-    const [counts] = await Promise.all([Promise.all(sessions.map(({ token }) => refreshOn(token))), breakConnections()])
-    expect(counts).toEqual(sessions.map(() => 1))
+    const refreshAll = async () => {
+      for (const session of sessions) await askAll(session).catch(() => {})
+      isFirstRound = false
+      await Promise.all(sessions.map((session) => eventually(() => askAll(session), 250, 100)))
+    }
+    await Promise.all([refreshAll(), breakConnections()])
+    expect(sessions.map(({ given }) => given.size)).toEqual(sessions.map(() => 1))
     const { refreshes } = fleet.provider
     expect(new Set(refreshes.map(({ refreshToken }) => refreshToken)).size).toBe(20)
     expect(refreshes).toHaveLength(20)
@@ -264,7 +264,7 @@ describe('Redis', () => {
     await fleet.redis.command('set', name!, `${entry.slice(0, -2)}${entry.endsWith('AA') ? 'BB' : 'AA'}`)
     expect(await ask(gates[0]!, token)).toBeNull()
     await fleet.redis.command('set', name!, entry)
-    expect(await ask(gates[1]!, token)).not.toBeNull()
+    await nextFrom(gates[1]!, token)
     const [successor] = (await fleet.entries()).keys.filter((key) => key.includes(':successor:'))
     await fleet.redis.command('set', successor!, 'forged')
     const late = await fleet.start(grant)
@@ -296,7 +296,7 @@ describe('the key for refresh tokens', () => {
     ])
     expect(fleet.provider.refreshes).toEqual([])
     // It kept nobody away.
-    expect(await ask(first!, token)).not.toBeNull()
+    await nextFrom(first!, token)
   })
 
   it('is changed line by line, while the sessions go on', async () => {
@@ -306,12 +306,12 @@ describe('the key for refresh tokens', () => {
     const [one, two] = [await logIn(gate), await logIn(gate)]
     const change = (...keys: string[]) => gate.reload(fleet.settings(options(...keys)))
     await change(before, after)
-    expect(await ask(gate, one.token)).not.toBeNull()
+    await nextFrom(gate, one.token)
     await change(after, before)
     const three = await logIn(gate)
-    expect(await ask(gate, two.token)).not.toBeNull()
+    await nextFrom(gate, two.token)
     await change(after)
-    expect(await ask(gate, three.token)).not.toBeNull()
+    await nextFrom(gate, three.token)
     expect(problemsOf([gate])).toEqual([])
   })
 })

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { vi } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from './eventually.ts'
 import { ADMIN_TOKEN, type Gateway, startGateway, stopGateways } from './gateway.ts'
 import { CLIENT_ID, CLIENT_SECRET, type IdentityProvider, startIdentityProvider } from './identity-provider.ts'
@@ -77,9 +77,9 @@ refresh:
     ...{ provider, redis, folder, settings },
     start: async (options) => {
       const gate = await startGateway(settings(options))
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         if ((await gate.admin('/readyz')).status !== 200) throw new Error('not ready yet')
-      }, 5_000)
+      })
       return gate
     },
     due: (claims = {}) => {
@@ -116,6 +116,47 @@ refresh:
 /** The next token that a response carries. */
 export function nextOf(response: Response): string | null {
   return response.headers.get('x-refreshed-token')
+}
+
+/**
+ * The next token that a gate gives for this one. On a busy machine it may be late for the first answers, and where Redis was
+ * late as well, the lock has to end first: ten seconds.
+ */
+export function nextFrom(gate: Gateway, token: string): Promise<string> {
+  const look = async () => {
+    const response = await gate.request('/orders', { token })
+    const next = nextOf(response)
+    if (next === null) throw new Error(`no next token yet, status is ${response.status}`)
+    return next
+  }
+  return eventually(look, 200, 100)
+}
+
+/** Half of what a gate allows Redis before it asks for itself, in turns of the event loop, as the gate counts them too. */
+const LATE_TURNS = 5
+const TURN_MS = 10
+
+/** Asks Redis all the time. What it answers ends that, and tells whether Redis was late meanwhile. */
+export function watchRedis({ command }: TestRedis): () => boolean {
+  let turns = 0
+  let mostTurns = 0
+  const counting = setInterval(() => {
+    mostTurns = Math.max(mostTurns, ++turns)
+  }, TURN_MS)
+  let isOver = false
+  const askOn = async () => {
+    while (!isOver) {
+      await command('ping')
+      turns = 0
+      await sleep(TURN_MS)
+    }
+  }
+  void askOn().catch(() => {})
+  return () => {
+    isOver = true
+    clearInterval(counting)
+    return mostTurns >= LATE_TURNS
+  }
 }
 
 /** The claims of a token, unverified. */

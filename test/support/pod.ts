@@ -13,7 +13,8 @@ const APP = join(import.meta.dirname, 'pod-app.ts')
 const APP_PORT = 3000
 /** A range for tests of networks (RFC 2544): nobody else's addresses. */
 const NETWORK = '198.18'
-const PROBE_TIMEOUT_MS = 1000
+/** Longer than a kubelet waits: a machine that stands still for a second says nothing of the pod. */
+const PROBE_TIMEOUT_MS = 10_000
 
 /** What the chart, the snippets and `sidegate inject` put into a pod. */
 const sidecar = buildSidecar({

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { vi } from 'vitest'
+import { eventually } from './eventually.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -31,13 +31,10 @@ export async function startProcess(
 ): Promise<GateProcess> {
   const { child, output } = spawnSidegate(given, environment)
   const exited = once(child, 'close').then(([code]) => code as number | null)
-  await vi.waitFor(
-    () => {
-      if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${output()}`)
-      if (!output().includes(sign)) throw new Error(`not running yet: ${output()}`)
-    },
-    { timeout: 15_000 },
-  )
+  await eventually(() => {
+    if (child.exitCode === null && !output().includes(sign)) throw new Error(`not running yet: ${output()}`)
+  }, 1000)
+  if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}: ${output()}`)
   const line = output()
     .split('\n')
     .find((text) => text.includes(sign))
