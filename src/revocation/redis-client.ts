@@ -28,13 +28,9 @@ export interface ClientParts {
   readonly silenceMs: number
 }
 
-// A TLS socket of Node may tell of a second error after it was destroyed for its first, and ioredis listens for one alone: the
-// second would end the process, and whoever stands in for Redis could send it. A socket with a signal always has a listener.
-const heard = new AbortController().signal
-
 /** Makes a client that is not connected yet, and that connects again for ever once it was asked to. */
 export function createClient({ address, credentials, silenceMs }: ClientParts): RedisClient {
-  const tls = { signal: heard, ...(credentials.authority !== undefined && { ca: credentials.authority }) }
+  const tls = secureOptions(credentials)
   const options = {
     username: address.username,
     // RESP2: the same shapes from every server, and no HELLO that an older managed store refuses.
@@ -84,6 +80,20 @@ export function createClient({ address, credentials, silenceMs }: ClientParts): 
   askAnew(client.options, 'password', password)
   askAnew(client.options, 'sentinelPassword', () => textOf(credentials.sentinelPassword))
   return client
+}
+
+/**
+ * A TLS socket of Node may tell of a second error after it was destroyed for its first, and ioredis listens for one alone: the
+ * second would end the process, and whoever stands in for Redis could send it. A socket with a signal always has a listener.
+ * Each connection reads a signal of its own, as a signal holds on to every socket that it was ever given.
+ */
+function secureOptions({ authority }: Credentials) {
+  return {
+    get signal(): AbortSignal {
+      return new AbortController().signal
+    },
+    ...(authority !== undefined && { ca: authority }),
+  }
 }
 
 // ioredis reads its options with each connection; a value there would be the one from the start for ever.

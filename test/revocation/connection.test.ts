@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { parseRedisUrl } from '../../src/revocation/address.ts'
 import { createConnection } from '../../src/revocation/connection.ts'
+import { closeClient, createClient } from '../../src/revocation/redis-client.ts'
 import { silentLog, silentObserver } from '../../src/revocation/report.ts'
 import { eventually } from '../support/eventually.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
@@ -67,4 +68,12 @@ describe('a question whose connection goes', () => {
     redis.kill('SIGSTOP')
     await expect(connection.send([wait], 60_000)).rejects.toThrow(/^Redis timed out: no sign of life in 2000 ms$/)
   })
+})
+
+test('connections over TLS share no signal, which would hold on to each of them for ever', async () => {
+  const client = createClient({ address: parseRedisUrl('rediss://127.0.0.1:1/0'), credentials: {}, silenceMs: 2000 })
+  const { tls } = client.options as { readonly tls: { readonly signal: AbortSignal } }
+  expect(tls.signal.aborted).toBe(false)
+  expect(tls.signal).not.toBe(tls.signal)
+  await closeClient(client)
 })
