@@ -51,7 +51,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   let session = 0
   let inFlight = 0
   let failedAttempts = 0
-  let isLeaving = false
+  let isGivenUp = false
   let isClosed = false
   let retry: NodeJS.Timeout | undefined
   // ioredis tells a refused SELECT as an event and goes on: every command would go to database 0.
@@ -75,6 +75,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       client.disconnect(true)
       return
     }
+    isGivenUp = false
     lastKind = undefined
     lastMessage = undefined
     refusal = undefined
@@ -85,7 +86,6 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   })
   client.on('close', () => {
     callOff()
-    isLeaving = false
     isMisplaced = false
     onState(false)
   })
@@ -129,8 +129,8 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
 
   // What did not come in time leaves the rest of the queue waiting behind it: a new socket is the way out.
   function leave(): void {
-    if (!isReady() || isLeaving) return
-    isLeaving = true
+    if (!isReady() || isGivenUp) return
+    isGivenUp = true
     client.disconnect(true)
   }
 
@@ -151,7 +151,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   }
 
   function whyAbandoned(): string {
-    if (lastKind === 'timeout') return `Redis timed out: no sign of life in ${parts.silenceMs} ms`
+    if (isGivenUp || lastKind === 'timeout') return 'Redis timed out: its connection was given up'
     return `Cannot ask Redis: ${lastMessage ?? 'the connection broke before its answer came'}`
   }
 

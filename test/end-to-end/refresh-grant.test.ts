@@ -99,7 +99,7 @@ describe('the fleet', () => {
     expect(fleet.provider.refreshes).toEqual([])
     // As soon as one is handed in, it is used: no lock was taken in vain.
     await fleet.handIn(gate!, token, await fleet.provider.issueRefreshToken())
-    await nextFrom(gate!, token)
+    await nextFrom(gate!, token, 60)
   })
 
   it('ends the session on all gates where the provider does not take the refresh token any more', async () => {
@@ -296,7 +296,7 @@ describe('the key for refresh tokens', () => {
     ])
     expect(fleet.provider.refreshes).toEqual([])
     // It kept nobody away.
-    await nextFrom(first!, token)
+    await nextFrom(first!, token, 60)
   })
 
   it('is changed line by line, while the sessions go on', async () => {

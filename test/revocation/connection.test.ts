@@ -60,13 +60,22 @@ describe('a question whose connection goes', () => {
     )
   })
 
-  test('with a silence is told for how long', async () => {
+  test('with a silence is told that Redis timed out, also behind another one that was not answered', async () => {
     const redis = await startRedis()
     closing.push(redis.stop)
     const { connection } = connect(redis.port)
     await connection.open()
     redis.kill('SIGSTOP')
-    await expect(connection.send([wait], 60_000)).rejects.toThrow(/^Redis timed out: no sign of life in 2000 ms$/)
+    const answer = connection.send([wait], 60_000)
+    await expect(answer).rejects.toThrow(/^Redis timed out: its connection was given up$/)
+    redis.kill('SIGCONT')
+    await eventually(() => expect(connection.isReady()).toBe(true))
+    redis.kill('SIGSTOP')
+    const told = [500, 60_000].map((timeoutMs) => connection.send([wait], timeoutMs).catch(String))
+    expect(await Promise.all(told)).toEqual([
+      'Error: Redis timed out: no answer in 500 ms',
+      'Error: Redis timed out: its connection was given up',
+    ])
   })
 })
 

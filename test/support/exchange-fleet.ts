@@ -120,16 +120,16 @@ export function nextOf(response: Response): string | null {
 
 /**
  * The next token that a gate gives for this one. On a busy machine it may be late for the first answers, and where Redis was
- * late as well, the lock has to end first: ten seconds.
+ * late as well, the lock has to end first: ten seconds, or 100 looks.
  */
-export function nextFrom(gate: Gateway, token: string): Promise<string> {
+export function nextFrom(gate: Gateway, token: string, looks = 200): Promise<string> {
   const look = async () => {
     const response = await gate.request('/orders', { token })
     const next = nextOf(response)
     if (next === null) throw new Error(`no next token yet, status is ${response.status}`)
     return next
   }
-  return eventually(look, 200, 100)
+  return eventually(look, looks, 100)
 }
 
 /** Half of what a gate allows Redis before it asks for itself, in turns of the event loop, as the gate counts them too. */
