@@ -55,8 +55,11 @@ const isReady = (gate: GateProcess) =>
   vi.waitFor(async () => expect((await admin(gate, '/readyz')).status).toBe(200), PATIENCE)
 
 // A connection of its own for each request: the workers get them in turn
-const ask = (gate: GateProcess, path: string, token: string) =>
-  fetch(`http://127.0.0.1:${gate.port}${path}`, { headers: { authorization: `Bearer ${token}`, connection: 'close' } })
+const ask = (gate: GateProcess, path: string, token: string, options: RequestInit = {}) =>
+  fetch(`http://127.0.0.1:${gate.port}${path}`, {
+    ...options,
+    headers: { authorization: `Bearer ${token}`, connection: 'close' },
+  })
 const admin = (gate: GateProcess, path: string, options: RequestInit = {}) =>
   fetch(`http://127.0.0.1:${gate.adminPort}${path}`, {
     ...options,
@@ -173,8 +176,11 @@ describe('two workers', () => {
     await vi.waitFor(async () => expect(await metric(gate, 'sidegate_requests_in_flight')).toBe(4), PATIENCE)
     gate.child.kill('SIGTERM')
     await vi.waitFor(async () => expect((await admin(gate, '/readyz')).status).toBe(503), PATIENCE)
-    // One worker may be later than the other.
-    await eventually(() => expect(ask(gate, '/', world.mint())).rejects.toThrow())
+    // One worker may be later than the other, and what node:cluster hands to one that has just closed waits for the end.
+    await eventually(async () => {
+      const signal = AbortSignal.timeout(1_000)
+      await expect(ask(gate, '/', world.mint(), { signal })).rejects.toThrow('fetch failed')
+    })
     answerSlowOnes()
     expect(await Promise.all(slow)).toEqual(Array(4).fill('slow but done'))
     expect(await gate.exited).toBe(0)
