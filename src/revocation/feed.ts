@@ -4,8 +4,9 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { Clock } from '../model/clock.ts'
 import { createComplaints } from './complaints.ts'
 import { createContact } from './contact.ts'
-import { LOG_START, type LogEntry, millisecondsOfId, readEntry } from './entry.ts'
+import { LOG_START } from './entry.ts'
 import { createHealer } from './healer.ts'
+import { createIntake } from './intake.ts'
 import { createLedger } from './ledger.ts'
 import type { RuleList } from './list.ts'
 import { reconnectDelayMs } from './redis-client.ts'
@@ -57,7 +58,7 @@ const LONGEST_PAUSE_MS = 60_000
 
 /** Makes a feed that is not started yet. */
 export function createFeed(parts: FeedParts): Feed {
-  const { clock, list, log, observe, store } = parts
+  const { clock, list, observe, store } = parts
   const blockMs = Math.trunc(Math.min(Math.max(parts.maxStalenessMs / 4, 20), 1000))
   // A page is taken in at one go: 250 entries hold the event loop up for 5 ms at most times, 1000 for 16, and are no faster.
   const pageSize = parts.pageSize ?? 250
@@ -71,70 +72,13 @@ export function createFeed(parts: FeedParts): Feed {
       await ledger.track(async () => ({ ids: await store.append(rules, () => true) }))
     },
   })
-  const callbacks: ((rule: Rule) => void)[] = []
+  const intake = createIntake({ ...parts, redis: store.description, ledger, healer, server, complaints })
   const stopping = new AbortController()
   let phase: 'due' | 'reading' | 'following' = 'due'
   let readInFullOnce = false
-  let wideValues = 0
   let sweptMs = 0
   let pause = { untilMs: Number.NEGATIVE_INFINITY, lengthMs: FIRST_PAUSE_MS }
   let ended: Promise<void> = Promise.resolve()
-
-  function announce(rule: Rule): void {
-    for (const callback of callbacks) {
-      try {
-        callback(rule)
-      } catch (error) {
-        log.error({ detail: messageOf(error) }, 'A listener to the revocation list failed')
-      }
-    }
-  }
-
-  function applyAll(entries: readonly LogEntry[], isFollowing: boolean): void {
-    const nowSeconds = clock() / 1000
-    let skipped = 0
-    for (const entry of entries) {
-      const { rule, problem } = readEntry(entry.id, entry.fields, nowSeconds + parts.maxLifetimeSeconds)
-      if (problem !== undefined) complaints.note(rule === undefined ? 'skipped' : 'guessed', entry.id, problem)
-      if (rule === undefined) skipped += 1
-      // What has ended only costs memory: lifts are written to end no earlier than what they lift.
-      else if (rule.expiresAtSeconds + parts.toleranceSeconds > nowSeconds) applyOne(rule, entry.id, isFollowing)
-      ledger.note(entry)
-    }
-    if (skipped > 0) observe.skipped(skipped)
-    complaints.tell()
-    tellWide()
-  }
-
-  function applyOne(rule: Rule, id: string, isFollowing: boolean): void {
-    healer.note(rule)
-    if (!isChangedBy(rule, id)) return
-    announce(rule)
-    const isFresh = rule.atMs === millisecondsOfId(id) && server.isClockKnown()
-    if (isFollowing && isFresh) observe.propagated(Math.max(0, clock() + server.clockOffsetMs() - rule.atMs) / 1000)
-  }
-
-  // One rule that cannot be held must not keep the feed from those after it: every gate would stand at it for ever.
-  function isChangedBy(rule: Rule, id: string): boolean {
-    try {
-      return list.apply(rule)
-    } catch (error) {
-      complaints.note('failed', id, messageOf(error))
-      observe.skipped(1)
-      return false
-    }
-  }
-
-  function tellWide(): void {
-    const values = list.sizeWide()
-    if (values > wideValues) {
-      log.warn(
-        { redis: store.description, values },
-        'Values have so many revocation rules for one issuer each that one rule for tokens of every issuer stands for them',
-      )
-    }
-    wideValues = values
-  }
 
   /** Reads on to the end of the log; answers when the last page was asked for. */
   async function readPages(): Promise<number> {
@@ -145,12 +89,12 @@ export function createFeed(parts: FeedParts): Feed {
       const askedMs = clock()
       const asked = store.readLog(entries.at(-1)?.id ?? LOG_START, pageSize)
       asked.catch(() => {})
-      applyAll(entries, false)
+      intake.take(entries, false)
       await nextTurn()
       entries = await asked
       sentMs = askedMs
     }
-    applyAll(entries, false)
+    intake.take(entries, false)
     return sentMs
   }
 
@@ -184,7 +128,7 @@ export function createFeed(parts: FeedParts): Feed {
     const awaited = ledger.awaited()
     const { entries, state } = await store.follow(ledger.position(), blockMs, pageSize)
     const loss = ledger.lossIn(state)
-    applyAll(entries, true)
+    intake.take(entries, true)
     if (loss !== undefined && (loss.isBroken || clock() >= pause.untilMs)) return readAgain(loss.why)
     if (entries.length >= pageSize) return
     const missing = ledger.stillAwaited(awaited)
@@ -263,8 +207,6 @@ export function createFeed(parts: FeedParts): Feed {
       for (const rule of written.rules) healer.note(rule)
       return written
     },
-    onApplied: (callback) => {
-      callbacks.push(callback)
-    },
+    onApplied: intake.onApplied,
   } satisfies Feed)
 }

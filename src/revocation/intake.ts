@@ -1,0 +1,104 @@
+// What do entries of the log do to the local list, and who hears of it? Must never let one entry, or one listener, keep the feed
+// from those after it.
+import type { Clock } from '../model/clock.ts'
+import type { Complaints } from './complaints.ts'
+import { type LogEntry, millisecondsOfId, readEntry } from './entry.ts'
+import type { Healer } from './healer.ts'
+import type { Ledger } from './ledger.ts'
+import type { RuleList } from './list.ts'
+import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
+import type { Rule } from './rule.ts'
+import type { ServerView } from './server-view.ts'
+
+export interface Intake {
+  /** Takes entries into the list, in their order. `isFollowing`: they came as they were written, not by a read of what is there. */
+  take(entries: readonly LogEntry[], isFollowing: boolean): void
+  /** Calls back for every rule that changed the list. */
+  onApplied(callback: (rule: Rule) => void): void
+}
+
+export interface IntakeParts {
+  readonly list: RuleList
+  readonly ledger: Ledger
+  readonly healer: Healer
+  readonly server: ServerView
+  readonly complaints: Complaints
+  readonly clock: Clock
+  /** How long an entry without `expires` is in force. */
+  readonly maxLifetimeSeconds: number
+  readonly toleranceSeconds: number
+  /** The address, without credentials. */
+  readonly redis: string
+  readonly observe: RevocationObserver
+  readonly log: RevocationLog
+}
+
+/** Makes the way of entries into the list. */
+export function createIntake(parts: IntakeParts): Intake {
+  const { clock, complaints, healer, ledger, list, log, observe, server } = parts
+  const callbacks: ((rule: Rule) => void)[] = []
+  let wideValues = 0
+
+  function announce(rule: Rule): void {
+    for (const callback of callbacks) {
+      try {
+        callback(rule)
+      } catch (error) {
+        log.error({ detail: messageOf(error) }, 'A listener to the revocation list failed')
+      }
+    }
+  }
+
+  function take(entries: readonly LogEntry[], isFollowing: boolean): void {
+    const nowSeconds = clock() / 1000
+    let skipped = 0
+    for (const entry of entries) {
+      const { rule, problem } = readEntry(entry.id, entry.fields, nowSeconds + parts.maxLifetimeSeconds)
+      if (problem !== undefined) complaints.note(rule === undefined ? 'skipped' : 'guessed', entry.id, problem)
+      if (rule === undefined) skipped += 1
+      // What has ended only costs memory: lifts are written to end no earlier than what they lift.
+      else if (rule.expiresAtSeconds + parts.toleranceSeconds > nowSeconds) applyOne(rule, entry.id, isFollowing)
+      ledger.note(entry)
+    }
+    if (skipped > 0) observe.skipped(skipped)
+    complaints.tell()
+    tellWide()
+  }
+
+  function applyOne(rule: Rule, id: string, isFollowing: boolean): void {
+    healer.note(rule)
+    if (!isChangedBy(rule, id)) return
+    announce(rule)
+    const isFresh = rule.atMs === millisecondsOfId(id) && server.isClockKnown()
+    if (isFollowing && isFresh) observe.propagated(Math.max(0, clock() + server.clockOffsetMs() - rule.atMs) / 1000)
+  }
+
+  // One rule that cannot be held must not keep the feed from those after it: every gate would stand at it for ever.
+  function isChangedBy(rule: Rule, id: string): boolean {
+    try {
+      return list.apply(rule)
+    } catch (error) {
+      complaints.note('failed', id, messageOf(error))
+      observe.skipped(1)
+      return false
+    }
+  }
+
+  function tellWide(): void {
+    const values = list.sizeWide()
+    if (values > wideValues) {
+      log.warn(
+        { redis: parts.redis, values },
+        'Values have so many revocation rules for one issuer each that one rule for tokens of every issuer stands for them',
+      )
+    }
+    wideValues = values
+  }
+
+  return Object.freeze({
+    take,
+    onApplied: (callback) => {
+      callbacks.push(callback)
+    },
+  } satisfies Intake)
+}
