@@ -82,7 +82,7 @@ describeInBrowser('a session in a cookie', () => {
   }
 
   test('is renewed by the gate, keeps its attributes, and outlives its first token', async () => {
-    const key = `{ privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: k }`
+    const key = world.signingKey()
     await signIn(120, `refresh: { window: 90s, lifetime: 180s, key: ${key} }\n`)
     const statuses: number[] = []
     for (aheadMs = 0; aheadMs < 400_000; aheadMs += 20_000)
@@ -127,7 +127,7 @@ describeInBrowser('a session in a cookie', () => {
   })
 
   test('an event stream goes on with the renewed cookie by itself', async () => {
-    const key = `{ privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: k }`
+    const key = world.signingKey()
     await signIn(120, `refresh: { window: 120s, lifetime: 300s, key: ${key} }\n`)
     await runInPage(page, watchEvents)
     await seenIs(['open'])

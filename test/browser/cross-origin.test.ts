@@ -51,7 +51,7 @@ describeInBrowser('a page of another origin', () => {
   })
 
   function settings(origins: readonly string[]): string {
-    const key = `{ privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: k }`
+    const key = world.signingKey()
     return world.settings(
       app.url,
       `refresh: { window: 60s, key: ${key} }\ncors: { origins: ${JSON.stringify(origins)} }\n`,

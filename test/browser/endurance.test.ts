@@ -38,7 +38,7 @@ describeInBrowser('a session of short tokens', () => {
 refresh:
   window: 5s
   lifetime: 10s
-  key: { privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: k }
+  key: ${world.signingKey()}
 `,
           )
           // Ten seconds are ten seconds.

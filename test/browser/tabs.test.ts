@@ -29,7 +29,7 @@ describeInBrowser('two tabs', () => {
   })
 
   beforeEach(async () => {
-    const key = `{ privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: k }`
+    const key = world.signingKey()
     const routes = `routes: [{ path: /page, access: public }, { path: /client.js, access: public }]\n`
     gate = await startGateway(world.settings(app.url, `${routes}refresh: { window: 60s, key: ${key} }\n`))
     context = await browser.newContext()

@@ -400,7 +400,7 @@ test('a gate hands over the next token, and takes it', async () => {
   const world = createWorld()
   const app = await startEchoOrigin()
   try {
-    const refresh = `refresh: { window: 60s, key: { privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: k } }\n`
+    const refresh = `refresh: { window: 60s, key: ${world.signingKey()} }\n`
     const gate = await startGateway(world.settings(app.url, refresh))
     const origin = `http://127.0.0.1:${gate.port}`
     const nowSeconds = Math.floor(Date.now() / 1000)

@@ -4,15 +4,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import {
-  claimsOf,
-  type ExchangeFleet,
-  nextFrom,
-  nextOf,
-  startExchangeFleet,
-  watchRedis,
-} from '../support/exchange-fleet.ts'
+import { type ExchangeFleet, nextFrom, startExchangeFleet, watchRedis } from '../support/exchange-fleet.ts'
+import { nextOf } from '../support/gateway.ts'
 import { killProcesses, startProcess } from '../support/process.ts'
+import { claimsOf } from '../support/tokens.ts'
 
 let fleet: ExchangeFleet
 beforeEach(async () => {

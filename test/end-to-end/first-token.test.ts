@@ -9,6 +9,7 @@ import {
   createWorld,
   type Gateway,
   ISSUER,
+  nextOf,
   reasonOf,
   startGateway,
   stopGateways,
@@ -44,12 +45,11 @@ afterAll(() => redis.stop())
 const LOG = 'sidegate:{default}:log'
 const nowSeconds = () => Math.floor(Date.now() / 1000)
 /** A token of the provider that is due for its successor, and begins its session itself. */
-const firstToken = (claims: Record<string, unknown> = {}) =>
-  world.mint({ iat: nowSeconds() - 90, exp: nowSeconds() + 30, jti: 'first', ...claims })
+const firstToken = (claims: Record<string, unknown> = {}) => world.due({ jti: 'first', ...claims })
 
 /** Every successor is due for the next one at once. */
 function settings(check: string, more = ''): string {
-  const key = `{ privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: own }`
+  const key = world.signingKey()
   const plainKeys = check === 'redis' ? `, timeout: 2s, keys: ['revoked:{jti}']` : ''
   return world.settings(
     app.url,
@@ -82,7 +82,7 @@ function answerOf(gate: Gateway, token: string, path = '/'): Promise<Response> {
 async function successorOf(gate: Gateway, token: string): Promise<string> {
   const response = await answerOf(gate, token)
   expect(response.status).toBe(200)
-  const next = response.headers.get('x-refreshed-token')
+  const next = nextOf(response)
   if (next === null) throw new Error('There is no successor')
   return next
 }

@@ -2,7 +2,6 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { runCommandLine } from '../../src/commands/command-line.ts'
 import { eventually } from '../support/eventually.ts'
 import {
   ADMIN_TOKEN,
@@ -15,6 +14,7 @@ import {
 } from '../support/gateway.ts'
 import { type EchoOrigin, startEchoOrigin } from '../support/origin.ts'
 import { startRedis } from '../support/redis.ts'
+import { sidegate } from '../support/shell.ts'
 
 let world: World
 let upstream: EchoOrigin
@@ -54,31 +54,16 @@ const verdict = (gate: Gateway, token: string) =>
     return reason ?? response.status
   })
 
-async function sidegate(...given: string[]): Promise<{ exitCode: number; printed: string[] }> {
-  const printed: string[] = []
-  const exitCode = await runCommandLine(given, {
-    environment: {},
-    clock: Date.now,
-    print: (line) => printed.push(line),
-    complain: (line) => printed.push(line),
-    output: process.stdout,
-    readInput: async () => '',
-    untilStopped: () => new Promise(() => {}),
-    isTerminal: false,
-  })
-  return { exitCode, printed }
-}
-
 describe('a fleet of gates on one Redis', () => {
   it('refuses a token on every gate once it is revoked on the command line, and admits it when that is lifted', async () => {
     const gates = [await startReady(), await startReady()]
     const token = world.mint({ jti: 'stolen' })
     for (const gate of gates) expect(await statusOf(gate, token)).toBe(200)
 
-    expect(await sidegate('revoke', '--redis', redis.url, '--jti', 'stolen')).toMatchObject({ exitCode: 0 })
+    expect(await sidegate(['revoke', '--redis', redis.url, '--jti', 'stolen'])).toMatchObject({ exitCode: 0 })
     for (const gate of gates) await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
 
-    expect(await sidegate('revocations', 'lift', 'token', 'stolen', '--redis', redis.url)).toMatchObject({
+    expect(await sidegate(['revocations', 'lift', 'token', 'stolen', '--redis', redis.url])).toMatchObject({
       exitCode: 0,
     })
     for (const gate of gates) await eventually(async () => expect(await statusOf(gate, token)).toBe(200))
@@ -119,7 +104,7 @@ describe('a fleet of gates on one Redis', () => {
     const gate = await startReady()
     const nameless = world.mint({}, { kid: undefined })
     expect(await statusOf(gate, nameless)).toBe(200)
-    await sidegate('revoke', '--redis', redis.url, '--key-id', 'ES256-key')
+    await sidegate(['revoke', '--redis', redis.url, '--key-id', 'ES256-key'])
     for (const token of [world.mint(), nameless, world.mint({}, { kid: undefined })])
       await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
   })
@@ -128,7 +113,7 @@ describe('a fleet of gates on one Redis', () => {
     const gate = await startReady()
     const nowSeconds = () => Math.floor(Date.now() / 1000)
     const before = world.mint({ sub: 'alice', iat: nowSeconds() - 100 })
-    await sidegate('revoke', '--redis', redis.url, '--subject', 'alice', '--issued-before', 'now')
+    await sidegate(['revoke', '--redis', redis.url, '--subject', 'alice', '--issued-before', 'now'])
     await eventually(async () => expect(await refusal(gate, before)).toBe('token_revoked'))
     expect(await statusOf(gate, world.mint({ sub: 'alice', iat: nowSeconds() + 2 }))).toBe(200)
   })
@@ -143,7 +128,7 @@ describe('a fleet of gates on one Redis', () => {
     }
     const [one, other] = [world.mint(claims), world.mint(claims)]
     expect(one).not.toBe(other)
-    await sidegate('revoke', '--redis', redis.url, '--token', one)
+    await sidegate(['revoke', '--redis', redis.url, '--token', one])
     for (const token of [one, other])
       await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
   })
@@ -163,7 +148,7 @@ describe('a fleet of gates on one Redis', () => {
 
   it('shows in its metrics what it holds, and that it is up to date', async () => {
     const gate = await startReady()
-    await sidegate('revoke', '--redis', redis.url, '--subject', 'mallory')
+    await sidegate(['revoke', '--redis', redis.url, '--subject', 'mallory'])
     await eventually(async () => expect(await gate.metric('sidegate_revocation_rules', { kind: 'subject' })).toBe(1))
     expect(await gate.metric('sidegate_revocation_synced')).toBe(1)
     expect(await gate.metric('sidegate_redis_up')).toBe(1)
@@ -189,7 +174,7 @@ describe('Redis in trouble', () => {
   it('away later: the local copy serves until maxStaleness, then it is 503, and a revoked token is never admitted', async () => {
     const gate = await startReady(', maxStaleness: 5s')
     const [good, revoked] = [world.mint(), world.mint({ jti: 'revoked' })]
-    await sidegate('revoke', '--redis', redis.url, '--jti', 'revoked')
+    await sidegate(['revoke', '--redis', redis.url, '--jti', 'revoked'])
     await eventually(async () => expect(await refusal(gate, revoked)).toBe('token_revoked'))
     const { port } = redis
     await redis.stop()
@@ -208,7 +193,7 @@ describe('Redis in trouble', () => {
   it('away later with whenStale: allow: admitted, counted, and known rules still hold', async () => {
     const gate = await startReady(', maxStaleness: 200ms, whenStale: allow')
     const [good, revoked] = [world.mint(), world.mint({ jti: 'revoked' })]
-    await sidegate('revoke', '--redis', redis.url, '--jti', 'revoked')
+    await sidegate(['revoke', '--redis', redis.url, '--jti', 'revoked'])
     await eventually(async () => expect(await refusal(gate, revoked)).toBe('token_revoked'))
     await redis.stop()
     await eventually(async () => {
@@ -224,7 +209,7 @@ describe('other ways to ask', () => {
     const gate = await startReady(', check: redis, timeout: 1s')
     const [one, other] = [world.mint({ jti: 'by-cli' }), world.mint({ jti: 'by-xadd' })]
     expect(await verdict(gate, one)).toBe(200)
-    await sidegate('revoke', '--redis', redis.url, '--jti', 'by-cli')
+    await sidegate(['revoke', '--redis', redis.url, '--jti', 'by-cli'])
     expect(await verdict(gate, one)).toBe('token_revoked')
     await redis.command(
       'XADD',
@@ -250,7 +235,7 @@ describe('other ways to ask', () => {
       return opening
     })
     const closed = new Promise<number>((resolve) => socket.once('close', resolve))
-    await sidegate('revoke', '--redis', redis.url, '--jti', 'open')
+    await sidegate(['revoke', '--redis', redis.url, '--jti', 'open'])
     expect(await closed).toBe(1008)
     sockets.close()
   })
@@ -275,14 +260,14 @@ describe('other ways to ask', () => {
     const gate = await startReady(', follow: poll')
     const token = world.mint({ jti: 'polled' })
     expect(await statusOf(gate, token)).toBe(200)
-    await sidegate('revoke', '--redis', redis.url, '--jti', 'polled')
+    await sidegate(['revoke', '--redis', redis.url, '--jti', 'polled'])
     await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
   })
 
   it('lists of other names do not meet', async () => {
     const [ours, theirs] = [await startReady(), await startReady(', list: theirs')]
     const token = world.mint({ jti: 'shared' })
-    await sidegate('revoke', '--redis', redis.url, '--list', 'theirs', '--jti', 'shared')
+    await sidegate(['revoke', '--redis', redis.url, '--list', 'theirs', '--jti', 'shared'])
     await eventually(async () => expect(await refusal(theirs, token)).toBe('token_revoked'))
     expect(await statusOf(ours, token)).toBe(200)
   })

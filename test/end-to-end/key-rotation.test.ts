@@ -9,6 +9,7 @@ import {
   createWorld,
   type Gateway,
   ISSUER,
+  nextOf,
   reasonOf,
   startGateway,
   stopGateways,
@@ -36,7 +37,7 @@ beforeEach(async () => {
   world = createWorld()
   upstream = await startEchoOrigin()
   file = join(world.folder, 'sidegate.yaml')
-  const key = `{ privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: k1 }`
+  const key = world.signingKey('k1')
   const refresh = `refresh: # of the fleet\n  window: 4m\n  lifetime: 5m\n  key: ${key}\n`
   writeFileSync(file, world.settings(upstream.url, `${refresh}limits: { drainTimeout: 0s }\n`))
 })
@@ -66,7 +67,6 @@ const nowSeconds = () => Math.floor(clock() / 1000)
 /** A token of the provider with thirty seconds left. */
 const dueToken = (claims: Record<string, unknown> = {}) =>
   world.mint({ iat: nowSeconds() - 90, exp: nowSeconds() + 30, ...claims })
-const nextOf = (response: Response) => response.headers.get('x-refreshed-token') ?? undefined
 const successorOf = async (gate: Gateway, token = dueToken()) => nextOf(await gate.request('/', { token })) ?? ''
 const keyIdOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid
 const keySetOf = async (gate: Gateway) =>
@@ -93,7 +93,7 @@ function createCrowd(gates: readonly Pick<Gateway, 'request'>[]) {
     }
     await response.arrayBuffer()
     const next = nextOf(response)
-    if (next !== undefined) signedBy.add(keyIdOf(next))
+    if (next !== null) signedBy.add(keyIdOf(next))
     held[person] = next ?? firstToken()
   }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createWorld, type Gateway, startGateway, stopGateways, type World } from '../support/gateway.ts'
 import { type EchoOrigin, startEchoOrigin } from '../support/origin.ts'
-import { makeKey, privatePem } from '../support/tokens.ts'
+import { claimsOf, makeKey, privatePem } from '../support/tokens.ts'
 
 const GATES = 4
 const REQUESTS = 200
@@ -31,11 +31,6 @@ function settingsFor(algorithm: string): string {
   return world.settings(app.url, `refresh: { window: 60s, lifetime: 2m, key: ${key} }\n`)
 }
 
-const nowSeconds = () => Math.floor(Date.now() / 1000)
-const dueToken = (claims: Record<string, unknown> = {}) =>
-  world.mint({ iat: nowSeconds() - 90, exp: nowSeconds() + 30, ...claims })
-const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
-
 /** As many requests at once as there are, spread over the gates; answers what each got. */
 async function askAll(gates: readonly Gateway[], token: string): Promise<readonly string[]> {
   const asking = Array.from({ length: REQUESTS }, (_, index) => gates[index % gates.length]?.request('/', { token }))
@@ -50,7 +45,7 @@ describe.each(['EdDSA', 'RS256', 'HS256', 'ES256', 'PS256'])(
     it('get one next token, which every gate admits', async () => {
       const settings = settingsFor(algorithm)
       const gates = await Promise.all(Array.from({ length: GATES }, () => startGateway(settings)))
-      const token = dueToken({ cnf: { jkt: 'thumbprint' }, tenant: { id: 7, tags: ['a', 'b'] }, scope: 'read' })
+      const token = world.due({ cnf: { jkt: 'thumbprint' }, tenant: { id: 7, tags: ['a', 'b'] }, scope: 'read' })
       const given = await askAll(gates, token)
       const distinct = new Set(given)
       const claims = [...distinct].map(claimsOf)

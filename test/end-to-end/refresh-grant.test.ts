@@ -5,16 +5,15 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import {
-  claimsOf,
   type ExchangeFleet,
   type FleetGateOptions,
   nextFrom,
-  nextOf,
   startExchangeFleet,
   storeKey,
 } from '../support/exchange-fleet.ts'
-import { type Gateway, stopGateways } from '../support/gateway.ts'
+import { type Gateway, nextOf, stopGateways } from '../support/gateway.ts'
 import { killProcesses, startProcess } from '../support/process.ts'
+import { claimsOf } from '../support/tokens.ts'
 
 let fleet: ExchangeFleet
 beforeEach(async () => {

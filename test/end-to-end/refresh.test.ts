@@ -8,12 +8,14 @@ import {
   ADMIN_TOKEN,
   createWorld,
   type Gateway,
+  nextOf,
   reasonOf,
   startGateway,
   stopGateways,
   type World,
 } from '../support/gateway.ts'
 import { startApp } from '../support/origin.ts'
+import { claimsOf } from '../support/tokens.ts'
 
 let world: World
 let upstream: Awaited<ReturnType<typeof startApp>>
@@ -42,7 +44,7 @@ afterEach(async () => {
 })
 
 function settings(more = ''): string {
-  const key = `{ privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: k1 }`
+  const key = world.signingKey('k1')
   return world.settings(
     upstream.url,
     `refresh:\n  window: 60s\n  lifetime: 2m\n  key: ${key}\n${more}limits: { drainTimeout: 0s }\n`,
@@ -50,17 +52,11 @@ function settings(more = ''): string {
 }
 
 const nowSeconds = () => Math.floor(Date.now() / 1000)
-/** A token with thirty seconds left. */
-const dueToken = (claims: Record<string, unknown> = {}) =>
-  world.mint({ iat: nowSeconds() - 90, exp: nowSeconds() + 30, ...claims })
-const nextOf = (response: Response) => response.headers.get('x-refreshed-token')
-const claimsOf = (token: string | null) =>
-  JSON.parse(Buffer.from((token ?? '').split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 
 describe('the refresh', () => {
   for (const status of [200, 201, 204, 301, 304, 400, 404, 500, 503]) {
     it(`comes with a ${status} of the app`, async () => {
-      const token = dueToken()
+      const token = world.due()
       const response = await gate.request(`/status/${status}`, { token })
       expect(response.status).toBe(status)
       expect(claimsOf(nextOf(response))).toMatchObject({ sub: 'alice', exp: Number(claimsOf(token).exp) + 60 })
@@ -69,28 +65,28 @@ describe('the refresh', () => {
   }
 
   it('comes with a HEAD, and with a stream before its first byte', async () => {
-    expect(nextOf(await gate.request('/', { method: 'HEAD', token: dueToken() }))).toBeTruthy()
-    const stream = await gate.request('/events', { token: dueToken() })
+    expect(nextOf(await gate.request('/', { method: 'HEAD', token: world.due() }))).toBeTruthy()
+    const stream = await gate.request('/events', { token: world.due() })
     expect(nextOf(stream)).toBeTruthy()
     await stream.body?.cancel()
   })
 
   it('does not come before the window, nor with a refusal of our own', async () => {
     expect(nextOf(await gate.request('/', { token: world.mint({ exp: nowSeconds() + 100 }) }))).toBeNull()
-    expect(nextOf(await gate.request('/a//b', { token: dueToken() }))).toBeNull()
-    expect(nextOf(await gate.request('/', { token: dueToken({ exp: nowSeconds() - 60 }) }))).toBeNull()
+    expect(nextOf(await gate.request('/a//b', { token: world.due() }))).toBeNull()
+    expect(nextOf(await gate.request('/', { token: world.due({ exp: nowSeconds() - 60 }) }))).toBeNull()
   })
 
   it('gives a token that every gate of the fleet admits, and that is the same on each', async () => {
     const other = await startGateway(settings())
-    const token = dueToken()
+    const token = world.due()
     const [one, two] = [nextOf(await gate.request('/', { token })), nextOf(await other.request('/', { token }))]
     expect(one).toBe(two)
     expect((await other.request('/', { token: one ?? '' })).status).toBe(200)
   })
 
   it('turns an answer that could be cached into one that may not', async () => {
-    const response = await gate.request('/cached', { token: dueToken() })
+    const response = await gate.request('/cached', { token: world.due() })
     expect(response.headers.get('cache-control')).toContain('no-store')
     expect(response.headers.get('cache-control')).not.toContain('public')
     const early = await gate.request('/cached', { token: world.mint() })
@@ -98,9 +94,9 @@ describe('the refresh', () => {
   })
 
   it('is exposed to a page of another origin, where the app allows one', async () => {
-    const response = await gate.request('/cors', { token: dueToken() })
+    const response = await gate.request('/cors', { token: world.due() })
     expect(response.headers.get('access-control-expose-headers')).toContain('x-refreshed-token')
-    expect((await gate.request('/', { token: dueToken() })).headers.get('access-control-expose-headers')).toBeNull()
+    expect((await gate.request('/', { token: world.due() })).headers.get('access-control-expose-headers')).toBeNull()
   })
 
   it('lets nobody else use its header: not the app, not the client', async () => {
@@ -113,7 +109,7 @@ describe('the refresh', () => {
   })
 
   it('renews a cookie where the token came in one', async () => {
-    const response = await gate.request('/', { headers: { cookie: `session=${dueToken()}` } })
+    const response = await gate.request('/', { headers: { cookie: `session=${world.due()}` } })
     const [line = ''] = response.headers.getSetCookie()
     expect(line).toMatch(/^session=ey[^;]+; Path=\/; Max-Age=(88|89|90); HttpOnly; Secure; SameSite=Lax$/)
     expect(line).toContain(nextOf(response))
@@ -123,7 +119,9 @@ describe('the refresh', () => {
 
   it('comes with the 101 of an upgrade', async () => {
     const sockets = new WebSocketServer({ server: upstream.server })
-    const socket = new WebSocket(`ws://127.0.0.1:${gate.port}/`, { headers: { authorization: `Bearer ${dueToken()}` } })
+    const socket = new WebSocket(`ws://127.0.0.1:${gate.port}/`, {
+      headers: { authorization: `Bearer ${world.due()}` },
+    })
     const [response] = await new Promise<[{ headers: Record<string, string> }]>((resolve, reject) => {
       socket.once('upgrade', (...given: unknown[]) => resolve(given as [{ headers: Record<string, string> }]))
       socket.once('error', reject)
@@ -147,7 +145,7 @@ describe('the refresh', () => {
   })
 
   it('does not outlive a revocation of the session: every successor ends with it', async () => {
-    const successor = nextOf(await gate.request('/', { token: dueToken({ jti: 'first' }) })) ?? ''
+    const successor = nextOf(await gate.request('/', { token: world.due({ jti: 'first' }) })) ?? ''
     expect(claimsOf(successor).sid).toBe('first')
     const body = JSON.stringify({ kind: 'session', value: 'first' })
     await gate.admin('/revocations', { method: 'POST', headers: { authorization: `Bearer ${ADMIN_TOKEN}` }, body })
@@ -155,7 +153,7 @@ describe('the refresh', () => {
   })
 
   it('takes a changed signing key at once, for what it signs and for what it verifies', async () => {
-    const successor = nextOf(await gate.request('/', { token: dueToken() })) ?? ''
+    const successor = nextOf(await gate.request('/', { token: world.due() })) ?? ''
     const { makeKey, privatePem } = await import('../support/tokens.ts')
     writeFileSync(join(world.folder, 'signing.pem'), privatePem(makeKey('EdDSA')))
     await gate.reload(settings())

@@ -10,6 +10,7 @@ import {
   createWorld,
   type Gateway,
   ISSUER,
+  nextOf,
   reasonOf,
   startGateway,
   stopGateways,
@@ -18,7 +19,7 @@ import {
 import { type EchoOrigin, startApp, startEchoOrigin } from '../support/origin.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { sidegate } from '../support/shell.ts'
-import { jwksOf, makeKey, signToken, type TestKey } from '../support/tokens.ts'
+import { claimsOf, jwksOf, makeKey, signToken, type TestKey } from '../support/tokens.ts'
 
 const GATE_ISSUER = 'https://gate.example.com'
 const OTHER_ISSUER = 'https://other.example.com'
@@ -44,7 +45,7 @@ afterEach(async () => {
 
 /** Two issuers of one key set, the second one stricter; successors are from the gate. */
 function settings({ issuer = `issuer: ${GATE_ISSUER}`, lifetime = '2m', more = '' } = {}): string {
-  const key = `{ privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: own }`
+  const key = world.signingKey()
   const strict = `
   - issuer: ${OTHER_ISSUER}
     audiences: [billing]
@@ -60,9 +61,6 @@ function settings({ issuer = `issuer: ${GATE_ISSUER}`, lifetime = '2m', more = '
 }
 
 const nowSeconds = () => Math.floor(Date.now() / 1000)
-/** A token of the provider with thirty seconds left. */
-const dueToken = (claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}) =>
-  world.mint({ iat: nowSeconds() - 90, exp: nowSeconds() + 30, ...claims }, header)
 /** What a gate answers where Redis was not too late for it. */
 const answerOf = (token: string, of: Gateway) =>
   eventually(async () => {
@@ -71,10 +69,7 @@ const answerOf = (token: string, of: Gateway) =>
     expect(reason).not.toBe('revocation_stale')
     return { response, reason }
   })
-const successorOf = async (token = dueToken(), of = gate) =>
-  (await answerOf(token, of)).response.headers.get('x-refreshed-token') ?? ''
-const claimsOf = (token: string) =>
-  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+const successorOf = async (token = world.due(), of = gate) => nextOf((await answerOf(token, of)).response) ?? ''
 /** What only the holder of the gate's key could make: a successor with these claims. */
 const forged = (claims: Record<string, unknown>, key = ownKey, header: Record<string, unknown> = {}) =>
   signToken(
@@ -139,7 +134,7 @@ describe('a successor', () => {
     })
     const away = `{ jwksUri: ${provider.url.origin}/jwks }`
     const cut = await startGateway(settings().replaceAll(`{ jwksFile: ${world.folder}/jwks.json }`, away))
-    expect(await verdictOf(dueToken(), cut)).toBe('keys_unavailable')
+    expect(await verdictOf(world.due(), cut)).toBe('keys_unavailable')
     // The keys of both are fetched again after a second; while the provider owes those, no timer asks for more.
     isSilent = true
     await eventually(() => expect(waiting).toBe(2))
@@ -181,9 +176,9 @@ describe('a successor', () => {
 
 describe('the identity provider', () => {
   it('gains nothing by naming an original issuer', async () => {
-    const token = dueToken({ original_issuer: OTHER_ISSUER, tenant: 'acme' })
+    const token = world.due({ original_issuer: OTHER_ISSUER, tenant: 'acme' })
     expect(claimsOf(await successorOf(token))).toMatchObject({ original_issuer: ISSUER, aud: 'orders' })
-    expect(await verdictOf(dueToken({ original_issuer: OTHER_ISSUER, aud: 'billing' }))).toBe('audience_mismatch')
+    expect(await verdictOf(world.due({ original_issuer: OTHER_ISSUER, aud: 'billing' }))).toBe('audience_mismatch')
   })
 
   it('cannot sign as the gate', async () => {
@@ -230,7 +225,7 @@ describe('a rule', () => {
         await redis.command('FLUSHALL')
         const fleet = await startGateway(settings({ more: more().replace('URL', redis.url) }))
         await untilReady(fleet)
-        const token = await successorOf(dueToken({ sid: 's-1' }), fleet)
+        const token = await successorOf(world.due({ sid: 's-1' }), fleet)
         const typed = { typ: 'at+jwt' }
         const other = forged({ original_issuer: OTHER_ISSUER, aud: 'billing', tenant: 'acme' }, ownKey, typed)
         expect([await verdictOf(token, fleet), await verdictOf(other, fleet)]).toEqual(['admitted', 'admitted'])

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from './eventually.ts'
-import { ADMIN_TOKEN, type Gateway, startGateway, stopGateways } from './gateway.ts'
+import { ADMIN_TOKEN, type Gateway, nextOf, startGateway, stopGateways } from './gateway.ts'
 import { CLIENT_ID, CLIENT_SECRET, type IdentityProvider, startIdentityProvider } from './identity-provider.ts'
 import { startEchoOrigin } from './origin.ts'
 import { startRedis, type TestRedis } from './redis.ts'
@@ -113,11 +113,6 @@ refresh:
   }
 }
 
-/** The next token that a response carries. */
-export function nextOf(response: Response): string | null {
-  return response.headers.get('x-refreshed-token')
-}
-
 /**
  * The next token that a gate gives for this one. On a busy machine it may be late for the first answers, and where Redis was
  * late as well, the lock has to end first: ten seconds, or 100 looks.
@@ -157,9 +152,4 @@ export function watchRedis({ command }: TestRedis): () => boolean {
     clearInterval(counting)
     return mostTurns >= LATE_TURNS
   }
-}
-
-/** The claims of a token, unverified. */
-export function claimsOf(text: string | null | undefined): Record<string, unknown> {
-  return JSON.parse(Buffer.from(text?.split('.')[1] ?? '', 'base64url').toString())
 }

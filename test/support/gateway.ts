@@ -18,6 +18,10 @@ export interface World {
   readonly issuerKey: TestKey
   /** A token of the issuer; times are relative to now. */
   mint(claims?: Record<string, unknown>, header?: Record<string, unknown>): string
+  /** One with thirty seconds left, of two minutes. */
+  due(claims?: Record<string, unknown>, header?: Record<string, unknown>): string
+  /** The signing key, as settings name it. */
+  signingKey(keyId?: string): string
   /** The settings that every gate of this world begins with. */
   settings(upstream: URL, more?: string): string
   remove(): void
@@ -30,14 +34,15 @@ export function createWorld(issuerAlgorithm = 'ES256'): World {
   writeFileSync(join(folder, 'signing.pem'), privatePem(makeKey('EdDSA')))
   writeFileSync(join(folder, 'admin-token'), `${ADMIN_TOKEN}\n`)
   let count = 0
+  const nowSeconds = () => Math.floor(Date.now() / 1000)
+  const mint: World['mint'] = (claims = {}, header = {}) => {
+    count++
+    return signToken(issuerKey, goodClaims({ jti: `token-${count}`, ...claims }, nowSeconds()), header)
+  }
   return {
-    folder,
-    issuerKey,
-    mint: (claims = {}, header = {}) => {
-      count++
-      const nowSeconds = Math.floor(Date.now() / 1000)
-      return signToken(issuerKey, goodClaims({ jti: `token-${count}`, ...claims }, nowSeconds), header)
-    },
+    ...{ folder, issuerKey, mint },
+    due: (claims, header) => mint({ iat: nowSeconds() - 90, exp: nowSeconds() + 30, ...claims }, header),
+    signingKey: (keyId = 'own') => `{ privateKeyFile: ${folder}/signing.pem, algorithm: EdDSA, keyId: ${keyId} }`,
     settings: (upstream, more = '') => `
 listen: 127.0.0.1:0
 upstream: ${upstream.origin}
@@ -137,4 +142,9 @@ async function prepare(text: string, clock: () => number) {
   const read = await readMaterials(loaded.config, clock)
   if ('problems' in read) throw new Error(read.problems.map(formatProblem).join('\n'))
   return { config: loaded.config, materials: read.materials }
+}
+
+/** The next token that a response carries. */
+export function nextOf(response: Response): string | null {
+  return response.headers.get('x-refreshed-token')
 }

@@ -11,7 +11,7 @@ import { ALERTS_FILE } from './observability.ts'
 import { startApp } from './origin.ts'
 import { type Prometheus, startPrometheus } from './prometheus.ts'
 import { startRedis } from './redis.ts'
-import { jwksOf, makeKey, signToken } from './tokens.ts'
+import { claimsOf, jwksOf, makeKey, signToken } from './tokens.ts'
 
 export interface ObservedFleet {
   readonly prometheus: Prometheus
@@ -35,7 +35,7 @@ export async function startObservedFleet(): Promise<ObservedFleet> {
         app.url,
         `mode: ${mode}
 revocation: { redis: '${url}' }
-refresh: { window: 60s, lifetime: 2m, key: { privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: own } }
+refresh: { window: 60s, lifetime: 2m, key: ${world.signingKey()} }
 limits: { drainTimeout: 0s }
 `,
       )
@@ -106,8 +106,4 @@ async function traffic(gate: Gateway, world: World): Promise<void> {
   if ((await gate.metric('sidegate_enforcement_info', { mode: 'shadow' })) === 1) socket.close()
   await closed
   await gate.request('/orders', { token: admitted })
-}
-
-function claimsOf(token: string): Record<string, unknown> {
-  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 }

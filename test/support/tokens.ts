@@ -101,3 +101,15 @@ export function verifiedToken(claims: Record<string, unknown>, more: Partial<Ver
     ...more,
   } as unknown as VerifiedToken
 }
+
+export interface SignedClaims {
+  readonly jti: string
+  readonly iat: number
+  readonly exp: number
+  readonly [name: string]: unknown
+}
+
+/** The claims of a token, as anybody can read them. */
+export function claimsOf(token: string | null | undefined): SignedClaims {
+  return JSON.parse(Buffer.from(token?.split('.')[1] ?? '', 'base64url').toString())
+}

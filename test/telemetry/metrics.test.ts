@@ -273,10 +273,7 @@ const otherKeys = [makeKey('ES384'), makeKey('EdDSA')]
 function twoIssuers(more = '', upstream: URL = app.url): string {
   const all = 'algorithms: [PS256, PS384, PS512, ES256, ES384, EdDSA, RS256]'
   return world
-    .settings(
-      upstream,
-      `refresh: { key: { privateKeyFile: ${world.folder}/signing.pem, algorithm: EdDSA, keyId: own } }\n${more}`,
-    )
+    .settings(upstream, `refresh: { key: ${world.signingKey()} }\n${more}`)
     .replace(
       /(keys: \{ jwksFile: \S+ \}\n)/,
       `$1  - { issuer: https://second.example, audiences: [orders], ${all}, keys: { jwksUri: 'http://127.0.0.1:JWKS/' } }\n`,
