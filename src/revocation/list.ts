@@ -5,6 +5,7 @@ import { firstTokenId, textClaim } from './facts.ts'
 import { createBlocks } from './list-blocks.ts'
 import { createSecretHash, type WordHash } from './list-hash.ts'
 import { createKey, fillKey, MAX_KEY_UNITS } from './list-key.ts'
+import { createRounds } from './list-rounds.ts'
 import { createRows } from './list-row.ts'
 import { eachRow, firstRow, nextRow, noRow, type Shard } from './list-shard.ts'
 import { createTable, type Table } from './list-table.ts'
@@ -49,9 +50,6 @@ export interface ListSettings {
   readonly hash?: WordHash
 }
 
-// What a sweep counts for a shard with few rules: looking through its buckets takes as long as looking at so many.
-const LEAST_ROWS_OF_SHARD = 32
-
 /** Makes an empty list. */
 export function createList(settings: ListSettings = {}): RuleList {
   const toleranceSeconds = settings.toleranceSeconds ?? 0
@@ -69,7 +67,7 @@ export function createList(settings: ListSettings = {}): RuleList {
   const issuer = table('issuer')
   const tables = { token, subject, session, client, key: keyId, issuer } satisfies Record<RuleKind, Table>
   let total = 0
-  let cursor = { kind: 0, shard: 0 }
+  const visitNext = createRounds(tables)
 
   // The row is in `rows.scratch`.
   function insert(to: Table, rule: Rule, length: number): void {
@@ -209,27 +207,14 @@ export function createList(settings: ListSettings = {}): RuleList {
   }
 
   function sweep(nowSeconds: number, budget: number): number {
-    let looked = 0
     let dropped = 0
-    while (looked < budget) {
-      const kind = ruleKinds[cursor.kind]
-      if (kind === undefined) {
-        cursor = { kind: 0, shard: 0 }
-        break
-      }
-      const shard = tables[kind].shards()[cursor.shard]
-      if (shard === undefined) {
-        cursor = { kind: cursor.kind + 1, shard: 0 }
-        continue
-      }
-      cursor.shard += 1
-      looked += shard.rows === 0 ? 1 : Math.max(shard.rows, LEAST_ROWS_OF_SHARD)
-      dropped += tables[kind].drop(shard, (words, row) => {
+    visitNext(budget, (at, shard) => {
+      dropped += at.drop(shard, (words, row) => {
         if (rows.forgetAtSeconds(words, row) + toleranceSeconds > nowSeconds) return false
-        discount(tables[kind], words, row)
+        discount(at, words, row)
         return true
       })
-    }
+    })
     for (const kind of wide.drop(nowSeconds)) {
       tables[kind].inForce -= 1
       total -= 1
