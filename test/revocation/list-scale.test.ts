@@ -80,7 +80,15 @@ test('rules end as time passes, each at its own time, and the memory goes with t
   expect([list.sizeAll(), list.memoryBytes()]).toEqual([0, 0])
 })
 
-test('a sweep looks at little more than it was asked to, and begins where the last one ended', () => {
+test('a sweep begins where the last one ended: rules that stay do not keep it from those that have ended', () => {
+  const list = createList()
+  fill(list, 0, 50_000)
+  const stays = Array.from({ length: 50_000 }, (_, index) => index % 3600 > 1800).filter(Boolean).length
+  for (let round = 0; round < 60; round += 1) list.sweep(start + 60 + 1800, 1000)
+  expect(list.sizeAll()).toBe(stays)
+})
+
+test('a sweep looks at little more than it was asked to', () => {
   const list = createList()
   fill(list, 0, 50_000)
   let dropped = 0
