@@ -23,13 +23,14 @@ export interface Finished {
 
 const children = new Set<ChildProcess>()
 
-/** Starts `sidegate` with these arguments and waits until it says that it is running. */
+/** Starts `sidegate`, or another build of it, with these arguments and waits until it logs that it is running. */
 export async function startProcess(
   given: readonly string[],
   environment: NodeJS.ProcessEnv = {},
   sign = 'Sidegate is running',
+  program = CLI,
 ): Promise<GateProcess> {
-  const { child, output } = spawnSidegate(given, environment)
+  const { child, output } = spawnSidegate(given, environment, 'pipe', program)
   const exited = once(child, 'close').then(([code]) => code as number | null)
   await eventually(() => {
     if (child.exitCode === null && !output().includes(sign)) throw new Error(`not running yet: ${output()}`)
@@ -43,8 +44,12 @@ export async function startProcess(
 }
 
 /** Runs `sidegate` with these arguments to its end. */
-export async function finishProcess(given: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Finished> {
-  const { child, output } = spawnSidegate(given, environment)
+export async function finishProcess(
+  given: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  program = CLI,
+): Promise<Finished> {
+  const { child, output } = spawnSidegate(given, environment, 'pipe', program)
   const [exitCode] = (await once(child, 'close')) as [number | null]
   return { exitCode, output: output() }
 }
@@ -68,9 +73,10 @@ function spawnSidegate(
   given: readonly string[],
   environment: NodeJS.ProcessEnv,
   standardOutput: number | 'pipe' = 'pipe',
+  program = CLI,
 ) {
   let text = ''
-  const child = spawn(process.execPath, [CLI, ...given], {
+  const child = spawn(process.execPath, [program, ...given], {
     env: { PATH: process.env.PATH, ...environment },
     stdio: ['ignore', standardOutput, 'pipe'],
   })
