@@ -78,7 +78,7 @@ function isHidden({ name, valueFrom }: Tree): boolean {
 function diagnosisOf(severity: Diagnosis['severity'], object: PlacedObject, problem: Problem): Diagnosis {
   const { hint } = problem
   return {
-    rule: severity === 'error' ? 'settings-wrong' : 'variable-unknown',
+    rule: severity === 'error' ? 'settings-wrong' : 'settings-doubtful',
     severity,
     file: object.file,
     line: object.line,

@@ -10,7 +10,7 @@ import { version } from '../version.ts'
 import { type Joined, joinWorkers } from '../workers/joined.ts'
 import { shareOf } from '../workers/share.ts'
 import { createSupervisor } from '../workers/supervisor.ts'
-import { readSettingsAloud, type Settings, type SettingsArguments, withSettingFlags } from './settings.ts'
+import { logWarnings, readSettingsAloud, type Settings, type SettingsArguments, withSettingFlags } from './settings.ts'
 import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
 import { watchSettings } from './watched-settings.ts'
 
@@ -32,17 +32,18 @@ export function plainRun(given: readonly string[]): SettingsArguments | undefine
 /** Runs the gate. Answers when it has stopped: 0 after a signal, 1 where it could not start. */
 export async function run(given: SettingsArguments, shell: Shell): Promise<number> {
   const joined = joinWorkers()
-  const first = await readSettingsAloud(given, shell, { isWarned: joined !== undefined })
+  const first = await readSettingsAloud(given, shell, { areWarningsLogged: true })
   if (first === undefined) return ANSWER_IS_NO
-  if (first.config.workers > 1 && joined === undefined) return runWorkers(first.config, shell)
+  if (first.config.workers > 1 && joined === undefined) return runWorkers(first, shell)
   return runGate({ given, first, joined }, shell)
 }
 
 /** Runs several gates behind the same ports, as processes of their own. */
-async function runWorkers(config: Config, shell: Shell): Promise<number> {
+async function runWorkers({ config, warnings }: Settings, shell: Shell): Promise<number> {
   const { isTerminal } = shell
   const logOutput = createLogOutput(shell.output)
   const log = createLog(config.log, { isTerminal, to: logOutput })
+  logWarnings(log, warnings)
   const parts = { count: config.workers, log, logOutput, isTerminal, monotonic: () => performance.now() }
   const supervisor = createSupervisor(parts)
   const stopped = shell.untilStopped()
@@ -73,6 +74,8 @@ async function runGate({ given, first, joined }: GateGiven, shell: Shell): Promi
   const everyLine = createLog(config.log, { isTerminal: shell.isTerminal, to: logOutput })
   const log = joined === undefined ? everyLine : everyLine.child({ worker: joined.number })
   const garbage = createGarbageCollectors()
+  // Those of the start are told by the first process
+  if (joined === undefined) logWarnings(log, watch.settings.warnings)
   if (garbage === undefined) log.warn('Cannot collect garbage early: long bodies take more memory')
   const app = createApp({
     config,
@@ -99,6 +102,7 @@ async function runGate({ given, first, joined }: GateGiven, shell: Shell): Promi
   await watch.follow({
     reload: (next, nextMaterials) => app.reload(ownPart(next), nextMaterials),
     reloadFailed: app.reloadFailed,
+    warn: (warnings) => logWarnings(log, warnings),
   })
   const signal = await Promise.race([stopped, ...(joined === undefined ? [] : [joined.toldToStop])])
   log.info({ signal }, 'Told to stop')

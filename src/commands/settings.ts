@@ -6,6 +6,7 @@ import { namedRows } from '../config/flags.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/options.ts'
 import { formatProblem, formatProblems, type Problem } from '../config/problems.ts'
+import type { Log } from '../telemetry/log.ts'
 import { placeProblems, unreadableFiles } from './named-files.ts'
 import type { Shell } from './shell.ts'
 
@@ -68,19 +69,26 @@ export async function readSettings(given: SettingsArguments, shell: Shell): Prom
 }
 
 /**
- * The same, with problems and warnings written for the person at the terminal; nothing where there are problems. Warnings
- * that another process has told are not repeated.
+ * The same, with problems and warnings written for the person at the terminal; nothing where there are problems. The
+ * warnings about settings that are right can be left to the log (`logWarnings`).
  */
 export async function readSettingsAloud(
   given: SettingsArguments,
   shell: Shell,
-  { isWarned = false }: { readonly isWarned?: boolean } = {},
+  { areWarningsLogged = false }: { readonly areWarningsLogged?: boolean } = {},
 ): Promise<Settings | undefined> {
   const result = await readSettings(given, shell)
-  for (const warning of isWarned ? [] : result.warnings) shell.complain(`warning: ${formatProblem(warning)}`)
+  const isLeftToLog = areWarningsLogged && !('problems' in result)
+  for (const warning of isLeftToLog ? [] : result.warnings) shell.complain(`warning: ${formatProblem(warning)}`)
   if (!('problems' in result)) return result
   for (const line of formatProblems(result.problems)) shell.complain(line)
   return undefined
+}
+
+/** Logs what is doubtful about settings that are in force. */
+export function logWarnings(log: Pick<Log, 'warn'>, warnings: readonly Problem[]): void {
+  for (const { where, message, hint } of warnings)
+    log.warn({ setting: where }, hint === undefined ? message : `${message}, ${hint}`)
 }
 
 type FileResult = { readonly path: string; readonly text: string } | { readonly problem: Problem } | undefined

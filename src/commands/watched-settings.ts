@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { App } from '../app.ts'
 import { filesOf } from '../config/files.ts'
 import type { Config } from '../config/options.ts'
-import { formatProblem } from '../config/problems.ts'
+import { formatProblem, type Problem } from '../config/problems.ts'
 import { type WatchOptions, watchFiles } from '../config/watch.ts'
 import { readSettings, type Settings, type SettingsArguments } from './settings.ts'
 import type { Shell } from './shell.ts'
@@ -13,9 +13,14 @@ export interface WatchedSettings {
   /** To start with. */
   readonly settings: Settings
   /** Tells the app from now on, and of what has changed since. */
-  readonly follow: (app: Pick<App, 'reload' | 'reloadFailed'>) => Promise<void>
+  readonly follow: (follower: Follower) => Promise<void>
   /** Stops; waits for nothing. */
   readonly close: () => void
+}
+
+export interface Follower extends Pick<App, 'reload' | 'reloadFailed'> {
+  /** Told after each reload of what is doubtful about the settings now in force; absent: nobody listens. */
+  readonly warn?: (warnings: readonly Problem[]) => void
 }
 
 /** Watches the files of these settings, and those of each later version that is taken over. */
@@ -25,7 +30,7 @@ export async function watchSettings(
   shell: Shell,
   times: Pick<WatchOptions, 'intervalMs' | 'settleMs'> = {},
 ): Promise<WatchedSettings> {
-  let app: Pick<App, 'reload' | 'reloadFailed'> | undefined
+  let app: Follower | undefined
   let isClosed = false
   let hasNews = false
   let files = filesToWatch(given, first.config)
@@ -63,8 +68,9 @@ export async function watchSettings(
       if (isClosed) return watch.close()
       result = await readSettings(given, shell)
     }
-    if ('problems' in result) app.reloadFailed(result.problems.map(formatProblem))
-    else app.reload(result.config, result.materials)
+    if ('problems' in result) return app.reloadFailed(result.problems.map(formatProblem))
+    app.reload(result.config, result.materials)
+    app.warn?.(result.warnings)
   }
 
   return {

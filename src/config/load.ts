@@ -29,10 +29,12 @@ export type LoadResult =
 export function loadConfig(sources: SettingsSources): LoadResult {
   const file = sources.file === undefined ? undefined : { path: sources.file.path, yaml: readYaml(sources.file.text) }
   const { given, problems: unread } = readGiven(sources.environment, sources.flags)
-  const warnings = unknownVariables(sources.environment)
   const raw = merge(file?.yaml.value, given)
   const { config, findings } = check(raw)
-  const problems = [...(file === undefined ? [] : fileTroubles(file)), ...unread, ...placed(findings, given, file)]
+  const isWarning = ({ severity }: Finding) => severity === 'warning'
+  const wrong = findings.filter((finding) => !isWarning(finding))
+  const warnings = [...unknownVariables(sources.environment), ...placed(findings.filter(isWarning), given, file)]
+  const problems = [...(file === undefined ? [] : fileTroubles(file)), ...unread, ...placed(wrong, given, file)]
   if (problems.length > 0 || config === undefined) return { problems, warnings }
   return { config: deepFreeze(config), warnings }
 }
@@ -62,7 +64,7 @@ function check(raw: unknown): { config?: Config; findings: Finding[] } {
   )
   const parsed = schema.safeParse(raw, { reportInput: true })
   if (!parsed.success) return { findings: distinct([...parsed.error.issues.flatMap(findingsOf), ...contradictions]) }
-  return contradictions.length > 0 ? { findings: contradictions } : { config: parsed.data, findings: [] }
+  return { config: parsed.data, findings: contradictions }
 }
 
 /** A number can break two of its bounds at once; that is one problem. */

@@ -20,6 +20,8 @@ export interface Finding {
   readonly path: readonly PropertyKey[]
   readonly message: string
   readonly hint?: string | undefined
+  /** The settings work as written, but probably not as meant: told by `check` and logged by `run`; stops no start. */
+  readonly severity?: 'warning'
   /** True where the finding is about the name at the end of the path, which the table does not have. */
   readonly isUnknownName?: true
 }

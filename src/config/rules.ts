@@ -11,7 +11,7 @@ import { refreshRules } from './refresh-rules.ts'
 import { routeRules } from './route-rules.ts'
 import { workerRules } from './worker-rules.ts'
 
-/** Every contradiction in what could be read of the settings. */
+/** Every contradiction in what could be read of the settings, and every warning about it. */
 export function findContradictions(draft: Draft<Config>): Finding[] {
   return [
     ...listenRules(draft),
@@ -23,6 +23,7 @@ export function findContradictions(draft: Draft<Config>): Finding[] {
     ...refreshRules(draft),
     ...refreshExchangeRules(draft),
     ...identityRules(draft),
+    ...proxyWarnings(draft),
     ...limitRules(draft),
     ...workerRules(draft),
   ]
@@ -179,6 +180,18 @@ function* identityRules({ forward, tokens, refresh }: Draft<Config>): Generator<
       message: `Expected a header of its own for successors, got ${quote(header)}`,
       hint: 'choose a name such as "x-refreshed-token"',
     }
+}
+
+/** Whoever is believed to be a proxy says which address a request comes from, and which host it was sent to. */
+function* proxyWarnings({ forward }: Draft<Config>): Generator<Finding> {
+  for (const [index, range] of (forward?.trustedProxies ?? []).entries())
+    if (range !== undefined && /\/0$/.test(range))
+      yield {
+        path: ['forward', 'trustedProxies', index],
+        severity: 'warning',
+        message: `Every client is believed to be a proxy: ${quote(range)} holds all addresses`,
+        hint: 'name the addresses of the proxies in front alone',
+      }
 }
 
 function* limitRules({ limits, tokens }: Draft<Config>): Generator<Finding> {

@@ -222,6 +222,25 @@ test('a key that is ignored is a warning with its place, and the settings are va
   expect(exitCode).toBe(0)
 })
 
+const everyone = "forward: { trustedProxies: ['::/0'] }\n"
+
+test('a setting that is probably not meant is a warning with its place, and the settings are valid', async () => {
+  const { complained, printed, exitCode } = await check(`${issuer('jwksFile: @/jwks.json')}${everyone}`)
+  expect(complained).toEqual([
+    expect.stringMatching(/^warning: sidegate\.yaml:\d+:\d+ forward\.trustedProxies\[0\]: Every client is believed/),
+  ])
+  expect(printed).toEqual([expect.stringMatching(/^The settings are valid/)])
+  expect(exitCode).toBe(0)
+})
+
+test('--json carries the warnings about settings that are valid', async () => {
+  const { printed, exitCode } = await check(`${issuer('jwksFile: @/jwks.json')}${everyone}`, ['--json'])
+  const [warning, ...more] = JSON.parse(printed.join('\n')).warnings
+  expect(more).toEqual([])
+  expect(warning).toMatchObject({ where: expect.stringContaining('forward.trustedProxies[0]') })
+  expect(exitCode).toBe(0)
+})
+
 test('--json prints the settings in force, without the password of Redis and without secrets', async () => {
   const { printed, exitCode, text } = await check(
     `${issuer('secretFile: @/secret', 'algorithms: [HS256]')}revocation: { redis: 'redis://app:geheim@redis:6379/0' }\n`,

@@ -107,6 +107,29 @@ describe('starting', () => {
   })
 })
 
+describe('a setting that is probably not meant', () => {
+  const doubtful = (gate: GateProcess) =>
+    gate
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('Every client is believed to be a proxy'))
+
+  it('is logged once at the start and again after a reload, as a line of the log', async () => {
+    const more = "forward: { trustedProxies: ['0.0.0.0/0'] }"
+    const file = settingsFile(world.settings(upstream.url, more))
+    const gate = await startProcess(['run', '--config', file])
+    expect(doubtful(gate).map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({
+        level: 'warn',
+        setting: expect.stringContaining('sidegate.yaml:'),
+        msg: expect.stringContaining('"0.0.0.0/0" holds all addresses, name the addresses'),
+      }),
+    ])
+    settingsFile(world.settings(upstream.url, `${more}\nmode: shadow`))
+    await eventually(() => expect(doubtful(gate)).toHaveLength(2), 1000)
+  })
+})
+
 describe('reloading', () => {
   it('takes over changed settings without a restart', async () => {
     const file = settingsFile()

@@ -25,3 +25,10 @@ export function problemsOf(text: string, more: Partial<SettingsSources> = {}): s
   if ('config' in result) throw new Error('Expected problems, got settings')
   return result.problems.map(formatProblem)
 }
+
+/** The lines of the warnings about a text that must load. */
+export function warningsOf(text: string, more: Partial<SettingsSources> = {}): string[] {
+  const result = load(text, more)
+  if ('problems' in result) throw new Error(result.problems.map(formatProblem).join('\n'))
+  return result.warnings.map(formatProblem)
+}
