@@ -1,7 +1,12 @@
 // Which pods does the validating policy of the chart refuse? Those whose annotations cannot be meant, and those without a gate.
 import { type AnnotationName, annotationRows } from '../../src/kubernetes/annotations.ts'
+import { KNATIVE_PROXY } from '../../src/kubernetes/injection.ts'
 import { SIDECAR_NAME } from '../../src/kubernetes/sidecar.ts'
 import { given, patternOf } from './policy-variables.ts'
+
+const OTHER_CONTAINERS = `(object.spec.containers + object.spec.?initContainers.orValue([])).filter(c, c.name != "${SIDECAR_NAME}")`
+const READS_SECRET =
+  '(c.?env.orValue([]).exists(e, e.?valueFrom.?secretKeyRef.?name.orValue("") == variables.secret) || c.?envFrom.orValue([]).exists(e, e.?secretRef.?name.orValue("") == variables.secret))'
 
 /** What has to hold, and the sentence where it does not; both in CEL. */
 interface Validation {
@@ -41,6 +46,18 @@ export function validations(): readonly Validation[] {
       expression: `variables.appPort != variables.${which}Port`,
       message: `"The app has port " + string(variables.appPort) + ", so the gate needs another one: set \\"sidegate.dev/${which}-port\\", or move the app"`,
     })),
+    {
+      expression: `object.spec.containers.all(c, c.name != "${KNATIVE_PROXY}")`,
+      message: `"Knative sends requests to \\"${KNATIVE_PROXY}\\", which asks the app directly: a gate in this pod would be bypassed"`,
+    },
+    {
+      expression: `${OTHER_CONTAINERS}.all(c, !c.?volumeMounts.orValue([]).exists(m, m.name in variables.gateVolumes))`,
+      message: '"The app mounts a volume that holds the keys of the gate: it could sign tokens for the whole fleet"',
+    },
+    {
+      expression: `variables.secret == "" || ${OTHER_CONTAINERS}.all(c, !${READS_SECRET})`,
+      message: '"The app reads the Secret of the gate: it could sign tokens for the whole fleet"',
+    },
     {
       expression: `object.spec.?initContainers.orValue([]).exists(c, c.name == "${SIDECAR_NAME}")`,
       message: '"The pod asks for the gate and has none: the mutating policy of Sidegate has not put it there"',

@@ -69,6 +69,17 @@ export const podVariables: readonly (readonly [string, string])[] = [
   ['appPort', 'int(variables.authority.substring(variables.authority.lastIndexOf(":") + 1))'],
 ]
 
+/** What only the validating policy asks: the names of the volumes with the gate's Secret, its own among them. */
+export const guardVariables: readonly (readonly [string, string])[] = [
+  [
+    'gateVolumes',
+    `["${SIDECAR_NAME}"] + (variables.secret == "" ? [] : object.spec.?volumes.orValue([]).filter(v,
+  v.?secret.?secretName.orValue("") == variables.secret ||
+  v.?projected.?sources.orValue([]).exists(s, s.?secret.?name.orValue("") == variables.secret)
+).map(v, v.name))`,
+  ],
+]
+
 /** What is known of the probes of the app. */
 export const probeVariables: readonly (readonly [string, string])[] = [
   ...probeKinds.map((kind) => [kind, probeVariable(kind)] as const),

@@ -5,7 +5,7 @@ import { SIDECAR_NAME } from '../../src/kubernetes/sidecar.ts'
 import { appProbePath, probeKinds } from '../../src/model/app-probe.ts'
 import { containerExpression, volumeExpression } from './policy-gate.ts'
 import { validations } from './policy-refusals.ts'
-import { podVariables, probeVariables } from './policy-variables.ts'
+import { guardVariables, podVariables, probeVariables } from './policy-variables.ts'
 
 /** The patches, as a list in CEL. */
 function mutation(): string {
@@ -93,7 +93,7 @@ ${head('MutatingAdmissionPolicyBinding')}
 ${head('ValidatingAdmissionPolicy')}
 ${matching}
   variables:
-${variableList(podVariables)}
+${variableList([...podVariables, ...guardVariables])}
   validations:
 ${validations()
   .map(

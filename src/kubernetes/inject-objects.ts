@@ -2,6 +2,7 @@
 // Services that send to their apps, which have to send to the gate. Pure.
 import { selects, serviceDetours } from './dangers.ts'
 import { type Injection, injectPod } from './injection.ts'
+import { labelOnWorkload, unreachedTemplates } from './label-reach.ts'
 import { refusesGate, type SidecarDefaults, wantsGate } from './pod-settings.ts'
 import { type Remark, type Tree, treeAt, treesAt } from './tree.ts'
 import { nameOf, shareNamespace, templateOf, withTemplate } from './workloads.ts'
@@ -41,6 +42,7 @@ export function injectObjects(objects: readonly Tree[], { defaults, isForAll }: 
   const others: Tree[] = []
   const reports: ObjectReport[] = []
   const withGates = objects.map((object) => {
+    reports.push(...withoutReach(object, isForAll))
     const place = templateOf(object)
     if (place === undefined) return object
     const { template, path } = place
@@ -61,6 +63,22 @@ export function injectObjects(objects: readonly Tree[], { defaults, isForAll }: 
     return service
   })
   return { objects: turned, reports, gates: injected.length }
+}
+
+/** What is said of pods that want the gate and cannot get it: a label that asks for one is never passed over in silence. */
+function withoutReach(object: Tree, isForAll: boolean): readonly ObjectReport[] {
+  const unreached = unreachedTemplates(object)
+  const misplaced = labelOnWorkload(object)
+  const remarkOf = ({ path, message, mend }: Remark & { readonly mend: string }) => ({
+    path,
+    message: `${message}. ${mend}`,
+  })
+  const problems = unreached.filter(({ isAsking }) => isAsking).map(remarkOf)
+  const warnings = [
+    ...(isForAll ? unreached.filter(({ isAsking }) => !isAsking) : []),
+    ...(misplaced === undefined || isForAll ? [] : [misplaced]),
+  ].map(remarkOf)
+  return problems.length + warnings.length === 0 ? [] : [{ object: nameOf(object), changes: [], warnings, problems }]
 }
 
 /** The remarks about a template, as seen from the object around it. */

@@ -5,8 +5,9 @@ import { INJECTED_ANNOTATION } from './annotations.ts'
 import { podDangers } from './dangers.ts'
 import { gateVariable, type PodSettings, readPodSettings, type SidecarDefaults } from './pod-settings.ts'
 import { readTargets, rewriteProbes } from './probes.ts'
+import { secretReach } from './secret-reach.ts'
 import { buildSidecar, buildVolume, SIDECAR_NAME } from './sidecar.ts'
-import { isTree, listAt, type Remark, type Tree, treeAt } from './tree.ts'
+import { isTree, listAt, type Remark, type Tree, treeAt, treesAt } from './tree.ts'
 
 export interface Injection {
   /** The template with the gate; the given one where there are problems. */
@@ -24,7 +25,7 @@ export interface Injection {
 /** Puts the gate into a pod template, whatever its label says. Never throws, whatever the template holds. */
 export function injectPod(template: Tree, defaults: SidecarDefaults): Injection {
   const pod = readPodSettings(template, defaults)
-  const problems = [...pod.problems, ...shapeProblems(template)]
+  const problems = [...pod.problems, ...shapeProblems(template), ...secretReach(template, pod.settings.secret)]
   if (problems.length > 0) return { template, pod, changes: [], warnings: pod.warnings, problems }
   const spec = treeAt(template, 'spec')
   const probes = rewriteProbes(listAt(spec, 'containers'), {
@@ -78,6 +79,9 @@ function placed(list: readonly unknown[], item: Tree, where: 'first' | 'last' = 
   return where === 'first' ? [item, ...list] : [...list, item]
 }
 
+/** The container that Knative Serving adds to each of its pods. */
+export const KNATIVE_PROXY = 'queue-proxy'
+
 function isOurs(item: unknown): boolean {
   return isTree(item) && item.name === SIDECAR_NAME
 }
@@ -114,8 +118,14 @@ function ours(template: Tree, ...path: readonly string[]): readonly unknown[] {
   return listAt(template, ...path).filter(isOurs)
 }
 
-/** What cannot be changed without breaking the pod. */
+/** What cannot be changed without breaking the pod, or what would bypass the gate. */
 function* shapeProblems(template: Tree): Generator<Remark> {
+  for (const [index, container] of treesAt(template, 'spec', 'containers').entries())
+    if (container.name === KNATIVE_PROXY)
+      yield {
+        path: `spec.containers[${index}]`,
+        message: `Knative sends requests to "${KNATIVE_PROXY}", which asks the app directly: a gate in this pod would be bypassed`,
+      }
   if (listAt(template, 'spec', 'containers').filter((item) => !isOurs(item)).length === 0)
     yield { path: 'spec.containers', message: 'Expected a list with at least one container of an app' }
   for (const [index, volume] of listAt(template, 'spec', 'volumes').entries())

@@ -111,6 +111,25 @@ const faults: readonly Fault[] = [
     ['  name: orders\n  labels: { app', '  name: orders\n  labels: { sidegate.dev/inject: "true", app'],
   ],
   [
+    'gate-bypassed-by-knative',
+    'a Knative Service asks for the gate',
+    withLabel,
+    ['apiVersion: apps/v1\nkind: Deployment', 'apiVersion: serving.knative.dev/v1\nkind: Service'],
+  ],
+  [
+    'label-unreached',
+    'pods in an unknown place ask for the gate',
+    [
+      /$/,
+      '---\nkind: JobSet\nspec: { jobs: [{ template: { metadata: { labels: { sidegate.dev/inject: "true" } }, spec: { containers: [{ name: app }] } } }] }\n',
+    ],
+  ],
+  [
+    'gate-secret-shared',
+    'the app mounts the volume of the gate',
+    intoApp('volumeMounts: [{ name: sidegate, mountPath: /keys }]'),
+  ],
+  [
     'annotation-wrong',
     'an annotation is spelled wrong',
     [

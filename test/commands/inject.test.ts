@@ -40,6 +40,47 @@ test('each kind of workload with the label gets the gate', async () => {
   }
 })
 
+const placed = (head: string, pathToTemplate: readonly string[], label = 'true') => {
+  const lines = pathToTemplate.map((step, depth) => `${'  '.repeat(depth)}${step}:\n`).join('')
+  return `${head}\nmetadata: { name: orders }\n${lines}${workload('Pod', label)
+    .replace('kind: Pod\n', '')
+    .replace(/^(?=.)/gm, '  '.repeat(pathToTemplate.length))}`
+}
+
+test('a kind of another project whose pod template is where a Deployment has it gets the gate', async () => {
+  for (const head of [
+    'apiVersion: argoproj.io/v1alpha1\nkind: Rollout',
+    'apiVersion: apps.kruise.io/v1alpha1\nkind: CloneSet',
+  ]) {
+    const { exitCode, printed } = await run(placed(head, ['spec', 'template']))
+    expect([exitCode, printed.join('\n')], head).toEqual([0, expect.stringContaining(`image: ${IMAGE}`)])
+  }
+})
+
+test('a label where no gate can be put is reported, and nothing is written', async () => {
+  const elsewhere: [input: string, said: string][] = [
+    [placed('apiVersion: serving.knative.dev/v1\nkind: Service', ['spec', 'template']), 'Knative sends requests'],
+    [placed('kind: JobSet', ['spec', 'replicatedJob', 'template']), 'spec.replicatedJob.template'],
+    [placed('kind: PodTemplate', ['template']), 'PodTemplate/orders template'],
+  ]
+  for (const [input, said] of elsewhere) {
+    const { exitCode, printed, complained } = await run(`${workload('Deployment')}---\n${input}`)
+    expect([exitCode, printed], input).toEqual([1, []])
+    expect(complained.join('\n')).toContain(said)
+    expect((await run(`${workload('Deployment')}---\n${input.replace("'true'", "'false'")}`)).exitCode).toBe(0)
+  }
+})
+
+test('a label on the workload in place of its pods is reported', async () => {
+  const misplaced = workload('Job')
+    .replace(", sidegate.dev/inject: 'true'", '')
+    .replace('{ name: orders }', "{ name: orders, labels: { sidegate.dev/inject: 'true' } }")
+  const { complained } = await run(`${workload('Deployment')}---\n${misplaced}`)
+  expect(complained.join('\n')).toContain(
+    'Job/orders metadata.labels["sidegate.dev/inject"]: The label is on the workload, where nothing reads it, and its pods get no gate. Put it on the pods: spec.template.metadata.labels',
+  )
+})
+
 test('what was changed and why goes to standard error, and only the manifests to standard output', async () => {
   const { printed, complained } = await run(`${workload('Deployment')}---\n${service}`)
   expect(complained).toEqual([

@@ -1,6 +1,7 @@
 // A pod template before and after the gate was put into it.
 import { describe, expect, test } from 'vitest'
 import { injectPod } from '../../src/kubernetes/injection.ts'
+import type { SidecarDefaults } from '../../src/kubernetes/pod-settings.ts'
 import { buildSidecar, buildVolume } from '../../src/kubernetes/sidecar.ts'
 import { variablesOf } from '../../src/kubernetes/survey.ts'
 import { listAt, type Tree, treeAt, valueAt } from '../../src/kubernetes/tree.ts'
@@ -220,4 +221,57 @@ describe('a template that cannot be changed is given back as it was', () => {
     expect(problems.length).toBeGreaterThan(0)
     expect(changes).toEqual([])
   })
+})
+
+describe('an app that could read the keys of the gate is refused', () => {
+  const app = { name: 'app', ports: [{ containerPort: 3000 }] }
+  const keys: SidecarDefaults = { ...gateDefaults, secret: 'keys' }
+  const problemsOf = (spec: object, defaults = keys) =>
+    injectPod(appTemplate({ containers: [app], ...spec }), defaults).problems.map(({ path }) => path)
+  const mounting = (name: string) => ({ ...app, volumeMounts: [{ name, mountPath: '/keys' }] })
+  const volume = (source: object) => [{ name: 'more', ...source }]
+
+  test.each<[string, object, string]>([
+    ['the volume of the gate', { containers: [mounting('sidegate')] }, 'spec.containers[0].volumeMounts[0]'],
+    [
+      'the volume of the gate, in an init container',
+      { initContainers: [{ ...mounting('sidegate'), name: 'first' }] },
+      'spec.initContainers[0].volumeMounts[0]',
+    ],
+    [
+      'a volume of the same Secret',
+      { containers: [mounting('more')], volumes: volume({ secret: { secretName: 'keys' } }) },
+      'spec.containers[0].volumeMounts[0]',
+    ],
+    [
+      'a projected volume with the same Secret',
+      { containers: [mounting('more')], volumes: volume({ projected: { sources: [{ secret: { name: 'keys' } }] } }) },
+      'spec.containers[0].volumeMounts[0]',
+    ],
+    [
+      'a variable of the Secret',
+      { containers: [{ ...app, env: [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'keys', key: 'k' } } }] }] },
+      'spec.containers[0].env[0]',
+    ],
+    [
+      'all variables of the Secret',
+      { containers: [{ ...app, envFrom: [{ secretRef: { name: 'keys' } }] }] },
+      'spec.containers[0].envFrom[0]',
+    ],
+  ])('by %s', (_way, spec, path) => {
+    expect(problemsOf(spec)).toEqual([path])
+  })
+
+  test('and one with a Secret and a volume without them is not', () => {
+    const volumes = volume({ secret: { secretName: 'other' } })
+    expect(problemsOf({ containers: [mounting('more')], volumes })).toEqual([])
+    expect(
+      problemsOf({ containers: [mounting('more')], volumes: volume({ secret: { secretName: 'keys' } }) }, gateDefaults),
+    ).toEqual([])
+  })
+})
+
+test('a pod of Knative is refused: its requests would bypass the gate', () => {
+  const { problems } = inject(appTemplate({ containers: [{ name: 'app' }, { name: 'queue-proxy' }] }))
+  expect(problems).toEqual([{ path: 'spec.containers[1]', message: expect.stringContaining('would be bypassed') }])
 })

@@ -33,7 +33,7 @@ const injector = [
   'Service/sidegate-injector',
   'ServiceAccount/sidegate-injector',
 ]
-const redis = ['Service/sidegate-redis', 'StatefulSet/sidegate-redis']
+const redis = ['NetworkPolicy/sidegate-redis', 'Service/sidegate-redis', 'StatefulSet/sidegate-redis']
 const demo = ['Deployment/sidegate-demo', 'Service/sidegate-demo']
 const monitoring = [
   'ConfigMap/sidegate-dashboard',
@@ -51,7 +51,11 @@ const policies = [
 /** Each file of values, and the objects that it makes. */
 const matrix: Readonly<Record<string, readonly string[]>> = {
   minimal: [settings, ...trial],
-  webhook: [settings, settings, settings, ...injector, ...ownCertificate, 'NetworkPolicy/sidegate-injector', ...trial],
+  webhook: [
+    ...[settings, settings, settings, ...injector, ...ownCertificate, ...trial],
+    ...['NetworkPolicy/sidegate-injector', 'NetworkPolicy/sidegate-gates'],
+    ...['NetworkPolicy/sidegate-gates', 'NetworkPolicy/sidegate-gates'],
+  ],
   certificate: [settings, ...injector, ...certificate, 'Issuer/sidegate-injector', ...trial],
   policy: [settings, ...policies, ...trial],
   redis: [settings, ...redis, ...demo, ...trial],
@@ -59,8 +63,9 @@ const matrix: Readonly<Record<string, readonly string[]>> = {
   everything: [
     ...[settings, settings, ...injector, ...certificate, ...monitoring, ...redis, ...demo, ...trial],
     'NetworkPolicy/sidegate-demo',
+    'NetworkPolicy/sidegate-gates',
+    'NetworkPolicy/sidegate-gates',
     'NetworkPolicy/sidegate-injector',
-    'NetworkPolicy/sidegate-redis',
   ],
 }
 
@@ -246,6 +251,28 @@ for (const helm of helms)
       expect(lifecycleIn('1.30.0')).toEqual({ preStop: { sleep: { seconds: 5 } } })
     })
 
+    test('lets only pods with a gate reach the Redis, and only monitoring the admin port of a gate', () => {
+      const peersOf = (name: string, policy: string) =>
+        treesAt(find(render(helm, '--values', valuesFile(name)), policy), 'spec', 'ingress').map(({ from, ports }) => [
+          treesAt(ports)[0]?.port,
+          from,
+        ])
+      const namespaces = (...values: readonly string[]) => ({
+        namespaceSelector: {
+          matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values }],
+        },
+      })
+      const gates = { namespaceSelector: {}, podSelector: { matchLabels: { 'sidegate.dev/inject': 'true' } } }
+      expect(peersOf('everything', 'NetworkPolicy/sidegate-redis')).toEqual([
+        [6379, [gates, { podSelector: { matchLabels: { 'app.kubernetes.io/name': 'sidegate-demo' } } }]],
+      ])
+      expect(peersOf('redis', 'NetworkPolicy/sidegate-redis')).toEqual([[6379, [namespaces('gates')]]])
+      expect(peersOf('everything', 'NetworkPolicy/sidegate-gates')).toEqual([
+        [8443, undefined],
+        [9191, [namespaces('monitoring')]],
+      ])
+    })
+
     test.each<[string, readonly string[], string]>([
       ['no issuer', [], 'issuers is empty. Set --set settings.issuers[0].issuer=https://'],
       [
@@ -256,7 +283,12 @@ for (const helm of helms)
       [
         'a password without a Secret',
         ['--set', 'redis.enabled=true,redis.passwordKey=password'],
-        'Set --set secretName=',
+        'set --set secretName=',
+      ],
+      [
+        'a Redis that any pod could write to',
+        ['--set', 'redis.enabled=true,secretName=keys'],
+        '--set redis.passwordKey=',
       ],
       [
         'a monitor of no injector',

@@ -1,5 +1,7 @@
 // Is the gate there, and is it the one that it should be? Judged against what buildSidecar makes.
 import { INJECT_LABEL, readAnnotations } from '../annotations.ts'
+import { labelOnWorkload, unreachedTemplates } from '../label-reach.ts'
+import { secretReach } from '../secret-reach.ts'
 import { buildSidecar } from '../sidecar.ts'
 import { eachGuarded, type GuardedWorkload, type Rule, type Survey, type Trouble } from '../survey.ts'
 import { listAt, type Tree, textAt, treeAt, treesAt, valueAt } from '../tree.ts'
@@ -9,6 +11,9 @@ import { templateOf } from '../workloads.ts'
 export const gateRules: readonly Rule[] = [
   { name: 'gate-missing', severity: 'warning', find: eachGuarded(missing) },
   { name: 'label-misplaced', severity: 'error', find: misplacedLabels },
+  { name: 'gate-bypassed-by-knative', severity: 'error', find: unreachedLabels(true) },
+  { name: 'label-unreached', severity: 'warning', find: unreachedLabels(false) },
+  { name: 'gate-secret-shared', severity: 'error', find: eachGuarded(sharedSecrets) },
   { name: 'annotation-wrong', severity: 'error', find: wrongAnnotations },
   { name: 'gate-not-native', severity: 'error', find: eachGuarded(notNative) },
   { name: 'gate-privileged', severity: 'error', find: eachGuarded(privileged) },
@@ -33,19 +38,31 @@ function* missing({ object, prefix, gate, isOptedIn }: GuardedWorkload): Generat
 
 function* misplacedLabels({ objects, guarded }: Survey): Generator<Trouble> {
   for (const object of objects) {
-    const place = templateOf(object.value)
-    if (place === undefined || place.path.length === 0) continue
-    if (textAt(object.value, 'metadata', 'labels', INJECT_LABEL) === undefined) continue
-    if (textAt(place.template, 'metadata', 'labels', INJECT_LABEL) !== undefined) continue
     // A kustomization finds the workloads for its component by such a label.
     if (guarded.some((workload) => workload.object === object)) continue
+    const misplaced = labelOnWorkload(object.value)
+    if (misplaced !== undefined) yield { object, ...misplaced }
+  }
+}
+
+/** Outside of Knative an injector in the cluster may still give these pods their gate. */
+function unreachedLabels(ofKnative: boolean): Rule['find'] {
+  return function* ({ objects }) {
+    for (const object of objects)
+      for (const { path, message, mend, isAsking, isKnative } of unreachedTemplates(object.value))
+        if (isAsking && isKnative === ofKnative)
+          yield { object, path: `${path}.metadata.labels["${INJECT_LABEL}"]`, message, mend }
+  }
+}
+
+function* sharedSecrets({ object, prefix, template }: GuardedWorkload): Generator<Trouble> {
+  for (const { path, message } of secretReach(template, undefined))
     yield {
       object,
-      path: `metadata.labels["${INJECT_LABEL}"]`,
-      message: 'The label stands on the workload, where nobody reads it; its pods have no gate',
-      mend: `Put it on the pods: ${place.path.join('.')}.metadata.labels`,
+      path: prefix + path,
+      message,
+      mend: 'Give the app a Secret and a volume without the keys of the gate',
     }
-  }
 }
 
 function* wrongAnnotations({ objects }: Survey): Generator<Trouble> {
