@@ -419,7 +419,7 @@ export const attackSections: readonly AttackSection[] = [
       [
         'A refresh token used twice: by two gates, by a gate that died or stood still, without Redis',
         'end-to-end/refresh-grant › uses a refresh token once for 200 parallel requests over four gates, and all get the same token',
-        'end-to-end/refresh-grant › takes over from a gate that was killed before the provider knew of it',
+        'end-to-end/refresh-grant › does not use the refresh token again of a gate that was killed while it asked, and says so once',
         'end-to-end/refresh-grant › does not end before the refresh token is safe that the provider rotated meanwhile',
         'end-to-end/refresh-grant › is needed: while it is away nobody uses a refresh token',
         'end-to-end/refresh-grant › whose connections break again and again lets no refresh token be used twice',

@@ -1,6 +1,7 @@
 // The door through which the login app hands in a refresh token for an access token that it just got. Only with the admin token,
 // and only for an access token that the gate admits; no answer, no log line and no audit holds either of them.
 import type { IncomingMessage } from 'node:http'
+import { isKeepable, MAXIMUM_REFRESH_TOKEN_BYTES } from '../model/refresh-token.ts'
 import { type Refusal, statusOf } from '../model/refusal.ts'
 import { type Answer, json, problem } from './answer.ts'
 import { type Authenticate, whenGranted } from './authenticate.ts'
@@ -8,10 +9,10 @@ import { readBody } from './body.ts'
 
 const PATH = '/refresh-tokens'
 const MAXIMUM_BYTES = 32 * 1024
-const MAXIMUM_REFRESH_TOKEN = 8 * 1024
 /** RFC 6749 appendix A.17: the characters of a refresh token. */
 const REFRESH_TOKEN = /^[\x20-\x7e]+$/
 const EXPECTED = 'Send { "token": "<access token>", "refreshToken": "<refresh token>" } as JSON'
+const TOO_LONG = `A refresh token may have ${MAXIMUM_REFRESH_TOKEN_BYTES} bytes; gates keep none that is longer`
 
 export interface RefreshTokenApiParts {
   /** Judges the `Authorization` header; absent where no admin token is configured. */
@@ -38,6 +39,7 @@ export function createRefreshTokenApi(
       if (body === undefined) return problem(413, 'Content too large', `The body may have ${MAXIMUM_BYTES} bytes`)
       const pair = readPair(body)
       if (pair === undefined) return problem(400, 'Bad request', EXPECTED)
+      if (!isKeepable(pair.refreshToken)) return problem(400, 'Bad request', TOO_LONG)
       const answer = await keepPair(pair, keep)
       if (answer.status === 204) parts.audit(`admin API, ${request.socket.remoteAddress ?? 'unknown'}`)
       return answer
@@ -78,6 +80,6 @@ function readPair(body: string): Pair | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { token, refreshToken, ...more } = value as Record<string, unknown>
   if (typeof token !== 'string' || typeof refreshToken !== 'string' || Object.keys(more).length > 0) return undefined
-  if (refreshToken.length > MAXIMUM_REFRESH_TOKEN || !REFRESH_TOKEN.test(refreshToken)) return undefined
+  if (!REFRESH_TOKEN.test(refreshToken)) return undefined
   return { token, refreshToken }
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../model/clock.ts'
 import type { ListenerCertificates } from '../proxy/listener.ts'
 import { readStoreKeys, StoreKeyError } from '../refresh/store-keys.ts'
 import { KeyError, type KeySet, readKeySet, readPublicKey, readSecret } from '../token/key-set.ts'
+import { createAssertionSigner, type SignAssertion } from '../token/mint.ts'
 import { createOwnKeys, type OwnKey, type OwnKeys } from '../token/own-keys.ts'
 import { CertificateError, checkPair, readAuthority, readListenerKey } from './listener-certificates.ts'
 import { readOwnKey, signingSettings } from './own-keys.ts'
@@ -25,6 +26,8 @@ export interface Materials {
   /** The keys of the refresh; undefined where nothing is signed here. */
   readonly ownKeys: OwnKeys | undefined
   readonly clientSecret: string | undefined
+  /** Signs what the client proves itself with at the token endpoint. */
+  readonly signAssertion: SignAssertion | undefined
   /** What seals refresh tokens; the first of them, all open. */
   readonly storeKeys: readonly Uint8Array[] | undefined
   /** Certificates as PEM that fetching keys trusts, by issuer; issuers for which those of the system do are not in it. */
@@ -113,6 +116,9 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
     issuerKeys,
     ownKeys: await readOwnKeys(),
     clientSecret: await textOf('refresh.exchange.clientSecretFile'),
+    signAssertion: await read(files.get('refresh.exchange.clientKeyFile'), async ({ path }) =>
+      readClientKey(config, await readSettingText(path)),
+    ),
     storeKeys: await read(files.get('refresh.exchange.storeKeyFile'), async ({ path }) =>
       readStoreKeys(await readSettingText(path)),
     ),
@@ -120,6 +126,11 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
     exchangeAuthority: await authorityOf('refresh.exchange.caFile'),
   }
   return problems.length > 0 ? { problems } : { materials, warnings }
+}
+
+function readClientKey({ refresh }: Config, text: string): SignAssertion {
+  const { clientKeyAlgorithm = '', clientKeyId } = refresh?.exchange ?? {}
+  return createAssertionSigner(text, clientKeyAlgorithm, clientKeyId)
 }
 
 function readIssuerKeys(issuer: IssuerConfig, bytes: Buffer): KeySet {

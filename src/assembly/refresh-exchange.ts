@@ -4,6 +4,7 @@ import type { Config, RefreshConfig } from '../config/options.ts'
 import type { Fetch } from '../model/bounded-fetch.ts'
 import type { Clock } from '../model/clock.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
+import type { ClientCredentials } from '../refresh/client-authentication.ts'
 import type { DeliveryPolicy, Refresher } from '../refresh/delivery.ts'
 import { createExchanger, type ExchangerParts } from '../refresh/exchange.ts'
 import { createRefreshTokenBook, createSuccessorBook, type FleetEntries } from '../refresh/fleet-entries.ts'
@@ -18,13 +19,13 @@ import { createTrustingFetch } from './trust.ts'
 
 /** An exchange may take longer than a response waits for it: it then serves the next response. */
 const EXCHANGE_DEADLINE_MS = 5_000
-/** Longer than an exchange can take, and what has to be written after it. */
+/** Longer than an exchange can take, and what has to be written after it. With a refresh token the provider has nearly all of it. */
 const LOCK_MS = EXCHANGE_DEADLINE_MS + 5_000
 
 type Exchange = NonNullable<RefreshConfig['exchange']>
 
 export interface ExchangeBuildParts {
-  readonly materials: Pick<Materials, 'clientSecret' | 'exchangeAuthority' | 'storeKeys'>
+  readonly materials: Pick<Materials, 'clientSecret' | 'signAssertion' | 'exchangeAuthority' | 'storeKeys'>
   readonly log: Log
   readonly fetch: Fetch
   readonly clock: Clock
@@ -44,16 +45,19 @@ export function buildExchanger(
   parts: ExchangeBuildParts,
 ): Refresher | undefined {
   const { materials, admit, clock, monotonic, log } = parts
-  const { clientSecret, exchangeAuthority } = materials
-  if (clientSecret === undefined) return undefined
+  const { exchangeAuthority } = materials
+  const credentials = credentialsOf(exchange, parts)
+  if (credentials === undefined) return undefined
+  const report = (issuer: string, problem: string) => log.warn({ issuer, problem }, 'Cannot refresh a token')
   const endpoint = createTokenEndpoint({
     tokenEndpoint: exchange.tokenEndpoint,
     clientId: exchange.clientId,
-    clientSecret,
+    credentials,
     deadlineMs: EXCHANGE_DEADLINE_MS,
+    clock,
     fetch: exchangeAuthority === undefined ? parts.fetch : createTrustingFetch(exchangeAuthority),
   })
-  const obtain = obtainBy(exchange, endpoint, createJudge({ policy, admit, clock }), parts)
+  const obtain = obtainBy(exchange, endpoint, createJudge({ policy, admit, clock }), { ...parts, report })
   return (
     obtain &&
     createExchanger({
@@ -61,16 +65,25 @@ export function buildExchanger(
       ...{ obtain, admit, clock, monotonic, observe },
       // A refresh token that was rotated exists nowhere else until Redis has it.
       track: exchange.grant === 'refresh-token' ? parts.track : undefined,
-      report: (issuer, problem) => log.warn({ issuer, problem }, 'Cannot refresh a token'),
+      report,
     })
   )
 }
 
+/** What the client proves itself with, or nothing where it is not there. */
+function credentialsOf(
+  { clientAuthentication: method, clientAudience, tokenEndpoint }: Exchange,
+  { materials: { clientSecret, signAssertion }, clock }: ExchangeBuildParts,
+): ClientCredentials | undefined {
+  if (method !== 'private_key_jwt') return clientSecret === undefined ? undefined : { method, secret: clientSecret }
+  return signAssertion && { method, audience: clientAudience ?? tokenEndpoint, sign: signAssertion, clock }
+}
+
 function obtainBy(
-  { grant }: Exchange,
+  { grant, whenInDoubt }: Exchange,
   endpoint: TokenEndpoint,
   judge: Judge,
-  { materials: { storeKeys }, entries, clock, monotonic }: ExchangeBuildParts,
+  { materials: { storeKeys }, entries, clock, monotonic, report }: ExchangeBuildParts & Pick<ExchangerParts, 'report'>,
 ): Obtain | undefined {
   if (grant === 'token-exchange') {
     const alone = createLoneExchange(endpoint, judge)
@@ -80,7 +93,8 @@ function obtainBy(
   if (entries === undefined || storeKeys === undefined) return undefined
   const refreshTokens = createRefreshTokenBook(entries, storeKeys, clock)
   const book = createSuccessorBook(entries, clock)
-  return createRefreshGrant({ endpoint, entries, book, refreshTokens, judge, lockMs: LOCK_MS, monotonic })
+  const shared = { entries, book, refreshTokens, whenInDoubt, monotonic, report }
+  return createRefreshGrant({ endpoint, judge, lockMs: LOCK_MS, ...shared })
 }
 
 /**

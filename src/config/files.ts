@@ -21,6 +21,7 @@ export interface SettingFile {
     | 'shared secret'
     | 'signing key'
     | 'client secret'
+    | 'client key'
     | 'key for refresh tokens'
     | 'admin token'
     | 'redis password'
@@ -62,6 +63,7 @@ export function filesOf(config: Config): SettingFile[] {
     add(key.secretFile, `${at}.secretFile`, 'shared secret', true)
   }
   add(refresh?.exchange?.clientSecretFile, 'refresh.exchange.clientSecretFile', 'client secret', true)
+  add(refresh?.exchange?.clientKeyFile, 'refresh.exchange.clientKeyFile', 'client key', true)
   add(refresh?.exchange?.storeKeyFile, 'refresh.exchange.storeKeyFile', 'key for refresh tokens', true)
   add(refresh?.exchange?.caFile, 'refresh.exchange.caFile', 'identity provider certificates', false)
   return files

@@ -165,7 +165,30 @@ const refresh = group({
     group({
       tokenEndpoint: setting(secureUrl(), 'The token endpoint of the identity provider.'),
       clientId: setting(text('a client id'), 'The client that Sidegate is there.'),
-      clientSecretFile: setting(filePath(), 'A file with the secret of this client.'),
+      clientAuthentication: setting(
+        choice(['client_secret_basic', 'client_secret_post', 'private_key_jwt']).prefault('client_secret_basic'),
+        'How this client proves itself: with its secret in the Authorization header or in the form, or with an assertion that its private key signs (RFC 7523).',
+      ),
+      clientSecretFile: setting(
+        filePath().exactOptional(),
+        'A file with the secret of this client, for `client_secret_basic` and `client_secret_post`.',
+      ),
+      clientKeyFile: setting(
+        filePath().exactOptional(),
+        'A file with the private key of this client, PEM or JWK, for `private_key_jwt`.',
+      ),
+      clientKeyAlgorithm: setting(
+        choice([...asymmetric, 'ES512', 'RS384', 'RS512']).exactOptional(),
+        'The algorithm that the key of this client signs with.',
+      ),
+      clientKeyId: setting(
+        text('a key id').exactOptional(),
+        'The `kid` of the assertions, where the provider knows several keys of this client; absent: that of the JWK, else none.',
+      ),
+      clientAudience: setting(
+        text('whom assertions are for, such as the issuer', 1024).exactOptional(),
+        'The `aud` of the assertions, as the provider wants it; absent: the `tokenEndpoint`.',
+      ),
       caFile: setting(
         filePath().exactOptional(),
         'A file with the certificates (PEM) that vouch for the token endpoint; absent: those of the system.',
@@ -177,6 +200,10 @@ const refresh = group({
       storeKeyFile: setting(
         filePath().exactOptional(),
         'A file with the key that seals refresh tokens in Redis: 32 bytes as base64 or hex. With several lines the first seals and all open.',
+      ),
+      whenInDoubt: setting(
+        choice(['stop', 'retry']).prefault('stop'),
+        'What becomes of a refresh token that was sent to the provider and never answered. `stop` uses it no more: the session gets no next token. `retry` uses it once more, for providers that allow a second use for a while.',
       ),
       timeout: setting(
         duration({ min: '1ms', max: '2s' }).prefault('300ms'),

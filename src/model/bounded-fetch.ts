@@ -10,6 +10,15 @@ export interface AnswerBounds {
   readonly onlyStatus?: number
 }
 
+/** The answer has more bytes than the bounds allow. */
+export class TooLargeError extends Error {
+  override name = 'TooLargeError' as const
+
+  constructor(maximumBytes: number) {
+    super(`the answer is larger than ${maximumBytes} bytes`)
+  }
+}
+
 export interface BoundedAnswer {
   readonly status: number
   readonly contentType: string | null
@@ -17,8 +26,8 @@ export interface BoundedAnswer {
 }
 
 /**
- * Fetches, and reads the whole answer. Throws what `fetch` throws, a `TimeoutError` when it took too long, and an `Error` that
- * says so when it is too large.
+ * Fetches, and reads the whole answer. Throws what `fetch` throws, a `TimeoutError` when it took too long, and a
+ * `TooLargeError`.
  *
  * The time is kept here, and the body is cancelled by hand: the fetch of Node 22 does not hold on to the signal of a request
  * that follows no redirects. Once that was collected as garbage no signal ended a body that goes no further, and whoever asked
@@ -63,7 +72,7 @@ async function readBounded(
     ending.throwIfAborted()
     if (read === undefined || read.done) return Buffer.concat(chunks)
     bytes += read.value.byteLength
-    if (bytes > maximumBytes) throw new Error(`the answer is larger than ${maximumBytes} bytes`)
+    if (bytes > maximumBytes) throw new TooLargeError(maximumBytes)
     chunks.push(read.value)
   }
 }

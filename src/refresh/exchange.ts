@@ -1,25 +1,29 @@
 // Should this request's answer carry the next token, issued by the identity provider? One exchange per token, its result
 // kept for the window. It never holds a response up for longer than the time-out, never gives out a token that we would refuse,
 // and never fails the request.
+import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../model/clock.ts'
 import { credential, type Permit, type VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Refusal } from '../model/refusal.ts'
 import { type BackOff, backOffAfter, noBackOff, pauseAfter } from './back-off.ts'
 import { type Delivery, type DeliveryPolicy, deliveryOf, type Refresher, type RefreshResult } from './delivery.ts'
+import { ExchangeError } from './exchange-error.ts'
 import { StoreError, tokenName } from './fleet-entries.ts'
 import { type Admit, type IssuedToken, type SessionOver, Unfit } from './judgement.ts'
 import type { Obtain } from './obtain.ts'
+import { type Asking, createProviderBackOff } from './provider-back-off.ts'
 import { isInWindow, type SuccessorPolicy, sessionEndSeconds } from './successor.ts'
-import { ExchangeError } from './token-endpoint.ts'
 
 const REMEMBERED_RESULTS = 10_000
 const REMEMBERED_BYTES = 16 * 1024 * 1024
 const BYTES_PER_ENTRY = 300
 /** What ails Redis ails every token: it is told once in a while, not once for each. */
 const STORE_PROBLEM_EVERY_MS = 60_000
-/** A provider that hangs must not collect requests of ours without end. */
-const MAXIMUM_FLIGHTS = 64
+/** A refresh token in doubt stays so, unless the login app hands in another one. */
+const IN_DOUBT_MS = 60_000
+const IN_DOUBT =
+  'Cannot exchange a token: the provider was asked with its refresh token and no answer came, so that it may be used up; it is not used again'
 
 export interface ExchangerParts {
   readonly policy: SuccessorPolicy &
@@ -40,7 +44,14 @@ export interface ExchangerParts {
 }
 
 /** What is known of a token's successor. */
-type Result = IssuedToken | SessionOver | { readonly state: 'none'; readonly backOff: BackOff }
+type Result = IssuedToken | SessionOver | None
+
+interface None {
+  readonly state: 'none'
+  readonly backOff: BackOff
+  /** Told to the operator already. */
+  readonly isInDoubt?: boolean
+}
 
 /** An exchange under way: its result, or nothing once the time-out is over. The result then comes with a later response. */
 type Flight = Promise<Result | undefined>
@@ -55,17 +66,16 @@ export function createExchanger(parts: ExchangerParts): Refresher {
     sizeCalculation: (result) => BYTES_PER_ENTRY + (result.state === 'issued' ? result.text.length : 0),
   })
   const storeProblems = new Map<string, number>()
-  let provider = noBackOff
+  const provider = createProviderBackOff(monotonic)
 
   /** Starts an exchange, or nothing where the provider or this token is to be spared. */
   function begin(token: VerifiedToken, text: string, key: string, known: Result | undefined): Flight | undefined {
-    const nowMs = monotonic()
-    if (nowMs < provider.untilMs || (known?.state === 'none' && nowMs < known.backOff.untilMs)) return undefined
-    // After a failure one at a time, until the provider answers again.
-    if (flights.size >= (provider.failures > 0 ? 1 : MAXIMUM_FLIGHTS)) return undefined
-    const landing = fly(token, text, known).then((result) => {
+    const asking = provider.begin(subjectOf(token), backOffOf(known))
+    if (asking === undefined) return undefined
+    const landing = fly(token, text, known, asking).then((result) => {
+      provider.end(asking)
       flights.delete(key)
-      if (result !== undefined) results.set(key, result)
+      results.set(key, result)
       return result
     })
     parts.track?.(landing)
@@ -74,38 +84,36 @@ export function createExchanger(parts: ExchangerParts): Refresher {
     return flight
   }
 
-  /** The whole exchange. Answers nothing where nothing was learned about the token. Never rejects. */
-  async function fly(token: VerifiedToken, text: string, known: Result | undefined): Promise<Result | undefined> {
-    const asked = provider
+  /** The whole exchange. Never rejects. */
+  async function fly(token: VerifiedToken, text: string, known: Result | undefined, asking: Asking): Promise<Result> {
     try {
       // Who waited in vain for another gate only looks whether it has come to an end.
       const patienceMs = known === undefined ? policy.timeoutMs : 0
       const { result, isFresh } = await obtain({ token, text, patienceMs })
-      if (isFresh) provider = noBackOff
+      if (isFresh) provider.worked(asking)
       if (typeof result === 'object') return result
+      if (result === 'in_doubt') return inDoubt(token, known)
       if (result === 'not_held') observe(token.issuer, 'no_refresh_token')
       return { state: 'none', backOff: pauseAfter(backOffOf(known), monotonic()) }
     } catch (error) {
-      return learnFrom(error, token, known, asked)
+      return learnFrom(error, token, known, asking)
     }
   }
 
-  /** What a failure says about the token, and about the provider as it was seen when the exchange began. */
-  function learnFrom(
-    error: unknown,
-    { issuer }: VerifiedToken,
-    known: Result | undefined,
-    asked: BackOff,
-  ): Result | undefined {
+  /** What a failure says about the token, and about the provider. */
+  function learnFrom(error: unknown, { issuer }: VerifiedToken, known: Result | undefined, asking: Asking): Result {
     if (!(error instanceof StoreError) || isNews(error)) parts.report(issuer, problemOf(error))
-    const concerns = error instanceof Unfit ? 'token' : error instanceof ExchangeError ? error.concerns : undefined
-    if (concerns === 'provider') {
-      // Exchanges that were under way together fail together, and count as one failure.
-      if (provider === asked) provider = backOffAfter(asked, monotonic())
-    } else if (concerns !== undefined) provider = noBackOff
-    if (concerns === 'session') return { state: 'over' }
+    if (error instanceof ExchangeError && error.concerns === 'provider') provider.failed(asking, error.retryAfterMs)
+    else if (isAnswerOf(error)) provider.worked(asking)
+    if (error instanceof ExchangeError && error.concerns === 'session') return { state: 'over' }
     observe(issuer, error instanceof Unfit ? error.result : 'failed')
-    return concerns === 'provider' ? undefined : failedAgain(known)
+    return failedAgain(known, error instanceof ExchangeError ? error.retryAfterMs : 0)
+  }
+
+  function inDoubt({ issuer }: VerifiedToken, known: Result | undefined): Result {
+    observe(issuer, 'failed')
+    if (known?.state !== 'none' || known.isInDoubt !== true) parts.report(issuer, IN_DOUBT)
+    return { state: 'none', isInDoubt: true, backOff: pauseAfter(backOffOf(known), monotonic(), IN_DOUBT_MS) }
   }
 
   function isNews({ message }: StoreError): boolean {
@@ -116,8 +124,8 @@ export function createExchanger(parts: ExchangerParts): Refresher {
     return true
   }
 
-  function failedAgain(known: Result | undefined): Result {
-    return { state: 'none', backOff: backOffAfter(backOffOf(known), monotonic()) }
+  function failedAgain(known: Result | undefined, retryAfterMs = 0): Result {
+    return { state: 'none', backOff: backOffAfter(backOffOf(known), monotonic(), retryAfterMs) }
   }
 
   function give(result: Result | undefined, permit: Permit, token: VerifiedToken): Delivery | undefined {
@@ -162,6 +170,16 @@ export function createExchanger(parts: ExchangerParts): Refresher {
     const flight = flights.get(key) ?? begin(token, text, key, known)
     return flight?.then((result) => give(result, permit, token))
   }
+}
+
+/** The person for whom the provider is asked, shorter than a `sub` may be. */
+function subjectOf({ issuer, id, claims: { sub = id } }: VerifiedToken): string {
+  return hash('sha256', `${issuer}\0${sub}`, 'base64url')
+}
+
+/** Whether the provider answered as one that works does. An answer that cannot be read says nothing about the provider. */
+function isAnswerOf(error: unknown): boolean {
+  return error instanceof Unfit || (error instanceof ExchangeError && !error.isInDoubt)
 }
 
 function backOffOf(known: Result | undefined): BackOff {

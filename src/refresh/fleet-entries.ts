@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
-import { keyOfGate, keyOfHolder, seal, unseal } from './sealing.ts'
+import { isTooLong, keyOfGate, keyOfHolder, seal, unseal } from './sealing.ts'
 
 /** An entry as it is to be from now on; without a text it is to be gone. Times in milliseconds. */
 export type EntryChange =
@@ -13,7 +13,7 @@ export type EntryChange =
 /** Short texts that all gates share. Everything rejects where Redis does not answer. */
 export interface FleetEntries {
   /** The whole name of an entry, which tells one list of revocations from another. */
-  nameOf(kind: 'exchange' | 'successor' | 'refresh-token', id: string): string
+  nameOf(kind: 'exchange' | 'successor' | 'refresh-token' | 'refresh-asked', id: string): string
   read(names: readonly string[]): Promise<readonly (string | undefined)[]>
   /** Takes a lock for a time where nobody has it, and reads entries after that, in one round trip. */
   claim(
@@ -79,13 +79,24 @@ export function createSuccessorBook(entries: Pick<FleetEntries, 'nameOf'>, clock
   }
 }
 
+/** A refresh token that is at the provider, or was when its gate died: nobody knows whether it is used up. */
+export interface AskedWith {
+  readonly refreshToken: string
+  /** How often the provider was asked with it so that no answer came. */
+  readonly times: number
+}
+
 /** Reads and writes the refresh tokens that belong to access tokens. */
 export interface RefreshTokenBook {
   nameOf(text: string): string
-  /** The refresh token, or nothing where no key opens the entry. */
-  open(sealed: string, text: string): string | undefined
+  /** The refresh token. Throws `StoreError` where nothing opens the entry. */
+  open(sealed: string, text: string): string
   /** The entry for an access token, until that one ends. */
   entry(text: string, refusedFromSeconds: number, refreshToken: string): EntryChange
+  /** The name of the entry that says that the provider is being asked. */
+  askedNameOf(text: string): string
+  openAsked(sealed: string, text: string): AskedWith
+  askedEntry(text: string, refusedFromSeconds: number, asked: AskedWith): EntryChange
 }
 
 /** `fileKeys`: the first seals, all open. */
@@ -95,22 +106,36 @@ export function createRefreshTokenBook(
   clock: Clock,
 ): RefreshTokenBook {
   const nameOf = (text: string) => entries.nameOf('refresh-token', tokenName(text))
+  const askedNameOf = (text: string) => entries.nameOf('refresh-asked', tokenName(text))
   const [sealing] = fileKeys
   if (sealing === undefined) throw new Error('Cannot keep refresh tokens without a key')
+
+  function openAs(name: string, sealed: string, text: string): string {
+    if (isTooLong(sealed)) throw new StoreError('the refresh token that Redis holds is longer than any that gates keep')
+    for (const fileKey of fileKeys) {
+      const content = unseal(sealed, keyOfGate(fileKey, text), name)
+      if (content !== undefined) return content
+    }
+    throw new StoreError('no key in "refresh.exchange.storeKeyFile" opens the refresh token that Redis holds')
+  }
+
+  function entryOf(name: string, text: string, refusedFromSeconds: number, content: string): EntryChange {
+    const lifetimeMs = lifetimeOf(refusedFromSeconds, clock)
+    return { name, text: seal(content, keyOfGate(sealing as Uint8Array, text), name), lifetimeMs }
+  }
+
   return {
     nameOf,
-    open: (sealed, text) => {
-      for (const fileKey of fileKeys) {
-        const content = unseal(sealed, keyOfGate(fileKey, text), nameOf(text))
-        if (content !== undefined) return content
-      }
-      return undefined
+    open: (sealed, text) => openAs(nameOf(text), sealed, text),
+    entry: (text, refusedFromSeconds, refreshToken) => entryOf(nameOf(text), text, refusedFromSeconds, refreshToken),
+    askedNameOf,
+    openAsked: (sealed, text) => {
+      const content = openAs(askedNameOf(text), sealed, text)
+      const end = content.indexOf(' ')
+      return { times: Number(content.slice(0, end)), refreshToken: content.slice(end + 1) }
     },
-    entry: (text, refusedFromSeconds, refreshToken) => {
-      const name = nameOf(text)
-      const lifetimeMs = lifetimeOf(refusedFromSeconds, clock)
-      return { name, text: seal(refreshToken, keyOfGate(sealing, text), name), lifetimeMs }
-    },
+    askedEntry: (text, refusedFromSeconds, { times, refreshToken }) =>
+      entryOf(askedNameOf(text), text, refusedFromSeconds, `${times} ${refreshToken}`),
   }
 }
 

@@ -4,9 +4,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Claims } from '../model/decision.ts'
 import { afterPatience } from '../model/patience.ts'
+import { ExchangeError } from './exchange-error.ts'
 import { type FleetEntries, type Presented, type Stored, type SuccessorBook, tokenName } from './fleet-entries.ts'
 import type { IssuedToken, Judge, SessionOver } from './judgement.ts'
-import { ExchangeError, type TokenEndpoint } from './token-endpoint.ts'
+import type { TokenEndpoint } from './token-endpoint.ts'
 
 /** How often a gate looks for what another one gets. */
 const LOOK_MS = 50
@@ -21,11 +22,12 @@ export interface Due extends Presented {
 
 /**
  * What was got. `isFresh`: the provider said so just now. `elsewhere`: another gate is at it, or was and failed.
- * `not_held`: there is no refresh token for this token.
+ * `not_held`: there is no refresh token for this token. `in_doubt`: the refresh token was sent to the provider and no answer came,
+ * so that it may be used up, and is not used again.
  */
 export type Obtained =
   | { readonly result: IssuedToken | SessionOver; readonly isFresh: boolean }
-  | { readonly result: 'elsewhere' | 'not_held'; readonly isFresh: false }
+  | { readonly result: 'elsewhere' | 'not_held' | 'in_doubt'; readonly isFresh: false }
 
 /** Gets the next token. Throws `ExchangeError`, `Unfit` and `StoreError`. */
 export type Obtain = (due: Due) => Promise<Obtained>
@@ -58,7 +60,7 @@ export interface SharedExchangeParts {
 export function createSharedExchange({ alone, entries, book, judge, lockMs }: SharedExchangeParts): Obtain {
   /** Answers nothing where Redis does not answer in time. */
   function claim({ text }: Due) {
-    const claimed = entries.claim(entries.nameOf('exchange', tokenName(text)), lockMs, [book.nameOf(text)]).then(
+    const claimed = entries.claim(lockOf(entries, text), lockMs, [book.nameOf(text)]).then(
       ({ isMine, texts }) => ({ isMine, stored: book.open(texts[0], text) }),
       () => undefined,
     )
@@ -77,6 +79,7 @@ export function createSharedExchange({ alone, entries, book, judge, lockMs }: Sh
       return obtained
     } catch (error) {
       if (isSessionOver(error)) leave(due, { state: 'over' })
+      else lockLonger(error, due, entries, lockMs)
       throw error
     }
   }
@@ -89,6 +92,17 @@ export function createSharedExchange({ alone, entries, book, judge, lockMs }: Sh
     // Whoever wrote that: what this gate gets replaces it.
     return stored.state === 'unreadable' ? askFor(due) : judgeStored(stored, due, judge)
   }
+}
+
+/** The name of the lock that the gate has which asks the provider about this token. */
+export function lockOf(entries: Pick<FleetEntries, 'nameOf'>, text: string): string {
+  return entries.nameOf('exchange', tokenName(text))
+}
+
+/** Where the provider asks to be left alone for longer than the lock lasts, no gate asks about this token until then. */
+export function lockLonger(error: unknown, { text }: Due, entries: FleetEntries, lockMs: number): void {
+  if (!(error instanceof ExchangeError) || error.retryAfterMs <= lockMs) return
+  entries.change([{ name: lockOf(entries, text), text: '1', lifetimeMs: error.retryAfterMs }]).catch(() => {})
 }
 
 /** What Redis answers in time, else nothing. */

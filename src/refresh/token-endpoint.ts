@@ -1,44 +1,33 @@
-// How does the identity provider issue the next token: for the one before (RFC 8693), or for a refresh token (RFC 6749
-// section 6)? One bounded request, no redirects: a redirect would carry the token and our secret to somewhere else. No message
-// holds a token, a secret or a word of the answer.
-import {
-  allowInsecureRequests,
-  ClientSecretBasic,
-  customFetch,
-  genericTokenEndpointRequest,
-  processGenericTokenEndpointResponse,
-  ResponseBodyError,
-  type TokenEndpointResponse,
-} from 'oauth4webapi'
-import { type Fetch, fetchBounded } from '../model/bounded-fetch.ts'
+// Asks the identity provider for the next token: for the one before (RFC 8693), or for a refresh token (RFC 6749 section 6).
+// One bounded request, no redirects: a redirect would carry the token and our secret to somewhere else.
+import { type Fetch, fetchBounded, TooLargeError } from '../model/bounded-fetch.ts'
+import type { Clock } from '../model/clock.ts'
+import { authenticateBy, type ClientCredentials } from './client-authentication.ts'
+import { ExchangeError } from './exchange-error.ts'
+import { readTokenAnswer, type TokenAnswer, type WholeAnswer } from './token-response.ts'
 
 const MAXIMUM_BYTES = 64 * 1024
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const REFRESH = 'refresh_token'
-/** RFC 6749 section 5.2: what we ask with is invalid, expired, revoked or somebody else's. Asking again changes nothing. */
-const SESSION_IS_OVER = 'invalid_grant'
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const JWT = 'urn:ietf:params:oauth:token-type:jwt'
-/** Errors that say something about us or the provider, and nothing about the token (RFC 6749 section 5.2). */
-const ABOUT_THE_PROVIDER: ReadonlySet<string> = new Set([
-  ...['invalid_client', 'unauthorized_client', 'unsupported_grant_type'],
-  ...['temporarily_unavailable', 'server_error', 'slow_down'],
-])
-const ABOUT_THE_TOKEN: ReadonlySet<number> = new Set([400, 403, 413, 422])
+const FORM = 'application/x-www-form-urlencoded;charset=UTF-8'
 
 export interface TokenEndpointParts {
   /** https, or http inside the machine or cluster: the settings have seen to that. */
   readonly tokenEndpoint: string
   readonly clientId: string
-  readonly clientSecret: string
+  readonly credentials: ClientCredentials
   /** When an answer counts as none, in milliseconds. */
   readonly deadlineMs: number
   readonly fetch: Fetch
+  readonly clock: Clock
 }
 
 /** What a refresh token brings: the next token, unjudged, and the refresh token that belongs to it. */
 export interface Refreshed {
-  readonly token: string
+  /** Nothing where the provider answered with a refresh token alone. */
+  readonly token: string | undefined
   /** A new one, or the same where the provider does not rotate them. */
   readonly refreshToken: string
 }
@@ -47,108 +36,100 @@ export interface Refreshed {
 export interface TokenEndpoint {
   /** Answers the token that the provider issues for this one, unjudged. */
   exchange(subjectToken: string, scope: string | undefined): Promise<string>
-  refresh(refreshToken: string, scope: string | undefined): Promise<Refreshed>
+  /** The deadline is `deadlineMs` where no other one is given. */
+  refresh(refreshToken: string, scope: string | undefined, deadlineMs?: number): Promise<Refreshed>
 }
 
-/** What a failure says something about: whom to spare, the provider or this one token, or whose session has ended. */
-export type Concern = 'provider' | 'token' | 'session'
-
-/** Why there is no new token, for the operator. */
-export class ExchangeError extends Error {
-  override name = 'ExchangeError' as const
-  readonly concerns: Concern
-
-  constructor(concerns: Concern, reason: string) {
-    super(`Cannot exchange a token: ${reason}`)
-    this.concerns = concerns
-  }
-}
-
-/** Makes what asks a token endpoint, with `client_secret_basic` (RFC 6749 section 2.3.1). */
+/** Makes what asks a token endpoint. */
 export function createTokenEndpoint(parts: TokenEndpointParts): TokenEndpoint {
-  const { tokenEndpoint, deadlineMs } = parts
-  const server = { issuer: new URL(tokenEndpoint).origin, token_endpoint: tokenEndpoint }
-  const client = { client_id: parts.clientId }
-  const authentication = ClientSecretBasic(parts.clientSecret)
-  const options = {
-    [allowInsecureRequests]: new URL(tokenEndpoint).protocol === 'http:',
-    [customFetch]: (url: string, init: RequestInit) => fetchAnswer(parts.fetch, url, init, deadlineMs),
-  }
+  const { tokenEndpoint, clientId, credentials, clock } = parts
+  const authenticate = authenticateBy(credentials)
+  const server = { issuer: new URL(tokenEndpoint).origin }
+  const client = { client_id: clientId }
 
-  async function ask(grant: string, parameters: Record<string, string>): Promise<TokenEndpointResponse> {
-    let response: Response
-    try {
-      response = await genericTokenEndpointRequest(server, client, authentication, grant, parameters, options)
-    } catch (error) {
-      throw new ExchangeError('provider', causeOf(error, deadlineMs))
-    }
-    try {
-      return await processGenericTokenEndpointResponse(server, client, response)
-    } catch (error) {
-      throw explain(error, response.status)
-    }
+  async function ask(
+    parameters: Readonly<Record<string, string>>,
+    scope: string | undefined,
+    given: string,
+    deadlineMs = parts.deadlineMs,
+  ): Promise<TokenAnswer> {
+    const form = new URLSearchParams({ ...parameters, ...(scope === undefined ? {} : { scope }) })
+    const headers = new Headers({ accept: 'application/json', 'content-type': FORM })
+    await authenticate(server, client, form, headers)
+    const answer = await post(parts.fetch, tokenEndpoint, headers, form.toString(), deadlineMs)
+    const secrets = 'secret' in credentials ? [given, credentials.secret] : [given]
+    return readTokenAnswer(answer, secrets, clock)
   }
 
   return {
-    exchange: async (subjectToken, scope) =>
-      issuedToken(
-        await ask(TOKEN_EXCHANGE, {
-          subject_token: subjectToken,
-          subject_token_type: ACCESS_TOKEN,
-          requested_token_type: ACCESS_TOKEN,
-          ...(scope === undefined ? {} : { scope }),
-        }),
-      ),
-    refresh: async (refreshToken, scope) => {
-      const answer = await ask(REFRESH, { refresh_token: refreshToken, ...(scope === undefined ? {} : { scope }) })
-      return { token: answer.access_token, refreshToken: answer.refresh_token ?? refreshToken }
+    exchange: async (subjectToken, scope) => {
+      const types = { subject_token_type: ACCESS_TOKEN, requested_token_type: ACCESS_TOKEN }
+      const parameters = { grant_type: TOKEN_EXCHANGE, subject_token: subjectToken, ...types }
+      return issuedToken(await ask(parameters, scope, subjectToken))
+    },
+    refresh: async (refreshToken, scope, deadlineMs) => {
+      const parameters = { grant_type: REFRESH, refresh_token: refreshToken }
+      const { accessToken, refreshToken: rotated } = await ask(parameters, scope, refreshToken, deadlineMs)
+      return { token: accessToken, refreshToken: rotated ?? refreshToken }
     },
   }
 }
 
 /** RFC 8693 section 2.2.1: an ID token or a refresh token would come in `access_token` as well. */
-function issuedToken({ access_token: token, issued_token_type: type }: TokenEndpointResponse): string {
+function issuedToken({ accessToken, issuedTokenType: type }: TokenAnswer): string {
+  if (accessToken === undefined) throw new ExchangeError('token', 'the answer holds no access token')
   if (type !== undefined && type !== ACCESS_TOKEN && type !== JWT)
     throw new ExchangeError('token', 'the provider issued a token of another type')
-  return token
+  return accessToken
 }
 
-/** Hands on nothing else of the answer than the library needs. */
-async function fetchAnswer(fetch: Fetch, url: string, init: RequestInit, timeoutMs: number): Promise<Response> {
-  const bounds = { timeoutMs, maximumBytes: MAXIMUM_BYTES }
-  const { status, contentType, body } = await fetchBounded(fetch, url, { ...init, redirect: 'manual' }, bounds)
-  return new Response(body.length === 0 ? null : withoutIdToken(body), {
-    status,
-    headers: contentType === null ? {} : { 'content-type': contentType },
-  })
-}
-
-/** Nobody here reads an ID token, and the library would refuse the answer where it finds one of another issuer. */
-function withoutIdToken(body: Buffer): Buffer | string {
+/** Sends the form, and tells of a failure whether the provider may have got it. */
+async function post(
+  fetch: Fetch,
+  url: string,
+  headers: Headers,
+  form: string,
+  timeoutMs: number,
+): Promise<WholeAnswer> {
+  let retryAfter: string | null = null
+  const listeningFetch: Fetch = async (...request) => {
+    const response = await fetch(...request)
+    retryAfter = response.headers.get('retry-after')
+    return response
+  }
+  const { body: sentBody, wasTaken } = watchedBody(form)
+  const request = { method: 'POST', headers, body: sentBody, redirect: 'manual' } as const
   try {
-    const answer: unknown = JSON.parse(body.toString('utf8'))
-    if (typeof answer !== 'object' || answer === null || !('id_token' in answer)) return body
-    return JSON.stringify({ ...answer, id_token: undefined })
-  } catch {
-    return body
+    const { status, body } = await fetchBounded(listeningFetch, url, request, {
+      timeoutMs,
+      maximumBytes: MAXIMUM_BYTES,
+    })
+    return { status, body, retryAfter }
+  } catch (error) {
+    const concerns = error instanceof TooLargeError ? 'token' : 'provider'
+    throw new ExchangeError(concerns, causeOf(error, timeoutMs), { isInDoubt: wasTaken() })
   }
 }
 
-function explain(error: unknown, status: number): ExchangeError {
-  if (error instanceof ResponseBodyError) {
-    const code = /^[a-z_]{1,40}$/.test(error.error) ? error.error : 'an error of its own'
-    const concerns = concernOf(code, status)
-    const more = concerns === 'session' ? ': the session is over' : ''
-    return new ExchangeError(concerns, `the provider answers ${status} "${code}"${more}`)
-  }
-  if (status !== 200)
-    return new ExchangeError(ABOUT_THE_TOKEN.has(status) ? 'token' : 'provider', `status is ${status}`)
-  return new ExchangeError('provider', 'the answer is not a token response (RFC 6749 section 5.1)')
-}
-
-function concernOf(code: string, status: number): Concern {
-  if (!ABOUT_THE_TOKEN.has(status) || ABOUT_THE_PROVIDER.has(code)) return 'provider'
-  return code === SESSION_IS_OVER ? 'session' : 'token'
+/**
+ * A body that knows whether it was taken to be sent. `fetch` reads it once a connection stands: what waited in vain for one, or
+ * for a server that cannot be reached, never left this machine.
+ */
+function watchedBody(form: string): { readonly body: Blob; readonly wasTaken: () => boolean } {
+  const bytes = new TextEncoder().encode(form)
+  let isTaken = false
+  // Of type "bytes": fetch makes two streams of one, and those of another type read ahead.
+  const stream = () =>
+    new ReadableStream({
+      type: 'bytes',
+      pull: (controller) => {
+        isTaken = true
+        controller.enqueue(bytes.slice())
+        controller.close()
+      },
+    })
+  // A blob and no bare stream: its length is known, and not every token endpoint takes a body in chunks.
+  return { body: Object.assign(new Blob([bytes]), { stream }), wasTaken: () => isTaken }
 }
 
 /** What really went wrong: fetch hides it behind "fetch failed". */

@@ -26,6 +26,22 @@ export function createPrivateKeySigner(text: string, algorithm: string, givenKey
   return createSigner(key, algorithm, keyId, { keys: [verification], rejected: [] })
 }
 
+/** Signs what the gate says of itself, such as a client assertion (RFC 7523). */
+export type SignAssertion = (claims: Readonly<Record<string, unknown>>) => Promise<string>
+
+/**
+ * Makes what signs assertions with a private key in PEM or JWK. Without a key id, neither given nor in the JWK, the header names
+ * none: who registered one key knows it without. Throws `KeyError` where key and algorithm do not fit.
+ */
+export function createAssertionSigner(text: string, algorithm: string, givenKeyId?: string): SignAssertion {
+  createPrivateKeySigner(text, algorithm)
+  const { key, jwkKeyId } = readPrivateKey(text)
+  const keyId = givenKeyId ?? jwkKeyId
+  const header = { alg: algorithm, typ: 'JWT', ...(keyId === undefined ? {} : { kid: keyId }) }
+  return (claims) =>
+    new CompactSign(new TextEncoder().encode(JSON.stringify(claims))).setProtectedHeader(header).sign(key)
+}
+
 /** Makes a signer from a shared secret. Throws `KeyError` where the secret is shorter than the hash. */
 export function createSecretSigner(bytes: Buffer, algorithm: string, givenKeyId?: string): Signer {
   const [verification] = readSecret(bytes, [algorithm]).keys

@@ -158,6 +158,18 @@ test.each([
   expect(exitCode).toBe(1)
 })
 
+test.each([
+  ['secret', 'ES256', 'it is not a private key in PEM or JWK'],
+  ['private.pem', 'RS256', 'it cannot sign with RS256; it can with ES256'],
+])('a client key %s that cannot sign with %s is named', async (name, algorithm, problem) => {
+  const client = `clientId: app, clientAuthentication: private_key_jwt, clientKeyFile: @/${name}, clientKeyAlgorithm: ${algorithm}`
+  const { complained, exitCode } = await check(
+    `${issuer('jwksFile: @/jwks.json')}refresh: { exchange: { tokenEndpoint: 'https://id.example.com/token', ${client} } }\n`,
+  )
+  expect(complained[1]).toContain(`refresh.exchange.clientKeyFile: Cannot use "${name}" as client key: ${problem}`)
+  expect(exitCode).toBe(1)
+})
+
 const storeKeyProblems: Record<string, readonly [content: string, problem: string]> = {
   'of 31 bytes': [Buffer.alloc(31, 7).toString('base64'), 'line 1 is not 32 bytes as base64 or hex'],
   'that is a passphrase': ['geheim geheim geheim geheim gehe', 'line 1 is not 32 bytes as base64 or hex'],

@@ -66,6 +66,12 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     { path: '/k', setting: 'refresh.exchange.storeKeyFile', purpose: 'key for refresh tokens', secret: true },
     { path: '/ca', setting: 'refresh.exchange.caFile', purpose: 'identity provider certificates', secret: false },
   ])
+  const byKey = configOf(
+    `issuers: [${issuer}]\nrefresh: { exchange: { tokenEndpoint: 'https://a', clientId: c, clientAuthentication: private_key_jwt, clientKeyFile: /c, clientKeyAlgorithm: ES256 } }`,
+  )
+  expect(filesOf(byKey).slice(-1)).toEqual([
+    { path: '/c', setting: 'refresh.exchange.clientKeyFile', purpose: 'client key', secret: true },
+  ])
   const several = configOf(
     `issuers: [${issuer}]\nrefresh:\n  keys:\n    - { privateKeyFile: /one, algorithm: ES256, keyId: k1, active: true }\n    - { publicKeyFile: /two, algorithm: ES256, keyId: k2 }\n    - { secretFile: /three, algorithm: HS256, keyId: k3 }`,
   )
@@ -75,7 +81,7 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     { path: '/three', setting: 'refresh.keys[2].secretFile', purpose: 'shared secret', secret: true },
   ])
   // A row that is added to the table must be added there as well.
-  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(19)
+  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(20)
 })
 
 describe('reading', () => {

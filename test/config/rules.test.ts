@@ -131,6 +131,38 @@ const rules: readonly (readonly [string, string, string])[] = [
     refreshTokens('storeKeyFile: /k'),
     'refresh.exchange.storeKeyFile: Cannot use a key for refresh tokens with "grant: token-exchange", which keeps none, remove it, or set "grant: refresh-token"',
   ],
+  [
+    'a token exchange has no refresh token that could be in doubt',
+    refreshTokens('whenInDoubt: retry'),
+    'refresh.exchange.whenInDoubt: Cannot use "retry" with "grant: token-exchange", which uses no refresh token, remove it, or set "grant: refresh-token"',
+  ],
+  [
+    'a client proves itself with its secret',
+    exchangeBy(''),
+    'refresh.exchange.clientSecretFile: Missing setting, give a file with the secret of this client, or set "clientAuthentication: private_key_jwt"',
+  ],
+  [
+    'a client that proves itself with its key has one',
+    exchangeBy('clientAuthentication: private_key_jwt, clientKeyAlgorithm: ES256'),
+    'refresh.exchange.clientKeyFile: Missing setting, give a file with the private key of this client',
+  ],
+  [
+    'the key of a client signs with one algorithm',
+    exchangeBy('clientAuthentication: private_key_jwt, clientKeyFile: /k'),
+    'refresh.exchange.clientKeyAlgorithm: Missing setting, give the algorithm that the key signs with, such as ES256',
+  ],
+  [
+    'a client that proves itself with its key has no secret',
+    refreshTokens('clientAuthentication: private_key_jwt, clientKeyFile: /k, clientKeyAlgorithm: ES256'),
+    'refresh.exchange.clientSecretFile: Cannot use it with "clientAuthentication: private_key_jwt", remove it, or set "clientAuthentication: client_secret_basic"',
+  ],
+  ...(['clientKeyFile: /k', 'clientKeyAlgorithm: ES256', 'clientKeyId: k', 'clientAudience: a'] as const).map(
+    (setting): [string, string, string] => [
+      `a client that proves itself with its secret has no "${setting}"`,
+      refreshTokens(`clientAuthentication: client_secret_post, ${setting}`),
+      `refresh.exchange.${setting.split(':')[0]}: Cannot use it with "clientAuthentication: client_secret_post", remove it, or set "clientAuthentication: private_key_jwt"`,
+    ],
+  ),
   ['a certificate needs its key', 'tls: { certFile: /c }', 'tls.keyFile: Missing setting, give the path of a file'],
   [
     'replicas need Redis',
@@ -233,6 +265,11 @@ const rules: readonly (readonly [string, string, string])[] = [
 function refreshTokens(more: string, { redis = "redis: 'redis://r'", admin = 'tokenFile: /t' } = {}): string {
   const exchange = `{ tokenEndpoint: 'https://a.b', clientId: c, clientSecretFile: /s, ${more} }`
   return `admin: { ${admin} }\nrevocation: { ${redis} }\nrefresh: { exchange: ${exchange} }`
+}
+
+/** Settings of a refresh by the identity provider without a secret of the client. */
+function exchangeBy(client: string): string {
+  return `refresh: { exchange: { tokenEndpoint: 'https://a.b', clientId: c, ${client} } }`
 }
 
 test.each(rules)('%s', (_, text, line) => {

@@ -24,6 +24,13 @@ const exchange = {
   'refresh-exchange-client-secret-file': '/c',
 }
 const redis = { 'revocation-redis': 'redis://redis:6379/0' }
+const exchangeByKey = {
+  'refresh-exchange-token-endpoint': 'https://id.example.com/token',
+  'refresh-exchange-client-id': 'c',
+  'refresh-exchange-client-authentication': 'private_key_jwt',
+  'refresh-exchange-client-key-file': '/k',
+  'refresh-exchange-client-key-algorithm': 'ES256',
+}
 const refreshGrant = {
   ...exchange,
   ...redis,
@@ -93,6 +100,16 @@ const samples: Record<string, Sample> = {
   },
   'refresh.exchange.clientId': { text: 'gate', value: 'gate', with: exchange },
   'refresh.exchange.clientSecretFile': { text: '/c2', value: '/c2', with: exchange },
+  'refresh.exchange.clientAuthentication': {
+    text: 'client_secret_post',
+    value: 'client_secret_post',
+    with: exchange,
+  },
+  'refresh.exchange.clientKeyFile': { text: '/k2', value: '/k2', with: exchangeByKey },
+  'refresh.exchange.clientKeyAlgorithm': { text: 'PS256', value: 'PS256', with: exchangeByKey },
+  'refresh.exchange.clientKeyId': { text: 'k1', value: 'k1', with: exchangeByKey },
+  'refresh.exchange.clientAudience': { text: 'https://a.b', value: 'https://a.b', with: exchangeByKey },
+  'refresh.exchange.whenInDoubt': { text: 'retry', value: 'retry', with: refreshGrant },
   'refresh.exchange.caFile': { text: '/ca', value: '/ca', with: exchange },
   'refresh.exchange.grant': { text: 'refresh-token', value: 'refresh-token', with: refreshGrant },
   'refresh.exchange.storeKeyFile': { text: '/store2', value: '/store2', with: refreshGrant },

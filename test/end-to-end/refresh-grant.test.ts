@@ -116,7 +116,7 @@ describe('the fleet', () => {
     }
     expect(fleet.provider.refreshes).toHaveLength(1)
     expect(problemsOf(gates)).toEqual([
-      'Cannot exchange a token: the provider answers 400 "invalid_grant": the session is over',
+      'Cannot exchange a token: the provider answers 400 "invalid_grant", "grant request is invalid": the session is over',
     ])
     expect((await fleet.entries()).keys.filter((key) => key.includes('refresh-token'))).toEqual([])
   })
@@ -139,23 +139,43 @@ describe('the fleet', () => {
     expect(fleet.provider.refreshes.map(({ error }) => error)).toEqual([undefined])
   })
 
-  it('takes over from a gate that was killed before the provider knew of it', async () => {
+  /** A gate that is killed while the provider is asked, and another one that finds that out. */
+  async function killWhileAsking(options: FleetGateOptions) {
     let asked = 0
     fleet.provider.onTokenRequest = () => ++asked > 1
     const file = join(fleet.folder, 'sidegate.yaml')
-    writeFileSync(file, fleet.settings({ ...grant, timeout: '10ms' }))
+    writeFileSync(file, fleet.settings({ ...grant, timeout: '10ms', ...options }))
     const [victim, heir] = await Promise.all([
       startProcess(['run', '--config', file]),
-      fleet.start({ ...grant, timeout: '10ms' }),
+      fleet.start({ ...grant, timeout: '10ms', ...options }),
     ])
     await eventually(async () => expect((await fetch(`http://127.0.0.1:${victim.adminPort}/readyz`)).status).toBe(200))
-    const { token } = await logIn(heir)
+    const { token, refreshToken } = await logIn(heir)
     await fetch(`http://127.0.0.1:${victim.port}/orders`, { headers: { authorization: `Bearer ${token}` } })
     await vi.waitFor(() => expect(asked).toBe(1), soon)
     victim.child.kill('SIGKILL')
     expect(await ask(heir, token)).toBeNull()
     await fleet.endLocks()
+    return { heir, token, refreshToken }
+  }
+
+  it('does not use the refresh token again of a gate that was killed while it asked, and says so once', async () => {
+    const { heir, token } = await killWhileAsking({})
+    const problem = expect.stringContaining('no answer came, so that it may be used up; it is not used again')
+    await eventually(async () => {
+      expect(await ask(heir, token)).toBeNull()
+      expect(problemsOf([heir])).toEqual([problem])
+    })
+    expect(await ask(heir, token)).toBeNull()
+    expect(fleet.provider.refreshes).toEqual([])
+    expect(problemsOf([heir])).toEqual([problem])
+  }, 60_000)
+
+  it('takes over from a gate that was killed while it asked, once, where the settings say so', async () => {
+    const { heir, token, refreshToken } = await killWhileAsking({ whenInDoubt: 'retry' })
     await nextFrom(heir, token)
+    expect(fleet.provider.refreshes).toEqual([{ refreshToken, error: undefined }])
+    expect(problemsOf([heir])).toEqual([expect.stringContaining('once more with a refresh token that may be used up')])
   }, 60_000)
 
   it('does not end before the refresh token is safe that the provider rotated meanwhile', async () => {

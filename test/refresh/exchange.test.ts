@@ -38,9 +38,10 @@ async function createWorld(answer: Answer, policy: Partial<ExchangerParts['polic
   const provider = createTokenEndpoint({
     tokenEndpoint: endpoint.url,
     clientId: 'sidegate',
-    clientSecret: 'the-client-secret',
+    credentials: { method: 'client_secret_basic', secret: 'the-client-secret' },
     deadlineMs: 5_000,
     fetch: globalThis.fetch,
+    clock: () => clock.nowMs,
   })
   const refresh = createExchanger({
     policy: fullPolicy,
@@ -58,6 +59,17 @@ async function createWorld(answer: Answer, policy: Partial<ExchangerParts['polic
     return refresh({ decision: 'permit', token, source, wouldRefuse: undefined, [credential]: text } as Permit)
   }
   return { endpoint, clock, results, problems, revoked, refresh, request, verify }
+}
+
+const subjectOf = (text: string | null) =>
+  JSON.parse(Buffer.from(text?.split('.')[1] ?? '', 'base64url').toString()).sub as string
+
+/** Answers as is said for this person, and issues the next token to everybody else. */
+function bySubject(answers: Record<string, Answer>): Answer {
+  return (asked, res, req) => {
+    const sub = subjectOf(asked.form.get('subject_token'))
+    return (answers[sub] ?? issue(next({ sub })))(asked, res, req)
+  }
 }
 
 const carrying = (text: string) => [{ name: 'x-refreshed-token', value: text }]
@@ -212,6 +224,94 @@ describe('backing off', () => {
     expect(problems[0]).toBe('Cannot exchange a token: status is 503')
   })
 
+  describe('from one person whose tokens fail: others get theirs at once', () => {
+    const failures: Record<string, Answer> = {
+      'with status 500': refuseWith(500, {}),
+      'with a page': (_, res) => void res.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
+      'with an answer that holds no token': refuseWith(200, {}),
+      'with an error about the client': refuseWith(401, { error: 'invalid_client' }),
+      'with a broken connection': (_, res) => void res.destroy(),
+    }
+    it.each(Object.entries(failures))('%s', async (_, failure) => {
+      const { request, clock, endpoint } = await createWorld(bySubject({ mallory: failure }))
+      for (let seconds = 0; seconds < 120; seconds++) {
+        clock.monotonicMs = seconds * 1000
+        await Promise.all([1, 2, 3].map(() => request(due({ sub: 'mallory' }))))
+        if (seconds % 20 === 0) expect(await request(due({ sub: `good-${seconds}` }))).toHaveLength(1)
+      }
+      const asked = endpoint.asked
+        .map(({ form }) => subjectOf(form.get('subject_token')))
+        .filter((sub) => sub === 'mallory')
+      // At 0, 1, 3, 7, 15, 31, 63: each time twice as late.
+      expect(asked).toHaveLength(7)
+    })
+
+    it('by not answering, for many tokens at a time', async () => {
+      const { request } = await createWorld(bySubject({ mallory: () => {} }), { timeoutMs: 1_500 })
+      const hanging = Promise.all(
+        Array.from({ length: 100 }, (_, i) => request(due({ sub: 'mallory', jti: `m-${i}` }))),
+      )
+      const good = await Promise.all(Array.from({ length: 5 }, (_, i) => request(due({ sub: `good-${i}` }))))
+      expect(good.flat()).toHaveLength(5)
+      expect((await hanging).filter((given) => given !== undefined)).toEqual([])
+    })
+
+    it('also where two fail, as soon as another one asks: who has not failed comes first', async () => {
+      const failing = { mallory: refuseWith(500, {}), trudy: refuseWith(500, {}) }
+      const { request, clock } = await createWorld(bySubject(failing))
+      const waited: number[] = []
+      for (let person = 0; person < 5; person++) {
+        const startedMs = clock.monotonicMs
+        for (let given: unknown; given === undefined; clock.monotonicMs += 100) {
+          await request(due({ sub: 'mallory', jti: `m-${clock.monotonicMs}` }))
+          await request(due({ sub: 'trudy', jti: `t-${clock.monotonicMs}` }))
+          given = await request(due({ sub: `good-${person}` }))
+        }
+        waited.push(clock.monotonicMs - startedMs)
+      }
+      expect(Math.max(...waited)).toBeLessThanOrEqual(1_100)
+    })
+  })
+
+  it('from a provider that fails for different people, and never tries twice in a row with one while another asks', async () => {
+    const { request, clock, endpoint } = await createWorld(refuseWith(503, {}))
+    for (let seconds = 0; seconds < 600; seconds++) {
+      clock.monotonicMs = seconds * 1000
+      for (const sub of ['alice', 'bob', 'carol']) await request(due({ sub, jti: `${sub}-${seconds}` }))
+    }
+    const asked = endpoint.asked.map(({ form }) => subjectOf(form.get('subject_token')))
+    expect(asked.filter((subject, index) => index > 1 && subject === asked[index - 1])).toEqual([])
+    expect(asked.length).toBeLessThan(15)
+  })
+
+  it('no longer than five seconds from a provider that is well again', async () => {
+    const { request, clock, endpoint } = await createWorld(refuseWith(503, {}))
+    const people = Array.from({ length: 20 }, (_, index) => due({ sub: `s-${index}` }))
+    for (let seconds = 0; seconds < 50; seconds++) {
+      clock.monotonicMs = seconds * 1000
+      for (const text of people) await request(text)
+    }
+    endpoint.answer = bySubject({})
+    clock.monotonicMs = 110_000
+    expect(await request(due({ sub: 'first' }))).toHaveLength(1)
+    clock.monotonicMs = 115_000
+    expect((await Promise.all(people.map((text) => request(text)))).flat()).toHaveLength(20)
+  })
+
+  it('for as long as the provider asks for: one token, one person, and all once a second one is told so', async () => {
+    const leaveAlone: Answer = (_, res) => void res.writeHead(503, { 'retry-after': '60' }).end()
+    const { request, clock, endpoint } = await createWorld(leaveAlone)
+    const askedAt: number[] = []
+    for (let seconds = 0; seconds < 140; seconds++) {
+      clock.monotonicMs = seconds * 1000
+      const before = endpoint.asked.length
+      for (const sub of ['alice', 'bob', 'carol']) await request(due({ sub, jti: `${sub}-${seconds}` }))
+      for (let count = before; count < endpoint.asked.length; count++) askedAt.push(seconds)
+    }
+    // At 60 somebody who has not failed yet; at 135 one who has, as nobody else is left.
+    expect(askedAt).toEqual([0, 0, 60, 135])
+  })
+
   it('counts what fails together once, and then asks with one request until it works again', async () => {
     const waiting: (() => void)[] = []
     const { request, clock, endpoint, results } = await createWorld(
@@ -220,7 +320,7 @@ describe('backing off', () => {
           waiting.push(() => resolve(refuseWith(503, {})(asked, res, req) ?? undefined))
         }),
     )
-    const ask = (name: string) => Promise.all(Array.from({ length: 20 }, (_, i) => request(due({ jti: name + i }))))
+    const ask = (name: string) => Promise.all(Array.from({ length: 20 }, (_, i) => request(due({ sub: name + i }))))
     const first = ask('a')
     await eventually(() => expect(waiting).toHaveLength(20))
     for (const answer of waiting.splice(0, 19)) answer()
@@ -296,7 +396,7 @@ describe('backing off', () => {
 
   it('never has more than 64 requests under way', async () => {
     const { request, endpoint } = await createWorld(() => {}, { timeoutMs: 1_500 })
-    const all = await Promise.all(Array.from({ length: 200 }, (_, i) => request(due({ jti: `t-${i}` }))))
+    const all = await Promise.all(Array.from({ length: 200 }, (_, i) => request(due({ sub: `s-${i}` }))))
     expect(all.filter((given) => given !== undefined)).toEqual([])
     await eventually(() => expect(endpoint.asked).toHaveLength(64))
   })

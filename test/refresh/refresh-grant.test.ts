@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createRefreshTokenBook, createSuccessorBook } from '../../src/refresh/fleet-entries.ts'
-import { createJudge } from '../../src/refresh/judgement.ts'
+import { createJudge, type Judge } from '../../src/refresh/judgement.ts'
 import { createRefreshGrant } from '../../src/refresh/refresh-grant.ts'
 import { createTokenEndpoint } from '../../src/refresh/token-endpoint.ts'
 import { silentLog, silentObserver } from '../../src/revocation/report.ts'
@@ -10,7 +10,13 @@ import { createRedisStore, type RedisStore } from '../../src/revocation/store.ts
 import { createAdmission, verified } from '../support/admission.ts'
 import { eventually } from '../support/eventually.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
-import { type Answer, issue, startTokenEndpoint, type TestTokenEndpoint } from '../support/token-endpoint.ts'
+import {
+  type Answer,
+  issue,
+  refuseWith,
+  startTokenEndpoint,
+  type TestTokenEndpoint,
+} from '../support/token-endpoint.ts'
 import { goodClaims, makeKey, NOW_SECONDS, signToken } from '../support/tokens.ts'
 
 const LOCK_MS = 10_000
@@ -42,20 +48,31 @@ const due = (claims: Record<string, unknown> = {}) =>
   signToken(key, goodClaims({ exp: NOW_SECONDS + 30, jti: `due-${++count}`, ...claims }))
 const next = (claims: Record<string, unknown> = {}) => signToken(key, goodClaims({ jti: `next-${++count}`, ...claims }))
 
+interface GateOptions {
+  readonly lockMs?: number
+  readonly tick?: number
+  readonly whenInDoubt?: 'stop' | 'retry'
+  readonly judge?: Judge
+}
+
 /** A gate of the fleet; `tick` is what its clock goes on by with each look at it. */
-async function createGate(text: string, { lockMs = LOCK_MS, tick = 0 } = {}) {
+async function createGate(text: string, { lockMs = LOCK_MS, tick = 0, whenInDoubt = 'stop', judge }: GateOptions = {}) {
   const clock = () => NOW_SECONDS * 1000
   const admission = createAdmission(key, clock)
   const policy = { windowSeconds: 60, lifetimeSeconds: 300, maxSessionSeconds: 3600, maxBytes: 8192 }
   const refreshTokens = createRefreshTokenBook(store.entries, [fileKey], clock)
   let elapsedMs = 0
+  const reports: string[] = []
   const obtain = createRefreshGrant({
     endpoint: createTokenEndpoint({
-      ...{ tokenEndpoint: endpoint.url, clientId: 'app', clientSecret: 'secret', deadlineMs: 5_000 },
-      fetch: globalThis.fetch,
+      ...{ tokenEndpoint: endpoint.url, clientId: 'app', deadlineMs: 5_000 },
+      credentials: { method: 'client_secret_basic', secret: 'secret' },
+      ...{ fetch: globalThis.fetch, clock },
     }),
     ...{ entries: store.entries, book: createSuccessorBook(store.entries, clock), refreshTokens, lockMs },
-    judge: createJudge({ policy, admit: admission.admit, clock }),
+    judge: judge ?? createJudge({ policy, admit: admission.admit, clock }),
+    whenInDoubt,
+    report: (_, problem) => reports.push(problem),
     monotonic: () => {
       elapsedMs += tick
       return elapsedMs
@@ -63,6 +80,7 @@ async function createGate(text: string, { lockMs = LOCK_MS, tick = 0 } = {}) {
   })
   const token = await verified(admission, text)
   return {
+    reports,
     obtain: () => obtain({ token, text, patienceMs: 0 }),
     hold: (refreshToken: string) =>
       store.entries.change([refreshTokens.entry(text, token.refusedFromSeconds, refreshToken)]),
@@ -74,6 +92,20 @@ async function createGate(text: string, { lockMs = LOCK_MS, tick = 0 } = {}) {
   }
 }
 const fileKey = randomBytes(32)
+/** Every answer after which nobody knows whether the refresh token is used up. */
+const doubtful: Record<string, Answer> = {
+  'no answer': () => {},
+  'a connection that breaks': (_, res) => void res.destroy(),
+  'an answer that is cut short': (_, res) => {
+    const body = JSON.stringify({ access_token: next(), token_type: 'Bearer', refresh_token: 'second' })
+    res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
+    res.write(body.slice(0, -20), () => res.destroy())
+  },
+  'a page': (_, res) => void res.end('<html>'),
+  'a gateway that waited in vain': refuseWith(504, {}),
+}
+/** A lock that leaves the provider some tenths of a second. */
+const SHORT_LOCK_MS = 2_000
 const endLocks = async () => {
   for (const lock of (await redis.command('keys', '*:exchange:*')) as string[]) await redis.command('del', lock)
 }
@@ -129,6 +161,72 @@ describe('the refresh token', () => {
     expect(usedTokens()).toEqual(['first'])
   })
 
+  const odd: Record<string, Record<string, unknown>> = {
+    'a scope of null': { scope: null },
+    'a lifetime of null': { expires_in: null },
+    'a lifetime below nothing': { expires_in: -1 },
+    'no token type': { token_type: undefined },
+  }
+  it.each(Object.entries(odd))('is rotated by an answer with %s', async (_, members) => {
+    const [text, issued] = [due(), next()]
+    const gate = await createGate(text)
+    await gate.hold('first')
+    endpoint.answer = issue(issued, { refresh_token: 'second', ...members })
+    expect(await gate.obtain()).toMatchObject({ result: { text: issued } })
+    expect(await gate.heldFor(issued)).toBe('second')
+  })
+
+  it('stays where the provider answers with an empty one', async () => {
+    const [text, issued] = [due(), next()]
+    const gate = await createGate(text)
+    await gate.hold('first')
+    endpoint.answer = issue(issued, { refresh_token: '' })
+    await gate.obtain()
+    expect(await gate.heldFor(issued)).toBe('first')
+  })
+
+  it('that came without an access token is the one for the next try', async () => {
+    const text = due()
+    const gate = await createGate(text)
+    await gate.hold('first')
+    endpoint.answer = refuseWith(200, { refresh_token: 'second' })
+    await expect(gate.obtain()).rejects.toThrow('the answer holds no access token')
+    expect(await gate.heldFor(text)).toBe('second')
+  })
+
+  it('is in Redis before the access token that came with it is judged', async () => {
+    const text = due()
+    let held: string | undefined
+    const gate = await createGate(text, {
+      judge: async () => {
+        held = await gate.heldFor(text)
+        throw new Error('the gate was killed')
+      },
+    })
+    await gate.hold('first')
+    endpoint.answer = issue(next(), { refresh_token: 'second' })
+    await expect(gate.obtain()).rejects.toThrow('the gate was killed')
+    expect(held).toBe('second')
+  })
+
+  it('that is too long to be kept is told with its length, and its access token is given out', async () => {
+    const [text, issued] = [due(), next()]
+    const gate = await createGate(text)
+    await gate.hold('first')
+    endpoint.answer = issue(issued, { refresh_token: 'x'.repeat(55_000) })
+    expect(await gate.obtain()).toMatchObject({ result: { text: issued } })
+    expect(gate.reports).toEqual([
+      'Cannot keep the refresh token that the provider rotated: it has 55000 bytes, more than 8192',
+    ])
+    expect(await (await createGate(issued)).obtain()).toEqual({ result: 'not_held', isFresh: false })
+    const [longest, last] = [due(), next()]
+    const other = await createGate(longest)
+    await other.hold('first')
+    endpoint.answer = issue(last, { refresh_token: 'x'.repeat(8_192) })
+    await other.obtain()
+    expect(await other.heldFor(last)).toHaveLength(8_192)
+  })
+
   it('is not used by a gate that stood still after it had taken the lock', async () => {
     const text = due()
     const gate = await createGate(text, { tick: 3_000 })
@@ -164,5 +262,111 @@ describe('the refresh token', () => {
     } finally {
       await redis.command('config', 'set', 'min-replicas-to-write', '0')
     }
+  })
+})
+
+describe('a refresh token that was sent and never answered', () => {
+  it.each(Object.entries(doubtful))('is not used again, by any gate, after %s', async (_, answer) => {
+    const text = due()
+    const gate = await createGate(text, { lockMs: SHORT_LOCK_MS })
+    await gate.hold('first')
+    endpoint.answer = answer
+    await expect(gate.obtain()).rejects.toMatchObject({ isInDoubt: true })
+    endpoint.answer = issue(next())
+    expect(await (await createGate(text)).obtain()).toEqual({ result: 'elsewhere', isFresh: false })
+    await endLocks()
+    for (const each of [gate, await createGate(text)])
+      expect(await each.obtain()).toEqual({ result: 'in_doubt', isFresh: false })
+    expect(usedTokens()).toEqual(['first'])
+  })
+
+  it.each(Object.entries(doubtful))(
+    'is used once more after %s where the settings say so, and no third time',
+    async (_, answer) => {
+      const text = due()
+      const gate = await createGate(text, { lockMs: SHORT_LOCK_MS, whenInDoubt: 'retry' })
+      await gate.hold('first')
+      endpoint.answer = answer
+      await expect(gate.obtain()).rejects.toMatchObject({ isInDoubt: true })
+      await endLocks()
+      const second = await createGate(text, { lockMs: SHORT_LOCK_MS, whenInDoubt: 'retry' })
+      await expect(second.obtain()).rejects.toMatchObject({ isInDoubt: true })
+      expect(second.reports).toEqual([expect.stringContaining('once more with a refresh token that may be used up')])
+      await endLocks()
+      expect(await second.obtain()).toEqual({ result: 'in_doubt', isFresh: false })
+      expect(usedTokens()).toEqual(['first', 'first'])
+    },
+  )
+
+  it('goes on where the second use is answered', async () => {
+    const [text, issued] = [due(), next()]
+    const gate = await createGate(text, { whenInDoubt: 'retry' })
+    await gate.hold('first')
+    endpoint.answer = doubtful['a page']!
+    await expect(gate.obtain()).rejects.toMatchObject({ isInDoubt: true })
+    await endLocks()
+    endpoint.answer = issue(issued, { refresh_token: 'second' })
+    expect(await gate.obtain()).toMatchObject({ result: { text: issued } })
+    expect(await gate.heldFor(issued)).toBe('second')
+  })
+
+  it('is taken up where the answer comes late, but before the lock ends', async () => {
+    const [text, issued] = [due(), next()]
+    const gate = await createGate(text)
+    await gate.hold('first')
+    // Later than the provider has for an exchange without a refresh token.
+    endpoint.answer = (asked, res, req) => void setTimeout(() => issue(issued)(asked, res, req), 5_500)
+    expect(await gate.obtain()).toMatchObject({ result: { text: issued } })
+  }, 20_000)
+
+  it('makes way for another one that the login app hands in', async () => {
+    const [text, issued] = [due(), next()]
+    const gate = await createGate(text)
+    await gate.hold('first')
+    endpoint.answer = doubtful['a page']!
+    await expect(gate.obtain()).rejects.toMatchObject({ isInDoubt: true })
+    await endLocks()
+    await gate.hold('fresh')
+    endpoint.answer = issue(issued, { refresh_token: 'second' })
+    expect(await gate.obtain()).toMatchObject({ result: { text: issued } })
+    expect(usedTokens()).toEqual(['first', 'fresh'])
+  })
+
+  const refusals: Record<string, Answer> = {
+    'status 500': refuseWith(500, {}),
+    'status 429': refuseWith(429, {}),
+    'an error in its own words': refuseWith(400, { error: 'invalid_scope' }),
+  }
+  it.each(Object.entries(refusals))(
+    'is none where the provider refuses with %s: it is used again',
+    async (_, answer) => {
+      const [text, issued] = [due(), next()]
+      const gate = await createGate(text)
+      await gate.hold('first')
+      endpoint.answer = answer
+      await expect(gate.obtain()).rejects.toMatchObject({ isInDoubt: false })
+      await endLocks()
+      endpoint.answer = issue(issued)
+      expect(await gate.obtain()).toMatchObject({ result: { text: issued } })
+    },
+  )
+
+  it('is none where the provider cannot be reached', async () => {
+    const text = due()
+    const gate = await createGate(text)
+    await gate.hold('first')
+    await endpoint.close()
+    await expect(gate.obtain()).rejects.toMatchObject({ isInDoubt: false })
+    expect(await gate.heldFor(text)).toBe('first')
+  })
+
+  it('lets no gate ask again before the time that the provider asks for', async () => {
+    const text = due()
+    const gate = await createGate(text)
+    await gate.hold('first')
+    endpoint.answer = (_, res) => void res.writeHead(503, { 'retry-after': '60' }).end()
+    await expect(gate.obtain()).rejects.toMatchObject({ retryAfterMs: 60_000 })
+    const [lock] = (await redis.command('keys', '*:exchange:*')) as string[]
+    await eventually(async () => expect(await redis.command('pttl', lock!)).toBeGreaterThan(50_000))
   })
 })

@@ -1,21 +1,30 @@
+import { Agent, fetch as fetchWithAgent } from 'undici'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createTokenEndpoint, type ExchangeError } from '../../src/refresh/token-endpoint.ts'
-import { type Answer, issue, refuseWith, startTokenEndpoint } from '../support/token-endpoint.ts'
+import type { Fetch } from '../../src/model/bounded-fetch.ts'
+import type { ClientCredentials } from '../../src/refresh/client-authentication.ts'
+import type { ExchangeError } from '../../src/refresh/exchange-error.ts'
+import { createTokenEndpoint } from '../../src/refresh/token-endpoint.ts'
+import { eventually } from '../support/eventually.ts'
+import { type Answer, type Asked, issue, refuseWith, startTokenEndpoint } from '../support/token-endpoint.ts'
 
 const SECRET = 'se:cret+with%every thing'
 const SUBJECT_TOKEN = 'subject.token.text'
 const closing: (() => Promise<void>)[] = []
 afterEach(() => Promise.all(closing.splice(0).map((close) => close())))
 
-async function createWorld(answer: Answer, deadlineMs = 5_000) {
+const NOW_MS = Date.parse('2026-12-01T10:00:00Z')
+const bySecret: ClientCredentials = { method: 'client_secret_basic', secret: SECRET }
+
+async function createWorld(answer: Answer, deadlineMs = 5_000, credentials = bySecret) {
   const endpoint = await startTokenEndpoint(answer)
   closing.push(endpoint.close)
   const { exchange: ask, refresh } = createTokenEndpoint({
     tokenEndpoint: endpoint.url,
     clientId: 'side:gate',
-    clientSecret: SECRET,
+    credentials,
     deadlineMs,
     fetch: globalThis.fetch,
+    clock: () => NOW_MS,
   })
   return { endpoint, ask, refresh }
 }
@@ -48,7 +57,12 @@ describe('exchanging a token at the token endpoint', () => {
   })
 
   const troubles: Record<string, [answer: Answer, message: string, concerns: ExchangeError['concerns']]> = {
-    'status 500': [refuseWith(500, { error: 'server_error' }), 'status is 500', 'provider'],
+    'status 500': [refuseWith(500, {}), 'status is 500', 'provider'],
+    'a failure of the provider in its own words': [
+      refuseWith(500, { error: 'server_error', error_description: 'Out of memory' }),
+      'the provider answers 500 "server_error", "Out of memory"',
+      'provider',
+    ],
     'status 429': [refuseWith(429, { error: 'slow_down' }), 'the provider answers 429 "slow_down"', 'provider'],
     'a secret that is not accepted': [
       refuseWith(401, { error: 'invalid_client', error_description: SECRET }),
@@ -72,18 +86,18 @@ describe('exchanging a token at the token endpoint', () => {
     ],
     'an error that repeats the token': [
       refuseWith(400, { error: `invalid_grant ${SUBJECT_TOKEN}` }),
-      'the provider answers 400 "an error of its own"',
+      'the provider answers 400 "invalid_grant …"',
       'token',
     ],
     HTML: [
       (_, res) => void res.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
       'the answer is not a token response (RFC 6749 section 5.1)',
-      'provider',
+      'token',
     ],
     'an answer without a token': [
       refuseWith(200, { token_type: 'Bearer' }),
       'the answer is not a token response (RFC 6749 section 5.1)',
-      'provider',
+      'token',
     ],
     'an ID token': [
       issue('next.token.text', { issued_token_type: 'urn:ietf:params:oauth:token-type:id_token' }),
@@ -96,10 +110,29 @@ describe('exchanging a token at the token endpoint', () => {
         while (!res.destroyed && (res.write('x'.repeat(16_384)) || true)) await new Promise((go) => setImmediate(go))
       },
       'the answer is larger than 65536 bytes',
-      'provider',
+      'token',
     ],
     'a broken connection': [(_, res) => void res.destroy(), 'other side closed', 'provider'],
-    'no content': [(_, res) => void res.writeHead(204).end(), 'status is 204', 'provider'],
+    'no content': [
+      (_, res) => void res.writeHead(204).end(),
+      'status is 204, and the answer is not a token response (RFC 6749 section 5.1)',
+      'token',
+    ],
+    'an error with status 200': [
+      refuseWith(200, { error: 'invalid_grant', access_token: null }),
+      'the provider answers 200 "invalid_grant": the session is over',
+      'session',
+    ],
+    'a session that is over, with status 401': [
+      refuseWith(401, { error: 'invalid_grant', error_description: 'Token is not active' }),
+      'the provider answers 401 "invalid_grant", "Token is not active": the session is over',
+      'session',
+    ],
+    'what to mend': [
+      refuseWith(403, { error: 'access_denied', error_description: 'Client is not within the token audience' }),
+      'the provider answers 403 "access_denied", "Client is not within the token audience"',
+      'token',
+    ],
   }
   for (const [name, [answer, message, concerns]] of Object.entries(troubles)) {
     it(`says in plain words, without token and secret: ${name}`, async () => {
@@ -137,7 +170,188 @@ describe('exchanging a token at the token endpoint', () => {
   })
 })
 
+describe('the words of the provider', () => {
+  const TRACE = '8a6a1a32-3cf5-4b5b-9d1c-0b8f0f3a9e11'
+  const hex = 'deadbeef'.repeat(5)
+  const said: Record<string, [description: unknown, shown: string | undefined]> = {
+    'on one line, without what a terminal acts on': ['a\r\nb\u001b[31m\u202ec\u0000\u2028d', '"a b [31m c d"'],
+    'without quotes that would end them': ['say "no"', `"say 'no'"`],
+    'no longer than 200 characters': ['word '.repeat(900), `"${'word '.repeat(40)}…"`],
+    'without the secret': [`bad secret ${SECRET}.`, '"bad secret …."'],
+    'without the secret as a form spells it': [`bad ${encodeURIComponent(SECRET)}`, '"bad …"'],
+    'without the token': [`token ${SUBJECT_TOKEN} is bad`, '"token … is bad"'],
+    'without a part of the token': [`token ${SUBJECT_TOKEN.slice(2, 12)} is bad`, '"token … is bad"'],
+    'without what looks like another token': [`code ${hex} and eyJhbGciOiJub25lIn0.e30.`, '"code … and …"'],
+    'without a token that is cut off where we stop to read': [
+      `${'a '.repeat(990)}${'x1'.repeat(40)}`,
+      `"${'a '.repeat(100)}…"`,
+    ],
+    'with the id that support asks for': [
+      `AADSTS50013: no key. Trace ID: ${TRACE}`,
+      `"AADSTS50013: no key. Trace ID: ${TRACE}"`,
+    ],
+    'with names and addresses of pages': [
+      'see https://id.example.com/docs/errors/audience for requested_subject_token_type',
+      '"see https://id.example.com/docs/errors/audience for requested_subject_token_type"',
+    ],
+    'in other scripts': ['Токен недействителен', '"Токен недействителен"'],
+    'that say nothing': [' \u0000 ', undefined],
+    'that are no text': [{ secret: SECRET }, undefined],
+  }
+  it.each(Object.entries(said))('are told %s', async (_, [description, shown]) => {
+    const { ask } = await createWorld(refuseWith(400, { error: 'invalid_target', error_description: description }))
+    const more = shown === undefined ? '' : `, ${shown}`
+    expect((await failureOf(ask(SUBJECT_TOKEN, undefined))).message).toBe(
+      `Cannot exchange a token: the provider answers 400 "invalid_target"${more}`,
+    )
+  })
+})
+
+describe('a provider that wants to be left alone', () => {
+  const asked: Record<string, [retryAfter: string, milliseconds: number]> = {
+    'for some seconds': ['60', 60_000],
+    'until some time': ['Tue, 01 Dec 2026 10:01:00 GMT', 60_000],
+    'for a day: no longer than five minutes': ['86400', 300_000],
+    'for ever': ['9'.repeat(400), 300_000],
+    'until yesterday': ['Mon, 30 Nov 2026 10:00:00 GMT', 0],
+    'in words that are neither': ['soon', 0],
+  }
+  it.each(Object.entries(asked))('%s', async (_, [retryAfter, milliseconds]) => {
+    for (const status of [429, 503]) {
+      const { ask } = await createWorld(
+        (_asked, res) => void res.writeHead(status, { 'retry-after': retryAfter }).end(),
+      )
+      expect(await failureOf(ask(SUBJECT_TOKEN, undefined))).toMatchObject({ retryAfterMs: milliseconds })
+    }
+  })
+})
+
+describe('whether the provider may have acted', () => {
+  const cut: Answer = (_, res) => {
+    const body = JSON.stringify({ access_token: 'a.b.c', token_type: 'Bearer', refresh_token: 'rotated' })
+    res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
+    res.write(body.slice(0, -20), () => res.destroy())
+  }
+  const answers: Record<string, [answer: Answer, isInDoubt: boolean]> = {
+    'no answer in time': [() => {}, true],
+    'an answer that is cut short': [cut, true],
+    'a connection that breaks': [(_, res) => void res.destroy(), true],
+    'a page with status 200': [(_, res) => void res.end('<html>'), true],
+    'an empty answer': [(_, res) => void res.writeHead(204).end(), true],
+    'a gateway that waited in vain': [refuseWith(504, {}), true],
+    'an error in its own words': [refuseWith(400, { error: 'invalid_request' }), false],
+    'status 500': [refuseWith(500, {}), false],
+    'status 429': [refuseWith(429, {}), false],
+    'a redirect': [(_, res) => void res.writeHead(307, { location: '/' }).end(), false],
+  }
+  it.each(Object.entries(answers))('is told of %s', async (_, [answer, isInDoubt]) => {
+    const { refresh } = await createWorld(answer, 400)
+    expect(await failureOf(refresh('held', undefined))).toMatchObject({ isInDoubt })
+  })
+
+  it('is told of nobody who listens, and of a request that waits for a connection: it never went out', async () => {
+    const { endpoint, refresh } = await createWorld(issue('x'))
+    await endpoint.close()
+    expect((await failureOf(refresh('held', undefined))).isInDoubt).toBe(false)
+    const { url, asked, close } = await startTokenEndpoint(() => {})
+    closing.push(close)
+    const lone = new Agent({ connections: 1 })
+    closing.push(() => lone.destroy())
+    const fetchAlone = ((to: string, init: object) =>
+      fetchWithAgent(to, { ...init, dispatcher: lone })) as unknown as Fetch
+    const parts = { tokenEndpoint: url, clientId: 'c', credentials: bySecret, fetch: fetchAlone, clock: () => NOW_MS }
+    const { refresh: refreshAlone } = createTokenEndpoint({ ...parts, deadlineMs: 2_000 })
+    const first = failureOf(refreshAlone('first', undefined))
+    await eventually(() => expect(asked).toHaveLength(1))
+    expect(await failureOf(refreshAlone('second', undefined, 200))).toMatchObject({ isInDoubt: false })
+    expect((await first).isInDoubt).toBe(true)
+  })
+})
+
+describe('the client', () => {
+  it('proves itself in the form with client_secret_post', async () => {
+    const { endpoint, ask } = await createWorld(issue('next.token.text'), 5_000, {
+      ...bySecret,
+      method: 'client_secret_post',
+    })
+    await ask(SUBJECT_TOKEN, undefined)
+    const [{ authorization, form }] = endpoint.asked as [Asked]
+    expect(authorization).toBeUndefined()
+    expect([form.get('client_id'), form.get('client_secret')]).toEqual(['side:gate', SECRET])
+  })
+
+  it('proves itself by an assertion of its own each time with private_key_jwt', async () => {
+    const signed: Record<string, unknown>[] = []
+    const { endpoint, ask } = await createWorld(issue('next.token.text'), 5_000, {
+      method: 'private_key_jwt',
+      audience: 'https://id.example.com',
+      clock: () => NOW_MS,
+      sign: async (claims) => `assertion-${signed.push(claims)}`,
+    })
+    await ask(SUBJECT_TOKEN, undefined)
+    await ask(SUBJECT_TOKEN, undefined)
+    const times = { iat: NOW_MS / 1000, exp: NOW_MS / 1000 + 60 }
+    const claims = {
+      iss: 'side:gate',
+      sub: 'side:gate',
+      aud: 'https://id.example.com',
+      jti: expect.any(String),
+      ...times,
+    }
+    expect(signed).toEqual([claims, claims])
+    expect(signed[0]?.jti).not.toBe(signed[1]?.jti)
+    expect(endpoint.asked.map(({ form }) => form.get('client_assertion'))).toEqual(['assertion-1', 'assertion-2'])
+    expect(endpoint.asked.map(({ authorization }) => authorization)).toEqual([undefined, undefined])
+    expect(endpoint.asked[0]?.form.get('client_assertion_type')).toBe(
+      'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    )
+  })
+})
+
 describe('using a refresh token at the token endpoint', () => {
+  const odd: Record<string, Record<string, unknown>> = {
+    'a scope of null': { scope: null },
+    'a scope that is a list': { scope: ['read'] },
+    'a lifetime of null': { expires_in: null },
+    'a lifetime below nothing': { expires_in: -1 },
+    'a lifetime in words': { expires_in: 'never' },
+    'no token type': { token_type: undefined },
+    'another token type': { token_type: 'N_A' },
+    'a token type of null': { token_type: null },
+    'an ID token that is none': { id_token: 7 },
+    'an issued token type that is none': { issued_token_type: null },
+    'an error of null': { error: null },
+  }
+  it.each(Object.entries(odd))('keeps both tokens of an answer with %s', async (_, members) => {
+    const { refresh } = await createWorld(issue('next.token.text', { refresh_token: 'rotated', ...members }))
+    expect(await refresh('held', undefined)).toEqual({ token: 'next.token.text', refreshToken: 'rotated' })
+  })
+
+  const spelled: Record<string, (body: string) => Answer> = {
+    'status 201': (body) => (_, res) => void res.writeHead(201, { 'content-type': 'application/json' }).end(body),
+    'another content type': (body) => (_, res) => void res.writeHead(200, { 'content-type': 'text/plain' }).end(body),
+    'no content type': (body) => (_, res) => void res.end(body),
+    'a byte order mark': (body) => (_, res) => void res.end(`\ufeff${body}`),
+  }
+  it.each(Object.entries(spelled))('keeps both tokens of an answer with %s', async (_, answer) => {
+    const body = JSON.stringify({ access_token: 'next.token.text', token_type: 'Bearer', refresh_token: 'rotated' })
+    const { refresh } = await createWorld(answer(body))
+    expect(await refresh('held', undefined)).toEqual({ token: 'next.token.text', refreshToken: 'rotated' })
+  })
+
+  it.each([[''], [null], [7], [['a']]])('goes on with the same refresh token where the new one is %j', async (none) => {
+    const { refresh } = await createWorld(issue('next.token.text', { refresh_token: none }))
+    expect(await refresh('held', undefined)).toEqual({ token: 'next.token.text', refreshToken: 'held' })
+  })
+
+  it.each([[''], [null], [7], [undefined]])(
+    'keeps a refresh token that comes with the access token %j',
+    async (none) => {
+      const { refresh } = await createWorld(refuseWith(200, { access_token: none, refresh_token: 'rotated' }))
+      expect(await refresh('held', undefined)).toEqual({ token: undefined, refreshToken: 'rotated' })
+    },
+  )
+
   const idToken = 'eyJhbGciOiJub25lIn0.eyJpc3MiOiJzb21lYm9keSJ9.'
 
   it('asks as RFC 6749 section 6 says, and keeps the refresh token that comes back', async () => {

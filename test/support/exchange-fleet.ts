@@ -33,6 +33,7 @@ export interface FleetGateOptions {
   readonly timeout?: string
   readonly storeKeys?: readonly string[]
   readonly window?: string
+  readonly whenInDoubt?: 'stop' | 'retry'
 }
 
 /** A key as `openssl rand -base64 32` makes it. */
@@ -51,7 +52,8 @@ export async function startExchangeFleet(): Promise<ExchangeFleet> {
   const sharedKeys = [storeKey()]
   let files = 0
 
-  function settings({ grant = 'token-exchange', timeout = '2s', storeKeys, window = '60s' }: FleetGateOptions = {}) {
+  function settings(options: FleetGateOptions = {}) {
+    const { grant = 'token-exchange', timeout = '2s', storeKeys, window = '60s', whenInDoubt = 'stop' } = options
     files++
     const keyFile = join(folder, `store-keys-${files}`)
     writeFileSync(keyFile, `${(storeKeys ?? sharedKeys).join('\n')}\n`)
@@ -69,6 +71,7 @@ refresh:
     clientId: "${CLIENT_ID}"
     clientSecretFile: ${folder}/secret
     timeout: ${timeout}
+    whenInDoubt: ${whenInDoubt}
     ${grant === 'refresh-token' ? `grant: refresh-token\n    storeKeyFile: ${keyFile}` : ''}
 `
   }
@@ -94,7 +97,9 @@ refresh:
       }),
     entries: async () => {
       const all = (await redis.command('keys', '*')) as string[]
-      const keys = all.filter((key) => /^sidegate:\{default\}:(exchange|successor|refresh-token):/.test(key)).sort()
+      const keys = all
+        .filter((key) => /^sidegate:\{default\}:(exchange|successor|refresh-token|refresh-asked):/.test(key))
+        .sort()
       const dumps = await Promise.all(all.map((key) => redis.client.dumpBuffer(key)))
       return { keys, all: `${all.join('\n')}\n${dumps.map((dump) => dump?.toString('latin1')).join('\n')}` }
     },

@@ -12,6 +12,9 @@ const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const RESOURCE = 'urn:orders'
 
 export const CLIENT_ID = 'side:gate'
+/** The same client where it proves itself in another way. */
+export const POST_CLIENT_ID = 'side:gate:post'
+export const KEY_CLIENT_ID = 'side:gate:key'
 export const CLIENT_SECRET = 'a secret with spaces, + and % of the client'
 
 const resourceServer = {
@@ -25,6 +28,8 @@ export interface IdentityProvider {
   readonly issuer: string
   readonly tokenEndpoint: string
   readonly key: TestKey
+  /** The key of the client that proves itself by `private_key_jwt`. */
+  readonly clientKey: TestKey
   /** The parameters of every exchange that was asked for. */
   readonly exchanges: readonly Record<string, string>[]
   /** Every use of a refresh token, with the error that answered it. */
@@ -47,19 +52,16 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
   const server = createServer()
   const issuer = `http://127.0.0.1:${await listen(server)}`
   const key = makeKey('ES256', 'provider-key')
+  const clientKey = makeKey('ES256', 'client-key')
+  const clientJwk = { ...clientKey.publicKey.export({ format: 'jwk' }), kid: clientKey.keyId, use: 'sig', alg: 'ES256' }
   const exchanges: Record<string, string>[] = []
   const refreshes: { refreshToken: string; error: string | undefined }[] = []
   const grants: Untyped[] = []
   const provider = new Provider(issuer, {
     clients: [
-      {
-        client_id: CLIENT_ID,
-        client_secret: CLIENT_SECRET,
-        grant_types: [TOKEN_EXCHANGE, 'authorization_code', 'refresh_token'],
-        redirect_uris: ['https://app.example.com/callback'],
-        response_types: ['code'],
-        token_endpoint_auth_method: 'client_secret_basic',
-      },
+      client(CLIENT_ID, { client_secret: CLIENT_SECRET, token_endpoint_auth_method: 'client_secret_basic' }),
+      client(POST_CLIENT_ID, { client_secret: CLIENT_SECRET, token_endpoint_auth_method: 'client_secret_post' }),
+      client(KEY_CLIENT_ID, { jwks: { keys: [clientJwk] }, token_endpoint_auth_method: 'private_key_jwt' }),
     ],
     jwks: { keys: [{ ...key.privateKey.export({ format: 'jwk' }), kid: key.keyId, use: 'sig', alg: 'ES256' }] },
     scopes: ['openid', 'offline_access', 'read', 'write'],
@@ -96,6 +98,7 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
     issuer,
     tokenEndpoint: `${issuer}/token`,
     key,
+    clientKey,
     exchanges,
     refreshes,
     accessTokenSeconds: 300,
@@ -124,6 +127,16 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
       }),
   }
   return identityProvider
+}
+
+function client(clientId: string, authentication: Record<string, unknown>): Record<string, unknown> {
+  return {
+    client_id: clientId,
+    grant_types: [TOKEN_EXCHANGE, 'authorization_code', 'refresh_token'],
+    redirect_uris: ['https://app.example.com/callback'],
+    response_types: ['code'],
+    ...authentication,
+  }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: the library has no types
