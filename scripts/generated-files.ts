@@ -7,6 +7,7 @@ import { chartPage } from './documents/chart-page.ts'
 import { chartSchema } from './documents/chart-schema.ts'
 import { coveragePage } from './documents/coverage.ts'
 import { dashboard } from './documents/dashboard.ts'
+import { withHeaderNames } from './documents/header-names.ts'
 import { metricsPage } from './documents/metrics.ts'
 import { policyTemplate } from './documents/policy.ts'
 import { reasonsPage } from './documents/reasons.ts'
@@ -28,6 +29,6 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { path: 'docs/reasons.md', content: reasonsPage },
   { path: 'docs/metrics.md', content: metricsPage },
   { path: 'docs/coverage.md', content: coveragePage },
-  { path: 'docs/security.md', content: () => withAttackCounts(readFileSync(securityPage, 'utf8')) },
+  { path: 'docs/security.md', content: () => withHeaderNames(withAttackCounts(readFileSync(securityPage, 'utf8'))) },
   { path: 'helm/sidegate/files/dashboard.json', content: dashboard },
 ]

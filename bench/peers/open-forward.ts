@@ -19,6 +19,8 @@ const policy = {
   decide: () => permit,
   upstream: new URL(`http://127.0.0.1:${UPSTREAM_PORT}`),
   identity: [['x-auth-subject', 'sub']] as const,
+  headerNames: { mode: 'strict' as const, allow: [], drop: [], sources: ['authorization'] },
+  leftOut: { header: () => {}, identity: () => {} },
   stripToken: false,
   corsOrigins: [],
   isTrustedProxy: () => false,

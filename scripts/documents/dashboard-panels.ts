@@ -199,6 +199,13 @@ export const dashboardRows: readonly Row[] = [
         [`sum by (reason) (${rate('sidegate_upstream_errors_total')})`, '{{reason}}'],
         [`sum(${rate('sidegate_client_aborts_total')})`, 'client left'],
       ),
+      line(
+        'Headers left out',
+        'ops',
+        'Header lines of requests that the app did not get, and identity headers whose claim is too long or no text.',
+        [`sum by (why) (${rate('sidegate_dropped_headers_total')})`, '{{why}}'],
+        [`sum by (why) (${rate('sidegate_identity_headers_left_out_total')})`, 'identity: {{why}}'],
+      ),
       line('Requests in flight', 'short', 'By pod.', [of('sidegate_requests_in_flight'), '{{pod}}']),
     ],
   },

@@ -17,6 +17,7 @@ import { createExtractor } from '../token/extract.ts'
 import { createTokenMemory, type TokenMemory } from '../token/memory.ts'
 import { createVerifier, type Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
+import { createLeftOutObserver } from './observers.ts'
 import { buildRefresher, createAdmission } from './refresh.ts'
 import { buildRefreshTokenDoor, type KeepRefreshToken } from './refresh-exchange.ts'
 
@@ -108,6 +109,13 @@ function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide'], admit: Adm
     decide,
     upstream: new URL(config.upstream),
     identity: Object.entries(config.forward.identity),
+    headerNames: {
+      mode: config.forward.headerNames,
+      allow: config.forward.allowHeaders,
+      drop: config.forward.drop,
+      sources: config.tokens.sources.flatMap((source) => ('header' in source ? [source.header] : [])),
+    },
+    leftOut: createLeftOutObserver(parts),
     stripToken: config.forward.stripToken,
     corsOrigins: config.cors.origins,
     isTrustedProxy: createRangeTest(config.forward.trustedProxies),

@@ -1,8 +1,10 @@
 // What the parts tell, as it is counted. Every label comes from a closed set.
 import type { LifetimeParts } from '../proxy/lifetime.ts'
+import type { DropReason, LeftOut } from '../proxy/policy.ts'
 import { type RevocationObserver, redisErrorKinds } from '../revocation/report.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import { ruleKinds } from '../revocation/rule.ts'
+import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 
 /** Counts what happens in the feed and on the connections to Redis; all series exist from the start. */
@@ -31,6 +33,34 @@ export function createLifetimeObserver(metrics: Metrics): Pick<LifetimeParts, 'o
   return {
     onCount: (type, count) => metrics.guardedConnections.set({ type }, count),
     onEnded: (_type, reason) => metrics.guardedConnectionsEnded.inc({ reason }),
+  }
+}
+
+const dropLabels: Readonly<Record<DropReason, { readonly why: DropReason }>> = {
+  name: { why: 'name' },
+  folded: { why: 'folded' },
+  listed: { why: 'listed' },
+}
+
+/** Counts what the app does not get of requests and tokens. A claim is logged once for each issuer, without its value. */
+export function createLeftOutObserver({ metrics, log }: { readonly metrics: Metrics; readonly log: Log }): LeftOut {
+  for (const labels of Object.values(dropLabels)) metrics.droppedHeaders.inc(labels, 0)
+  for (const why of ['too_long', 'not_text']) metrics.identityLeftOut.inc({ why }, 0)
+  const logged = new Set<string>()
+  return {
+    header: (why) => metrics.droppedHeaders.inc(dropLabels[why]),
+    identity: ({ issuer, header, claim, why }) => {
+      metrics.identityLeftOut.inc({ why })
+      const key = JSON.stringify([issuer, header, claim, why])
+      if (logged.has(key)) return
+      logged.add(key)
+      log.warn(
+        { issuer, header, claim },
+        why === 'too_long'
+          ? 'Left out an identity header: the claim is longer than 4 KiB; map a shorter claim in forward.identity'
+          : 'Left out an identity header: the claim is an object, or a list with one in it; map a text, a number, or a list of them',
+      )
+    },
   }
 }
 

@@ -6,15 +6,54 @@ import { quote } from './quote.ts'
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/
 
-const HEADER_EXPECTS = 'a header name such as "x-auth-subject"'
+const STRICT = /^[0-9A-Za-z-]{1,64}$/
+const HEADER_EXPECTS = 'a header name of letters, digits and "-", such as "x-auth-subject"'
 
-/** A header name (RFC 9110 section 5.1); the value is in lower case. */
+/** A header name that every server reads as it is written: letters, digits and `-`; the value is in lower case. */
 export function headerName() {
   return textKind<string>({
     kind: 'header name',
     expects: HEADER_EXPECTS,
+    pattern: STRICT.source,
+    parse: (text, reject) => {
+      const trouble = headerTrouble(text)
+      return trouble === undefined ? text.toLowerCase() : reject(...trouble)
+    },
+  })
+}
+
+/** Why a name cannot be one that the gate sets or reads: servers fold `_`, `.` and the like into `-`, or the other way round. */
+function headerTrouble(text: string): readonly [message: string, hint?: string] | undefined {
+  if (STRICT.test(text)) return undefined
+  const message = unexpected(HEADER_EXPECTS, text)
+  if (!TOKEN.test(text)) return [message]
+  const dashed = text.toLowerCase().replace(/[^a-z0-9]/g, '-')
+  return [message, `did you mean ${quote(dashed)}? Many apps read other characters as "-", from clients too`]
+}
+
+/** A header name (RFC 9110 section 5.1) with every character that HTTP allows; the value is in lower case. */
+export function anyHeaderName() {
+  const expects = 'a header name such as "x_legacy"'
+  return textKind<string>({
+    kind: 'header name',
+    expects,
     pattern: TOKEN.source,
-    parse: (text, reject) => (TOKEN.test(text) ? text.toLowerCase() : reject(unexpected(HEADER_EXPECTS, text))),
+    parse: (text, reject) => {
+      if (text.endsWith('*')) return reject(unexpected(expects, text), 'write each name in full')
+      return TOKEN.test(text) ? text.toLowerCase() : reject(unexpected(expects, text))
+    },
+  })
+}
+
+/** A header name, or with `*` at its end all names that begin so; the value is in lower case. */
+export function headerPattern() {
+  const expects = 'a header name such as "x-debug", or "x-debug-*"'
+  const pattern = /^[!#$%&'+\-.^_`|~0-9A-Za-z]{1,64}\*?$/
+  return textKind<string>({
+    kind: 'header name',
+    expects,
+    pattern: pattern.source,
+    parse: (text, reject) => (pattern.test(text) ? text.toLowerCase() : reject(unexpected(expects, text))),
   })
 }
 
@@ -151,8 +190,9 @@ function refuseWrongHeaders(given: Record<string, unknown>, context: z.core.$Ref
   const seen = new Set<string>()
   for (const key of Object.keys(given)) {
     const name = key.toLowerCase()
-    if (!TOKEN.test(key)) {
-      context.addIssue({ code: 'custom', path: [key], message: unexpected(HEADER_EXPECTS, key) })
+    const [message, hint] = headerTrouble(key) ?? []
+    if (message !== undefined) {
+      context.addIssue({ code: 'custom', path: [key], message, params: { hint } })
     } else if (seen.has(name)) {
       const message = `Repeated header ${quote(name)}`
       context.addIssue({ code: 'custom', path: [key], message, params: { hint: 'remove one of the two' } })

@@ -9,10 +9,12 @@ import { duration } from './durations.ts'
 import { choice, filePath, flag, group, integer, list, oneOf, only, text } from './kinds.ts'
 import { moment } from './moments.ts'
 import {
+  anyHeaderName,
   byHeader,
   claimValues,
   cookieName,
   headerName,
+  headerPattern,
   keyTemplate,
   listName,
   method,
@@ -359,10 +361,22 @@ const table = {
         }),
         'The headers that tell the app who is calling, each with the claim that it carries. Nobody outside can set them.',
       ),
+      headerNames: setting(
+        choice(['strict', 'token']).prefault('strict'),
+        'Which header names of requests reach the app. `strict`: letters, digits and `-`; `token`: every character that HTTP allows in a name, for an app that does not read `X.A` or `X_A` as `X-A`.',
+      ),
+      allowHeaders: setting(
+        list(anyHeaderName(), { max: 256, expects: 'a list of header names' }).prefault([]),
+        'Names that reach the app although `headerNames` or the [list](security.md#header-names) would leave them out. A protected name cannot be one of them.',
+      ),
+      drop: setting(
+        list(headerPattern(), { max: 256, expects: 'a list of header names' }).prefault([]),
+        'More names that never reach the app, in whatever spelling; `x-internal-*` stands for all names that begin so.',
+      ),
       stripToken: setting(flag().prefault(false), 'Removes the token before the app sees the request.'),
       trustedProxies: setting(
         list(addressRange(), { expects: 'a list of address ranges' }).prefault([]),
-        'Ranges of addresses whose X-Forwarded-* headers are believed.',
+        'Ranges of addresses whose X-Forwarded-*, Forwarded, client address and client certificate headers are believed. Name only proxies that set or remove each of them.',
       ),
     }).prefault({}),
     'What the app sees.',

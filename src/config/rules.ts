@@ -2,6 +2,7 @@
 // settings could be read, so that these problems appear in the same run as all others. Changes nothing.
 import type { Draft } from './draft.ts'
 import { formatDuration } from './durations.ts'
+import { headerNameRules, isReservedHeader } from './header-name-rules.ts'
 import { issuerRules } from './issuer-rules.ts'
 import type { Config } from './options.ts'
 import type { Finding } from './problems.ts'
@@ -22,7 +23,7 @@ export function findContradictions(draft: Draft<Config>): Finding[] {
     ...revocationRules(draft),
     ...refreshRules(draft),
     ...refreshExchangeRules(draft),
-    ...identityRules(draft),
+    ...headerNameRules(draft),
     ...proxyWarnings(draft),
     ...limitRules(draft),
     ...workerRules(draft),
@@ -80,13 +81,6 @@ function overlap(a: string | undefined, b: string | undefined): boolean {
   return plain(a) === plain(b) || wildcards.includes(a ?? '') || wildcards.includes(b ?? '')
 }
 
-/** Headers that carry the message or its framing, or that proxies own: nobody's identity and nobody's token. */
-const reserved = new Set(
-  `accept-encoding age cache-control connection content-encoding content-length content-type cookie date expect forwarded host
-  http2-settings keep-alive location proxy-authenticate proxy-authorization proxy-connection set-cookie te trailer
-  transfer-encoding upgrade vary via www-authenticate x-forwarded-for x-forwarded-host x-forwarded-proto`.split(/\s+/),
-)
-
 function* sourceRules({ tokens }: Draft<Config>): Generator<Finding> {
   const seen = new Set<string>()
   for (const [index, source] of (tokens?.sources ?? []).entries()) {
@@ -96,7 +90,7 @@ function* sourceRules({ tokens }: Draft<Config>): Generator<Finding> {
     if (seen.has(`${kind} ${name}`))
       yield { path, message: `Repeated source: ${kind} ${quote(name)}`, hint: 'remove it' }
     seen.add(`${kind} ${name}`)
-    if (kind !== 'header' || !reserved.has(String(name))) continue
+    if (kind !== 'header' || !isReservedHeader(String(name))) continue
     const hint = name === 'cookie' ? 'did you mean { cookie: session }' : undefined
     yield { path: [...path, 'header'], message: `Expected a header that can carry a token, got ${quote(name)}`, hint }
   }
@@ -144,42 +138,6 @@ function* revocationRules({ revocation }: Draft<Config>): Generator<Finding> {
       hint: 'remove the one in the URL',
     }
   }
-}
-
-function* identityRules({ forward, tokens, refresh }: Draft<Config>): Generator<Finding> {
-  const sources = new Set(
-    (tokens?.sources ?? []).map((source) => (source !== undefined && 'header' in source ? source.header : undefined)),
-  )
-  for (const key of Object.keys(forward?.identity ?? {})) {
-    const path = ['forward', 'identity', key]
-    // Where another part of the map is wrong, its names are still as they were written.
-    const name = key.toLowerCase()
-    if (reserved.has(name) || name === 'authorization')
-      yield {
-        path,
-        message: `Expected a header of its own for the identity, got ${quote(name)}`,
-        hint: 'choose a name such as "x-auth-subject"',
-      }
-    else if (sources.has(name))
-      yield {
-        path,
-        message: `Cannot use ${quote(name)} for the identity: tokens come in it`,
-        hint: 'choose another name',
-      }
-    if (refresh?.header === name)
-      yield {
-        path: ['refresh', 'header'],
-        message: `Cannot use ${quote(name)} for successors: "forward.identity" has it`,
-        hint: 'choose another name',
-      }
-  }
-  const header = refresh?.header
-  if (header !== undefined && reserved.has(header))
-    yield {
-      path: ['refresh', 'header'],
-      message: `Expected a header of its own for successors, got ${quote(header)}`,
-      hint: 'choose a name such as "x-refreshed-token"',
-    }
 }
 
 /** Whoever is believed to be a proxy says which address a request comes from, and which host it was sent to. */

@@ -84,11 +84,10 @@ function serve(parts: HandlerParts, exchange: Exchange, connection: Connection, 
   try {
     const policy = parts.current()
     const rules = headerRules(policy)
-    const { headers, bodyBytes } = policy.limits
     const { req } = exchange
     const message = inspectMessage(
       { method: req.method ?? '', target: req.url ?? '', httpVersion: req.httpVersion, rawHeaders: req.rawHeaders },
-      { headers, bodyBytes, protectedNames: rules.protectedNames },
+      rules.message,
     )
     if ('reason' in message) {
       connection.isClosing = true

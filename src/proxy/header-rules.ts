@@ -1,53 +1,41 @@
-// Which header names belong to whom: computed once per policy, asked per header. It must never depend on a request.
+// Which header names belong to whom: computed once per policy, looked up per header. It must never depend on a request.
 import type { VerifiedToken } from '../model/decision.ts'
-import type { ProxyPolicy } from './policy.ts'
+import {
+  attestedGroups,
+  crossingNames,
+  foldedNameTest,
+  foldName,
+  forwardingNames,
+  hopByHopNames,
+  isStrictName,
+  namesOf,
+  ownNames,
+  rewritingNames,
+  untrustedGroups,
+} from '../model/header-names.ts'
+import type { MessageRules } from './message.ts'
+import type { DropReason, ProxyPolicy } from './policy.ts'
 
-/** Names that speak about one connection only (RFC 9110 section 7.6.1), and framing, which is always ours. */
-const hopByHopNames: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-])
+/**
+ * What becomes of a header line of a request. `passes`: it is copied · `omitted`: it speaks about the connection, or the gate
+ * writes its own · `forwarding`: it is believed and continued from a trusted proxy, and else replaced · `attested`: it is
+ * copied from a trusted proxy, and else listed.
+ */
+export type Crossing = 'passes' | 'omitted' | 'forwarding' | 'attested' | DropReason
 
-/** What an application may take for the path, the method or the host of a request although the client wrote it. */
-const rewritingNames = [
-  ...['x-original-url', 'x-rewrite-url', 'x-original-uri', 'x-original-method', 'x-original-host'],
-  // A rule names methods: an application must not take another one for it
-  ...['x-http-method-override', 'x-http-method', 'x-method-override'],
-]
-
-/** A client that names one of these in Connection wants it gone before the application looks (CVE-2024-45410, CVE-2025-48865). */
-const alwaysProtected = [
-  'host',
-  'content-length',
-  'content-type',
-  'content-encoding',
-  'content-range',
-  'authorization',
-  'cookie',
-  'transfer-encoding',
-  'expect',
-  'forwarded',
-  'via',
-  'x-real-ip',
-]
+/** Names come from strangers: so many of at most so many characters are remembered. */
+const REMEMBERED_NAMES = 1_024
+const REMEMBERED_LENGTH = 64
 
 /** The names that one policy gives a meaning to, all in lower case. */
 export interface HeaderRules {
   readonly policy: ProxyPolicy
-  /** Never copied from a request to the application: hop-by-hop, framing, identity, refresh, rewriting. */
-  readonly droppedFromRequest: ReadonlySet<string>
+  /** What becomes of a request header with this name, in lower case. */
+  readonly crossing: (name: string) => Crossing
   /** Never copied from a response to the client. */
   readonly droppedFromResponse: ReadonlySet<string>
-  /** May not be named by Connection. */
-  readonly protectedNames: ReadonlySet<string>
+  /** What a message is held against. */
+  readonly message: MessageRules
   readonly refreshHeader: string | undefined
   /** The identity lines of a token, made once: a token is asked for them on every request. */
   readonly identityLines: WeakMap<VerifiedToken, readonly string[]>
@@ -59,25 +47,83 @@ const rulesByPolicy = new WeakMap<ProxyPolicy, HeaderRules>()
 export function headerRules(policy: ProxyPolicy): HeaderRules {
   const known = rulesByPolicy.get(policy)
   if (known !== undefined) return known
-  const identityNames = policy.identity.map(([header]) => header.toLowerCase())
   const refreshHeader = policy.refreshHeader?.toLowerCase()
-  const ours = refreshHeader === undefined ? identityNames : [...identityNames, refreshHeader]
+  const { headers, bodyBytes } = policy.limits
   const rules: HeaderRules = {
     policy,
-    droppedFromRequest: new Set([
-      ...hopByHopNames,
-      ...rewritingNames,
-      ...ours,
-      'host',
-      'content-length',
-      'expect',
-      'max-forwards',
-    ]),
+    crossing: remembering(createCrossing(policy)),
     droppedFromResponse: new Set([...hopByHopNames, ...(refreshHeader === undefined ? [] : [refreshHeader])]),
-    protectedNames: new Set([...alwaysProtected, ...ours]),
+    message: {
+      ...{ headers, bodyBytes, upstreamAuthority: policy.upstream.host },
+      isProtected: createProtection(policy),
+    },
     refreshHeader,
     identityLines: new WeakMap(),
   }
   rulesByPolicy.set(policy, rules)
   return rules
+}
+
+const isAttested = foldedNameTest(namesOf(attestedGroups))
+const isUntrusted = foldedNameTest(namesOf(untrustedGroups))
+
+/** Names that only the gate may set for the app. */
+function ourNames({ identity, refreshHeader }: ProxyPolicy): readonly string[] {
+  const names = identity.map(([header]) => header)
+  return refreshHeader === undefined ? names : [...names, refreshHeader]
+}
+
+/** What becomes of a protected name in its own spelling; the first that matches counts. */
+function protectedRows(policy: ProxyPolicy): readonly (readonly [is: (folded: string) => boolean, Crossing])[] {
+  return [
+    [foldedNameTest(ourNames(policy)), 'listed'],
+    [foldedNameTest([...hopByHopNames, ...ownNames]), 'omitted'],
+    [foldedNameTest(rewritingNames), 'listed'],
+    [foldedNameTest(forwardingNames), 'forwarding'],
+    [foldedNameTest([...policy.headerNames.sources, ...crossingNames]), 'passes'],
+  ]
+}
+
+function createCrossing(policy: ProxyPolicy): (name: string) => Crossing {
+  const { mode, allow, drop } = policy.headerNames
+  const protections = protectedRows(policy)
+  const isDropped = foldedNameTest(drop)
+  const allowed = new Set(allow.map((name) => name.toLowerCase()))
+
+  return (name) => {
+    const folded = foldName(name)
+    const isStrict = isStrictName(name)
+    const protection = protections.find(([is]) => is(folded))
+    if (protection !== undefined && !isStrict) return 'folded'
+    if (protection !== undefined) return isDropped(folded) ? 'listed' : protection[1]
+    if (allowed.has(name)) return 'passes'
+    if (!isStrict && mode === 'strict') return 'name'
+    if (isDropped(folded) || isUntrusted(folded)) return 'listed'
+    if (!isAttested(folded)) return 'passes'
+    // A proxy that overwrites its own spelling lets another one of the client through
+    return isStrict ? 'attested' : 'listed'
+  }
+}
+
+/**
+ * A client that names one of these in Connection wants it gone before the app looks (CVE-2024-45410, CVE-2025-48865), also what
+ * a proxy in front says about the client.
+ */
+function createProtection(policy: ProxyPolicy): (name: string) => boolean {
+  const names = [...ourNames(policy), ...policy.headerNames.sources, ...ownNames, 'transfer-encoding']
+  const isNamed = foldedNameTest([...names, ...crossingNames, ...forwardingNames, ...namesOf(attestedGroups)])
+  return (name) => isNamed(foldName(name))
+}
+
+function remembering(judge: (name: string) => Crossing): (name: string) => Crossing {
+  const known = new Map<string, Crossing>()
+  return (name) => {
+    const crossing = known.get(name)
+    if (crossing !== undefined) return crossing
+    const judged = judge(name)
+    if (name.length > REMEMBERED_LENGTH) return judged
+    if (known.size === REMEMBERED_NAMES) known.clear()
+    known.set(name, judged)
+    return judged
+  }
 }

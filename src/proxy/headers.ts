@@ -1,11 +1,11 @@
 // Which header lines cross the proxy, in each direction? A copy minus everything that speaks about one connection or that
 // only we may say, plus our own lines last. It must never copy framing, and it is pure: lists in, lists out.
 import type { Permit } from '../model/decision.ts'
-import { forwardedValue, type Said } from './forwarded.ts'
-import type { HeaderRules } from './header-rules.ts'
+import { addForwardingLines, type ForwardedFields, keepForwardedField, noForwardedFields } from './forwarded.ts'
+import type { Crossing, HeaderRules } from './header-rules.ts'
 import { identityLines } from './identity.ts'
 import type { Message } from './message.ts'
-import type { Delivery } from './policy.ts'
+import type { Delivery, ProxyPolicy } from './policy.ts'
 import { withoutToken } from './strip-token.ts'
 
 const VIA = '1.1 sidegate'
@@ -22,69 +22,54 @@ export function upstreamHeaders(
   scheme: 'http' | 'https',
   rules: HeaderRules,
 ): string[] {
-  const isTrusted = rules.policy.isTrustedProxy(peer)
-  const said: Said = { for: '', proto: '', host: '', port: '', forwarded: '' }
-  const stripped = rules.policy.stripToken ? permit.source : undefined
-  const { headers, nominated } = message
   const lines: string[] = []
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] ?? ''
-    if (rules.droppedFromRequest.has(name) || nominated.includes(name)) continue
-    const value = headers[i + 1] ?? ''
-    if (isForwardingName(name)) {
-      if (isTrusted) remember(said, name, value, lines)
-      continue
-    }
-    const kept = stripped === undefined ? value : withoutToken(name, value, stripped)
-    if (kept !== undefined) lines.push(name, kept)
-  }
+  const fields = copyHeaders(lines, message, permit, peer, rules)
   if (message.maxForwards !== undefined) lines.push('max-forwards', String(message.maxForwards - 1))
-  addForwarded(lines, said, message, peer, scheme)
+  addForwardingLines(lines, fields, { peer, host: message.host, scheme })
+  lines.push('via', VIA)
   // In shadow mode a token passes that would have been refused: nobody vouches for its holder
   const identity = identityLines(permit.decision === 'shadow' ? undefined : permit.token, rules)
   for (const part of identity) lines.push(part)
   return lines
 }
 
-function isForwardingName(name: string): boolean {
-  const first = name.charCodeAt(0)
-  if (first === 0x78) return name.startsWith('x-forwarded') || name === 'x-real-ip'
-  return first === 0x66 && name === 'forwarded'
+/** Copies what crosses, and answers what a trusted proxy said of the way before us. */
+function copyHeaders(
+  lines: string[],
+  { headers, nominated }: Message,
+  { source }: Permit,
+  peer: string,
+  { policy, crossing }: HeaderRules,
+): ForwardedFields | undefined {
+  const stripped = policy.stripToken ? source : undefined
+  let fields: ForwardedFields | undefined
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] ?? ''
+    const fate = crossing(name)
+    if (fate === 'omitted' || nominated.includes(name)) continue
+    const value = headers[i + 1] ?? ''
+    if (fate === 'passes') {
+      const kept = stripped === undefined ? value : withoutToken(name, value, stripped)
+      if (kept !== undefined) lines.push(name, kept)
+    } else if (isWordOfProxy(fate) && policy.isTrustedProxy(peer)) {
+      fields ??= noForwardedFields()
+      if (!keepForwardedField(fields, name, value)) lines.push(name, value)
+    } else countLeftOut(policy, fate)
+  }
+  return fields
 }
 
-function remember(said: Said, name: string, value: string, lines: string[]): void {
-  if (name === 'x-forwarded-for') said.for = joined(said.for, value)
-  else if (name === 'forwarded') said.forwarded = joined(said.forwarded, value)
-  else if (name === 'x-forwarded-proto') said.proto = joined(said.proto, value)
-  else if (name === 'x-forwarded-host') said.host = joined(said.host, value)
-  else if (name === 'x-forwarded-port') said.port = joined(said.port, value)
-  else lines.push(name, value)
+function isWordOfProxy(fate: Crossing): boolean {
+  return fate === 'forwarding' || fate === 'attested'
+}
+
+/** The forwarding headers of a stranger are replaced, not left out. */
+function countLeftOut({ leftOut }: ProxyPolicy, fate: Exclude<Crossing, 'passes' | 'omitted'>): void {
+  if (fate !== 'forwarding') leftOut.header(fate === 'attested' ? 'listed' : fate)
 }
 
 function joined(before: string, value: string): string {
   return before === '' ? value : `${before}, ${value}`
-}
-
-function addForwarded(lines: string[], said: Said, message: Message, peer: string, scheme: 'http' | 'https'): void {
-  lines.push(
-    'x-forwarded-for',
-    joined(said.for, peer),
-    'x-forwarded-proto',
-    said.proto === '' ? scheme : said.proto,
-    'x-forwarded-host',
-    said.host === '' ? message.host : said.host,
-    'x-forwarded-port',
-    said.port === '' ? portOf(message.host, scheme) : said.port,
-    'forwarded',
-    forwardedValue(said, { peer, host: message.host, scheme }),
-    'via',
-    VIA,
-  )
-}
-
-function portOf(host: string, scheme: 'http' | 'https'): string {
-  const colon = host.lastIndexOf(':')
-  return colon > host.lastIndexOf(']') ? host.slice(colon + 1) : scheme === 'https' ? '443' : '80'
 }
 
 /** The address of a peer as others write it: IPv4 in IPv6 clothes is plain IPv4. */

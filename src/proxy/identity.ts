@@ -2,6 +2,7 @@
 // never let a claim end a header line, start another one, or grow without bound.
 import type { VerifiedToken } from '../model/decision.ts'
 import type { HeaderRules } from './header-rules.ts'
+import type { LeftOutIdentity } from './policy.ts'
 
 const MAX_VALUE_BYTES = 4096
 const encoder = new TextEncoder()
@@ -10,8 +11,8 @@ const noLines: readonly string[] = []
 
 /**
  * Names and values in turn, made once per token and policy. A string, number or boolean is written as it is, a list of
- * those with spaces between (as `scope` is, RFC 8693 section 4.2), and `%20` within; an object, null or a claim that is not there
- * gives no line.
+ * those with spaces between (as `scope` is, RFC 8693 section 4.2), and `%20` within. A claim that is not there, or null, gives
+ * no line; one that is too long or no text gives none either, and is reported.
  */
 export function identityLines(token: VerifiedToken | undefined, rules: HeaderRules): readonly string[] {
   if (token === undefined) return noLines
@@ -19,20 +20,49 @@ export function identityLines(token: VerifiedToken | undefined, rules: HeaderRul
   if (known !== undefined) return known
   const lines: string[] = []
   for (const [header, claim] of rules.policy.identity) {
-    const value = Object.hasOwn(token.claims, claim) ? claimValue(token.claims[claim]) : undefined
-    if (value !== undefined) lines.push(header.toLowerCase(), value)
+    const value = claimValue(claimOf(token, claim))
+    if (value.text !== undefined) lines.push(header.toLowerCase(), value.text)
+    else if (value.why !== undefined)
+      rules.policy.leftOut.identity({ issuer: token.issuer, header, claim, why: value.why })
   }
   rules.identityLines.set(token, lines)
   return lines
 }
 
+/** Some providers send the scopes as `scp`: the app gets the set that the route was checked with. */
+function claimOf(token: VerifiedToken, claim: string): unknown {
+  if (claim === 'scope' && token.scopes.size > 0) return [...token.scopes]
+  return Object.hasOwn(token.claims, claim) ? token.claims[claim] : undefined
+}
+
+interface Value {
+  readonly text?: string
+  readonly why?: LeftOutIdentity['why']
+}
+const absent: Value = {}
+const tooLong: Value = { why: 'too_long' }
+const notText: Value = { why: 'not_text' }
+
 /** A space within an element would make two of it for whoever splits the line: a role "read admin" is not the role "admin". */
-function claimValue(claim: unknown): string | undefined {
-  if (!Array.isArray(claim)) return headerValue(scalarText(claim))
-  const values = claim.map((element) => headerValue(scalarText(element))?.replaceAll(' ', '%20'))
-  if (!values.every((value) => value !== undefined)) return undefined
-  const value = values.join(' ')
-  return value.length > MAX_VALUE_BYTES ? undefined : value
+function claimValue(claim: unknown): Value {
+  if (claim === undefined || claim === null) return absent
+  if (!Array.isArray(claim)) {
+    const text = scalarText(claim)
+    return text === undefined ? notText : bounded(headerValue(text))
+  }
+  const values: string[] = []
+  for (const element of claim) {
+    const text = scalarText(element)
+    if (text === undefined) return notText
+    const value = headerValue(text)
+    if (value === undefined) return tooLong
+    values.push(value.replaceAll(' ', '%20'))
+  }
+  return bounded(values.join(' '))
+}
+
+function bounded(text: string | undefined): Value {
+  return text === undefined || text.length > MAX_VALUE_BYTES ? tooLong : { text }
 }
 
 function scalarText(claim: unknown): string | undefined {
@@ -42,10 +72,10 @@ function scalarText(claim: unknown): string | undefined {
 
 /**
  * A header value that carries any text in visible ASCII: control, `%` and non-ASCII bytes, and spaces at either end, are
- * percent-encoded UTF-8, so decodeURIComponent gives the claim back. Undefined where there is none, or more than 4 KiB.
+ * percent-encoded UTF-8, so decodeURIComponent gives the claim back. Undefined where that is more than 4 KiB.
  */
-export function headerValue(text: string | undefined): string | undefined {
-  if (text === undefined || text.length > MAX_VALUE_BYTES) return undefined
+export function headerValue(text: string): string | undefined {
+  if (text.length > MAX_VALUE_BYTES) return undefined
   if (text === '' || PLAIN_PATTERN.test(text)) return text
   const bytes = encoder.encode(text)
   const last = bytes.length - 1

@@ -19,11 +19,13 @@ export interface MessageRules {
   readonly headers: number
   /** 0 is no bound. */
   readonly bodyBytes: number
-  /** Names that Connection may not nominate, lower case; `x-forwarded-*` is added to them. */
-  readonly protectedNames: ReadonlySet<string>
+  /** Whether Connection may not nominate this name. */
+  readonly isProtected: (name: string) => boolean
+  /** Host and port of the app: what an HTTP/1.0 request without Host asks for. */
+  readonly upstreamAuthority: string
 }
 
-/** A request that can be read in only one way. Header names with `_` are not in it: many servers read them as `-`. */
+/** A request that can be read in only one way. */
 export interface Message extends RequestView {
   /** What is forwarded: path and query, byte for byte. */
   readonly target: string
@@ -76,6 +78,18 @@ const webSocketKeySlot = slotOf('sec-websocket-key')
 const webSocketVersionSlot = slotOf('sec-websocket-version')
 const maxForwardsSlot = slotOf('max-forwards')
 
+/** Names come from strangers: so many of at most so many characters are remembered as they are spelled. */
+const REMEMBERED_NAMES = 1_024
+const REMEMBERED_LENGTH = 64
+const knownNames = new Map<string, KnownName>()
+
+/** What a spelling of a header name stands for; found once and then looked up, as a request has twenty of them. */
+interface KnownName {
+  /** In lower case, the same text for every request. */
+  readonly name: string
+  readonly slot: number | undefined
+}
+
 const TOKEN_PATTERN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL_PATTERN = /[\u0000-\u0008\u000a-\u001f\u007f]|[^\u0000-\u00ff]/
@@ -108,9 +122,10 @@ export function inspectMessage(raw: RawMessage, rules: MessageRules): Message | 
   const parsed = splitTarget(raw.method, raw.target)
   if ('reason' in parsed) return parsed
   const host = headers.single[hostSlot]
-  if (host === undefined) return invalid('there is no Host')
-  if (!isHostAndPort(host)) return invalid('the Host is not a host and port')
-  return assemble(raw, headers, parsed.authority ?? host, parsed, rules)
+  if (host !== undefined && !isHostAndPort(host)) return invalid('the Host is not a host and port')
+  // RFC 9112 section 3.2: HTTP/1.1 requires it; load balancers check with HTTP/1.0 and send none
+  if (host === undefined && raw.httpVersion === '1.1') return invalid('there is no Host')
+  return assemble(raw, headers, parsed.authority ?? host ?? rules.upstreamAuthority, parsed, rules)
 }
 
 function assemble(
@@ -125,7 +140,7 @@ function assemble(
   if (typeof framing === 'object') return framing
   const contentLength = framing === 'length' ? Number(headers.single[contentLengthSlot]) : 0
   if (rules.bodyBytes > 0 && contentLength > rules.bodyBytes) return invalid('the body is too long', 413)
-  const nominated = readNominated(headers.connection, rules.protectedNames)
+  const nominated = readNominated(headers.connection, rules.isProtected)
   if ('reason' in nominated) return nominated
   const expect = headers.single[expectSlot]
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') return invalid('the expectation is unknown', 417)
@@ -152,18 +167,16 @@ function assemble(
   }
 }
 
-/** One pass over the header lines: names and values are checked, singletons picked, names with `_` left out. */
+/** One pass over the header lines: names and values are checked, singletons picked. */
 function readHeaders(rawHeaders: readonly string[]): Headers | Refusal {
   const headers: Headers = { list: [], single: new Array(singletonNames.length), connection: '' }
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const rawName = rawHeaders[i] ?? ''
     const value = rawHeaders[i + 1] ?? ''
-    if (!TOKEN_PATTERN.test(rawName)) return invalid('a header name is not a token')
+    const known = knownNames.get(rawName) ?? readName(rawName)
+    if (known === undefined) return invalid('a header name is not a token')
     if (CONTROL_PATTERN.test(value)) return invalid('a header value has a control character')
-    // Servers that build variables from headers read X_User and X-User as one name (CVE-2025-64484)
-    if (rawName.includes('_')) continue
-    const name = rawName.toLowerCase()
-    const slot = slots.get(name)
+    const { name, slot } = known
     if (slot !== undefined) {
       if (headers.single[slot] !== undefined) return repeated(name)
       headers.single[slot] = value
@@ -173,6 +186,16 @@ function readHeaders(rawHeaders: readonly string[]): Headers | Refusal {
     headers.list.push(name, value)
   }
   return headers
+}
+
+function readName(rawName: string): KnownName | undefined {
+  if (!TOKEN_PATTERN.test(rawName)) return undefined
+  const name = rawName.toLowerCase()
+  const known = { name, slot: slots.get(name) }
+  if (rawName.length > REMEMBERED_LENGTH) return known
+  if (knownNames.size === REMEMBERED_NAMES) knownNames.clear()
+  knownNames.set(rawName, known)
+  return known
 }
 
 function repeated(name: string): Refusal {
@@ -205,7 +228,7 @@ interface Nominated {
 }
 const nothingNominated: Nominated = { names: [], hasUpgrade: false }
 
-function readNominated(connection: string, protectedNames: ReadonlySet<string>): Nominated | Refusal {
+function readNominated(connection: string, isProtected: MessageRules['isProtected']): Nominated | Refusal {
   if (connection === '' || connection === 'keep-alive' || connection === 'close') return nothingNominated
   const names: string[] = []
   let hasUpgrade = false
@@ -213,9 +236,7 @@ function readNominated(connection: string, protectedNames: ReadonlySet<string>):
     const name = part.trim().toLowerCase()
     if (name === '' || name === 'close' || name === 'keep-alive') continue
     if (!TOKEN_PATTERN.test(name)) return invalid('Connection is not a list of names')
-    if (protectedNames.has(name) || name.startsWith('x-forwarded-')) {
-      return invalid('Connection names a protected header')
-    }
+    if (isProtected(name)) return invalid('Connection names a protected header')
     if (name === 'upgrade') hasUpgrade = true
     else names.push(name)
   }

@@ -36,6 +36,39 @@ export type Delivery = readonly HeaderLine[]
 /** Answers the next token for an admitted request, or nothing. Asked when the response of the application starts. */
 export type Refresh = (permit: Permit) => Delivery | undefined | Promise<Delivery | undefined>
 
+/** Which header names of requests cross to the app. */
+export interface HeaderNamePolicy {
+  /** `strict`: names of letters, digits and `-` alone · `token`: every name that HTTP knows. */
+  readonly mode: 'strict' | 'token'
+  /** They cross although `mode` or the list of the gate says no. */
+  readonly allow: readonly string[]
+  /** They do not cross, in whatever spelling; with `*` at the end all names that begin so. */
+  readonly drop: readonly string[]
+  /** Headers in which tokens come. */
+  readonly sources: readonly string[]
+}
+
+/**
+ * Why a header line of a request is left out. `name`: its name has characters that servers fold · `folded`: an app could read
+ * it as a protected name · `listed`: it is on a list, in this spelling or another.
+ */
+export type DropReason = 'name' | 'folded' | 'listed'
+
+/** An identity header that the app does not get although the token has the claim. */
+export interface LeftOutIdentity {
+  readonly issuer: string
+  readonly header: string
+  readonly claim: string
+  /** `too_long`: more than 4 KiB · `not_text`: an object, or a list with one in it. */
+  readonly why: 'too_long' | 'not_text'
+}
+
+/** Told of what the app does not get, so that it can be counted. */
+export interface LeftOut {
+  readonly header: (why: DropReason) => void
+  readonly identity: (what: LeftOutIdentity) => void
+}
+
 /** Everything that decides how a request is judged and rebuilt. A reload replaces the whole object; it is never changed. */
 export interface ProxyPolicy {
   readonly decide: Decide
@@ -43,6 +76,8 @@ export interface ProxyPolicy {
   readonly upstream: URL
   /** Which header carries which claim to the application. */
   readonly identity: readonly (readonly [header: string, claim: string])[]
+  readonly headerNames: HeaderNamePolicy
+  readonly leftOut: LeftOut
   /** Whether the token is removed before the application sees the request. */
   readonly stripToken: boolean
   /** Origins of pages that may read a refusal. */

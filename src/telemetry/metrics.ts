@@ -80,6 +80,16 @@ export function createMetrics() {
     ),
     upstreamErrors: counter('upstream_errors_total', 'Failures on the side of the app', ['reason']),
     clientAborts: counter('client_aborts_total', 'Clients that left first'),
+    droppedHeaders: perRequest.counter(
+      'dropped_headers_total',
+      'Header lines of requests that the app did not get: odd characters in the name, read as a protected name, or on a list',
+      ['why'],
+    ),
+    identityLeftOut: counter(
+      'identity_headers_left_out_total',
+      'Identity headers that the app did not get, counted once for each token: the claim is longer than 4 KiB, or no text',
+      ['why'],
+    ),
 
     decisions: perRequest.counter('decisions_total', 'Decisions, one per request', ['decision', 'reason', 'issuer']),
     shadowRefusals: counter('shadow_refusals_total', 'What shadow mode let through', ['reason', 'issuer']),

@@ -240,6 +240,61 @@ const rules: readonly (readonly [string, string, string])[] = [
     'forward.identity.content-length: Expected a header of its own for the identity, got "content-length", choose a name such as "x-auth-subject"',
   ],
   [
+    'the identity is not what says another path',
+    'forward: { identity: { X-Original-URL: sub } }',
+    'forward.identity.x-original-url: Expected a header of its own for the identity, got "x-original-url", choose a name such as "x-auth-subject"',
+  ],
+  [
+    'what an app takes for an identity header is not let through',
+    'forward: { allowHeaders: [X_Auth_Subject] }',
+    'forward.allowHeaders[0]: Cannot allow "x_auth_subject": apps read it as "x-auth-subject", which is set by the gate alone, rename one of the two headers',
+  ],
+  [
+    'what an app takes for the header of successors is not let through',
+    `refresh: { ${key} }\nforward: { allowHeaders: [x.refreshed.token] }`,
+    'forward.allowHeaders[0]: Cannot allow "x.refreshed.token": apps read it as "x-refreshed-token", which is set by the gate alone, rename one of the two headers',
+  ],
+  [
+    'what an app takes for a header with the token is not let through',
+    'tokens: { sources: [{ header: x-token }] }\nforward: { allowHeaders: [x_token] }',
+    'forward.allowHeaders[0]: Cannot allow "x_token": apps read it as "x-token", which reaches the app in its own spelling, and in no other, remove it',
+  ],
+  [
+    'what an app takes for the type of the body is not let through',
+    'forward: { allowHeaders: [content_type] }',
+    'forward.allowHeaders[0]: Cannot allow "content_type": apps read it as "content-type", which reaches the app in its own spelling, and in no other, remove it',
+  ],
+  [
+    'a forwarding header is not let through from everybody',
+    'forward: { allowHeaders: [X-Forwarded-User] }',
+    'forward.allowHeaders[0]: Cannot allow "x-forwarded-user": it says how the request came, name the proxy that sets it in "forward.trustedProxies"',
+  ],
+  [
+    'what an app takes for the framing is not let through',
+    'forward: { allowHeaders: [Transfer.Encoding] }',
+    'forward.allowHeaders[0]: Cannot allow "transfer.encoding": apps read it as "transfer-encoding", which is protected, have the client use a header of another name',
+  ],
+  [
+    'what says another method is not let through',
+    'forward: { allowHeaders: [X-HTTP-Method-Override] }',
+    'forward.allowHeaders[0]: Cannot allow "x-http-method-override": it is protected, have the client use a header of another name',
+  ],
+  [
+    'what the gate writes is not left out',
+    'forward: { drop: [X-Forwarded-*] }',
+    'forward.drop[0]: Cannot leave out "x-forwarded-*": the gate itself writes "x-forwarded-for", remove it',
+  ],
+  [
+    'the identity is not left out',
+    'forward: { drop: ["x-auth-*"] }',
+    'forward.drop[0]: Cannot leave out "x-auth-*": "forward.identity" sets "x-auth-subject", and no client can, remove one of the two',
+  ],
+  [
+    'a name is not both let through and left out',
+    'forward: { drop: [x-a], allowHeaders: [x-a] }',
+    'forward.drop[0]: Cannot leave out "x-a": "forward.allowHeaders" lets it through, remove one of the two',
+  ],
+  [
     'the identity leaves Authorization alone',
     'tokens: { sources: [{ cookie: s }] }\nforward: { identity: { authorization: sub } }',
     'forward.identity.authorization: Expected a header of its own for the identity, got "authorization", choose a name such as "x-auth-subject"',

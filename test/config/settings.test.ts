@@ -121,6 +121,9 @@ const samples: Record<string, Sample> = {
   'refresh.cookie.httpOnly': { text: 'false', value: false, with: refreshKey },
   'refresh.cookie.domain': { text: 'example.com', value: 'example.com', with: refreshKey },
   'forward.identity': { text: '{ X-User: sub }', value: { 'x-user': 'sub' } },
+  'forward.headerNames': { text: 'token', value: 'token' },
+  'forward.allowHeaders': { text: '[X_Legacy, client-ip]', value: ['x_legacy', 'client-ip'] },
+  'forward.drop': { text: '[X-Internal, "x-debug-*"]', value: ['x-internal', 'x-debug-*'] },
   'forward.stripToken': { text: 'true', value: true },
   'forward.trustedProxies': {
     text: '[10.0.0.0/8, "fd00::/8", 192.0.2.1]',
@@ -305,6 +308,9 @@ test('the defaults are the documented ones', () => {
     },
     forward: {
       identity: { 'x-auth-subject': 'sub', 'x-auth-scope': 'scope', 'x-auth-issuer': 'iss' },
+      headerNames: 'strict',
+      allowHeaders: [],
+      drop: [],
       stripToken: false,
       trustedProxies: [],
     },

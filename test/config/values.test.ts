@@ -241,8 +241,30 @@ describe('names and numbers', () => {
     [
       'forward.identity',
       '{ "x y": sub }',
-      'forward.identity["x y"]: Expected a header name such as "x-auth-subject", got "x y"',
+      'forward.identity["x y"]: Expected a header name of letters, digits and "-", such as "x-auth-subject", got "x y"',
     ],
+    [
+      'forward.identity',
+      '{ x_user: sub }',
+      'forward.identity.x_user: Expected a header name of letters, digits and "-", such as "x-auth-subject", got "x_user", did you mean "x-user"? Many apps read other characters as "-", from clients too',
+    ],
+    [
+      'tokens.sources',
+      '[{ header: X.Token }]',
+      'tokens.sources[0].header: Expected a header name of letters, digits and "-", such as "x-auth-subject", got "X.Token", did you mean "x-token"? Many apps read other characters as "-", from clients too',
+    ],
+    ['forward.headerNames', 'loose', 'forward.headerNames: Expected one of "strict", "token", got "loose"'],
+    [
+      'forward.allowHeaders',
+      '["x legacy"]',
+      'forward.allowHeaders[0]: Expected a header name such as "x_legacy", got "x legacy"',
+    ],
+    [
+      'forward.allowHeaders',
+      '["x-*"]',
+      'forward.allowHeaders[0]: Expected a header name such as "x_legacy", got "x-*", write each name in full',
+    ],
+    ['forward.drop', '["*"]', 'forward.drop[0]: Expected a header name such as "x-debug", or "x-debug-*", got "*"'],
     [
       'forward.identity',
       '{ X-A: sub, x-a: iss }',

@@ -1,14 +1,20 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { Claims } from '../../src/model/decision.ts'
 import { headerRules } from '../../src/proxy/header-rules.ts'
 import { headerValue, identityLines } from '../../src/proxy/identity.ts'
-import type { ProxyPolicy } from '../../src/proxy/policy.ts'
+import type { LeftOutIdentity, ProxyPolicy } from '../../src/proxy/policy.ts'
 import { admitAll, limits, verifiedToken } from '../support/proxy.ts'
 
-const policy = (identity: ProxyPolicy['identity']): ProxyPolicy => ({
+const policy = (
+  claims: ProxyPolicy['identity'],
+  identity: ProxyPolicy['leftOut']['identity'] = () => {},
+): ProxyPolicy => ({
   decide: admitAll,
   upstream: new URL('http://127.0.0.1'),
-  identity,
+  identity: claims,
+  headerNames: { mode: 'strict', allow: [], drop: [], sources: ['authorization'] },
+  leftOut: { header: () => {}, identity },
   stripToken: false,
   corsOrigins: [],
   isTrustedProxy: () => false,
@@ -48,6 +54,44 @@ for (const [sentence, [claim, value]] of Object.entries(claims)) {
     const token = verifiedToken({ test: claim })
     const lines = identityLines(token, headerRules(policy([['X-Test', 'test']])))
     expect(lines).toEqual(value === undefined ? [] : ['x-test', value])
+  })
+}
+
+const leftOutClaims: Record<string, [claim: unknown, why: string | undefined]> = {
+  'a value of more than 4 KiB is too long': ['a'.repeat(4097), 'too_long'],
+  'so is one that is too long once it is encoded': ['ü'.repeat(1_000), 'too_long'],
+  'so is a list': [Array(2049).fill('a'), 'too_long'],
+  'so is a list with one long element': [['a'.repeat(4097)], 'too_long'],
+  'an object is no text': [{ a: 1 }, 'not_text'],
+  'nor is a list with one in it': [['a', {}], 'not_text'],
+  'null is absent': [null, undefined],
+  'a text is given': ['a', undefined],
+}
+for (const [sentence, [claim, why]] of Object.entries(leftOutClaims)) {
+  test(`${sentence}, and that is reported once for each token, without the value`, () => {
+    const reports: LeftOutIdentity[] = []
+    const rules = headerRules(policy([['X-Test', 'test']], (what) => reports.push(what)))
+    const token = verifiedToken({ test: claim })
+    identityLines(token, rules)
+    identityLines(token, rules)
+    const report = { issuer: 'https://id.example', header: 'X-Test', claim: 'test', why }
+    expect(reports).toEqual(why === undefined ? [] : [report])
+  })
+}
+
+const scopes: Record<string, [claims: Partial<Claims>, value: string | undefined]> = {
+  'scope as a text': [{ scope: 'read write' }, 'read write'],
+  'scp as a text, as Entra sends it': [{ scp: 'read write' }, 'read write'],
+  'scp as a list, as Okta sends it': [{ scp: ['read', 'write'] }, 'read write'],
+  'both, each scope once': [{ scope: 'read write', scp: ['write', 'admin'] }, 'read write admin'],
+  'only what a route would find': [{ scope: 'read  write', scp: ['a b', 1] }, 'read write a%20b'],
+  'an empty scope': [{ scope: '' }, ''],
+  'no scope at all': [{}, undefined],
+}
+for (const [sentence, [claims, value]] of Object.entries(scopes)) {
+  test(`the header that carries the scope holds what routes check: ${sentence}`, () => {
+    const lines = identityLines(verifiedToken(claims), headerRules(policy([['x-auth-scope', 'scope']])))
+    expect(lines).toEqual(value === undefined ? [] : ['x-auth-scope', value])
   })
 }
 

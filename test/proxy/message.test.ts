@@ -2,7 +2,12 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { inspectMessage, type Message, type RawMessage } from '../../src/proxy/message.ts'
 
-const rules = { headers: 100, bodyBytes: 0, protectedNames: new Set(['host', 'x-auth-subject']) }
+const rules = {
+  headers: 100,
+  bodyBytes: 0,
+  isProtected: (name: string) => name === 'host' || name === 'x-auth-subject',
+  upstreamAuthority: '127.0.0.1:3000',
+}
 
 function inspect(change: Partial<RawMessage> = {}, headers: string[] = []): ReturnType<typeof inspectMessage> {
   return inspectMessage(
@@ -29,9 +34,35 @@ test('a message is its parts as they came: nothing decoded, names in lower case,
   expect(message.headers).toEqual(['host', 'app.example', 'x-b', ' 1', 'x-a', '2', 'x-b', '3'])
 })
 
-test('names with an underscore are not in the message, so the gate and the application see the same', () => {
-  expect(taken(inspect({}, ['X_Auth_Subject', 'root', 'content_length', '5'])).headers).toEqual(['host', 'app.example'])
+test('a name that an app folds has no meaning for the message', () => {
+  const message = taken(inspect({}, ['content_length', '5', 'Transfer.Encoding', 'chunked', 'HOST_', 'a']))
+  expect(message).toMatchObject({ framing: 'none', host: 'app.example' })
 })
+
+test('a spelling that was read before is read in the same way, and one too many forgets those before', () => {
+  const headers = ['Content-Length', '5', 'X-A', '1']
+  const first = taken(inspect({}, headers))
+  for (let count = 0; count < 2_000; count++) taken(inspect({}, [`x-${count}`, '']))
+  expect(taken(inspect({}, headers))).toEqual(first)
+  expect(inspect({}, [...headers, 'content-LENGTH', '5'])).toMatchObject({ reason: 'message_invalid' })
+})
+
+const authorities: Record<string, [change: Partial<RawMessage>, host: string | undefined]> = {
+  'HTTP/1.0 without Host asks for the app': [{ httpVersion: '1.0', rawHeaders: [] }, '127.0.0.1:3000'],
+  'HTTP/1.0 without Host asks for the authority of its target, where it has one': [
+    { httpVersion: '1.0', rawHeaders: [], target: 'http://shop.example/' },
+    'shop.example',
+  ],
+  'HTTP/1.0 with a Host asks for that': [{ httpVersion: '1.0' }, 'app.example'],
+  'HTTP/1.0 with an empty Host is refused': [{ httpVersion: '1.0', rawHeaders: ['Host', ''] }, undefined],
+  'HTTP/1.1 without Host is refused': [{ rawHeaders: [] }, undefined],
+}
+for (const [sentence, [change, host]] of Object.entries(authorities)) {
+  test(sentence, () => {
+    const answer = inspect(change)
+    expect('reason' in answer ? undefined : answer.host).toBe(host)
+  })
+}
 
 test('names that Connection nominates are told, close and keep-alive are not among them', () => {
   expect(taken(inspect({}, ['Connection', 'close, X-Hop', 'connection', 'Keep-Alive,,x-hop2'])).nominated).toEqual([

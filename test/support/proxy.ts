@@ -4,8 +4,9 @@ import type { Outcome } from '../../src/model/outcome.ts'
 import type { Reason } from '../../src/model/refusal.ts'
 import { createLifetime, type Lifetime } from '../../src/proxy/lifetime.ts'
 import type { ListenerCertificates } from '../../src/proxy/listener.ts'
-import type { ProxyLimits, ProxyPolicy } from '../../src/proxy/policy.ts'
+import type { DropReason, ProxyLimits, ProxyPolicy } from '../../src/proxy/policy.ts'
 import { createProxyServer, type ProxyServer } from '../../src/proxy/server.ts'
+import { scopesOf } from '../../src/token/claims.ts'
 
 export const limits: ProxyLimits = {
   headerBytes: 16_384,
@@ -39,7 +40,7 @@ export function verifiedToken(claims: Partial<Claims> = {}, refusedFromSeconds =
     id: 'token-1',
     refusedFromSeconds,
     refusedBeforeSeconds: 0,
-    scopes: new Set<string>(),
+    scopes: scopesOf({ iss: '', exp: 0, ...claims }),
   } as unknown as VerifiedToken
 }
 
@@ -59,6 +60,8 @@ export interface TestProxy {
   readonly errors: string[]
   readonly lifetime: Lifetime
   readonly ended: [string, Reason][]
+  /** How many header lines of requests were left out, by reason. */
+  readonly leftOut: Partial<Record<DropReason, number>>
   readonly counts: { websocket?: number; stream?: number }
   readonly revoke: (reason: Reason) => void
   readonly setPolicy: (change: Partial<ProxyPolicy>) => void
@@ -80,6 +83,7 @@ export async function startProxy(
   const errors: string[] = []
   const ended: [string, Reason][] = []
   const counts: TestProxy['counts'] = {}
+  const leftOut: TestProxy['leftOut'] = {}
   let nowMs = 1_000_000
   let revoked: Reason | undefined
   const { limits: changedLimits, certificates, isLeaving, ...changed } = options
@@ -90,6 +94,13 @@ export async function startProxy(
       ['x-auth-subject', 'sub'],
       ['X-Auth-Scope', 'scope'],
     ],
+    headerNames: { mode: 'strict', allow: [], drop: [], sources: ['authorization'] },
+    leftOut: {
+      header: (why) => {
+        leftOut[why] = (leftOut[why] ?? 0) + 1
+      },
+      identity: () => {},
+    },
     stripToken: false,
     corsOrigins: [],
     isTrustedProxy: () => false,
@@ -125,6 +136,7 @@ export async function startProxy(
     lifetime,
     ended,
     counts,
+    leftOut,
     revoke: (reason) => {
       revoked = reason
     },

@@ -24,6 +24,8 @@ const CONTRACT: Record<string, readonly [type: 'counter' | 'gauge' | 'histogram'
   upstream_response_seconds: ['histogram', ['code_class']],
   upstream_errors_total: ['counter', ['reason']],
   client_aborts_total: ['counter', []],
+  dropped_headers_total: ['counter', ['why']],
+  identity_headers_left_out_total: ['counter', ['why']],
   decisions_total: ['counter', ['decision', 'reason', 'issuer']],
   shadow_refusals_total: ['counter', ['reason', 'issuer']],
   degraded_decisions_total: ['counter', ['dependency', 'policy']],

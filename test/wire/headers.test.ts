@@ -45,6 +45,11 @@ const forged = [
   'X-Original-URL: root',
   'X-Rewrite-URL: root',
   'X-Original-URI: root',
+  'X.Auth.Subject: root',
+  "X'Auth`Subject: root",
+  'X~Auth-Scope: root',
+  'X|Refreshed|Token: root',
+  'X.HTTP.Method.Override: root',
 ]
 
 test('an identity header from outside never arrives, in no spelling, on a public path', async () => {
@@ -100,11 +105,120 @@ test('forwarding headers of a stranger are replaced by what we know', async () =
 test('forwarding headers of a trusted proxy are believed and continued', async () => {
   await start({ isTrustedProxy: (peer) => peer === '127.0.0.1' })
   const { app } = await ask(
-    'X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 10.0.0.2\r\nX-Forwarded-Proto: https\r\nForwarded: for=10.0.0.1\r\n',
+    'X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-For: 10.0.0.2\r\nX-Forwarded-Proto: https\r\nForwarded: for=10.6.6.6\r\n' +
+      'X-Forwarded-User: jane\r\nX-Real-IP: 10.0.0.1\r\n',
   )
   expect(app).toContain('x-forwarded-for: 10.0.0.1, 10.0.0.2, 127.0.0.1')
   expect(app).toContain('x-forwarded-proto: https')
-  expect(app).toContain('forwarded: for=10.0.0.1, for=127.0.0.1;host="app.example";proto=http')
+  expect(app).toContain('x-forwarded-port: 443')
+  expect(app).toContain(
+    'forwarded: for=10.0.0.1;proto=https, for=10.0.0.2, for=127.0.0.1;host="app.example";proto=http',
+  )
+  expect(app).toContain('x-forwarded-user: jane')
+  expect(app).toContain('x-real-ip: 10.0.0.1')
+})
+
+test('Forwarded alone, from a trusted proxy, is told in every header', async () => {
+  await start({ isTrustedProxy: () => true })
+  const { app } = await ask('Forwarded: for="[2001:db8::7]:1";proto=https;host="api.example.com:8443"\r\n')
+  expect(app.filter((line) => /forwarded/i.test(line))).toEqual([
+    'x-forwarded-for: 2001:db8::7, 127.0.0.1',
+    'x-forwarded-proto: https',
+    'x-forwarded-host: api.example.com:8443',
+    'x-forwarded-port: 8443',
+    'forwarded: for="[2001:db8::7]:1";proto=https;host="api.example.com:8443", for=127.0.0.1;host="app.example";proto=http',
+  ])
+})
+
+const clientFacts =
+  'True-Client-IP: 10.1.1.1\r\nClient-IP: 10.1.1.1\r\nX-SSL-Client-Verify: SUCCESS\r\nSSL-Client-S-DN: CN=jane\r\n' +
+  'Client-Cert: :AAAA:\r\nX-Client-Cert: AAAA\r\n'
+const otherSpellings = 'True_Client_IP: 10.6.6.6\r\nSSL.Client.Verify: FORGED\r\nX_Forwarded_For: 10.6.6.6\r\n'
+
+test('who the client is, and with which certificate, a trusted proxy may say, in the right spelling', async () => {
+  await start({ isTrustedProxy: () => true, headerNames: { mode: 'token', allow: [], drop: [], sources: [] } })
+  const { app } = await ask(clientFacts + otherSpellings)
+  expect(app).toContain('true-client-ip: 10.1.1.1')
+  expect(app).toContain('x-ssl-client-verify: SUCCESS')
+  expect(app).toContain('ssl-client-s-dn: CN=jane')
+  expect(app).toContain('client-cert: :AAAA:')
+  expect(app.join('\n')).not.toMatch(/10\.6\.6\.6|FORGED/)
+})
+
+test('a stranger may not say it', async () => {
+  await start()
+  const { app } = await ask(clientFacts + otherSpellings)
+  expect(app.join('\n')).not.toMatch(/10\.1\.1\.1|10\.6\.6\.6|SUCCESS|jane|AAAA|FORGED/)
+})
+
+const internal = [
+  ...[
+    'Proxy',
+    'X-Envoy-Original-Path',
+    'X-Host',
+    'X-HTTP-Host-Override',
+    'X-Middleware-Subrequest',
+    'X-Accel-Redirect',
+  ],
+  ...['X-Sendfile-Type', 'X-Accel-Mapping', 'Remote-User', 'X-Remote-User', 'X-Auth-Request-User', 'X-WebAuth-User'],
+  ...['X-Middleware-Rewrite', 'X-Original-Host', 'X-Method-Override', 'Script-Name', 'X-Envoy-Internal'],
+]
+
+test('what is internal to proxies and frameworks crosses from nobody, not from a trusted proxy either', async () => {
+  for (const isTrustedProxy of [() => false, () => true]) {
+    await start({ isTrustedProxy })
+    const { app } = await ask(internal.map((name) => `${name}: http://evil/\r\n`).join(''))
+    expect(app.join('\n')).not.toContain('evil')
+    expect(proxy.leftOut).toEqual({ listed: internal.length })
+    await proxy.close()
+    await origin.close()
+  }
+  await start()
+})
+
+test('the settings let names through and leave names out', async () => {
+  await start({
+    headerNames: { mode: 'strict', allow: ['x_legacy', 'proxy'], drop: ['x-debug-*', 'accept'], sources: [] },
+  })
+  const { app } = await ask(
+    'X_Legacy: 1\r\nProxy: 2\r\nX.Legacy: no\r\nX-Debug-SQL: no\r\nAccept: no/no\r\nX-Debugger: 3\r\n',
+  )
+  expect(app).toEqual(expect.arrayContaining(['x_legacy: 1', 'proxy: 2', 'x-debugger: 3']))
+  expect(app.join('\n')).not.toMatch(/: no/)
+  expect(proxy.leftOut).toEqual({ name: 1, listed: 2 })
+})
+
+test('what is left out is counted by why; what speaks about the connection, or is replaced, is not', async () => {
+  await start()
+  await ask(
+    'X_Custom: 1\r\nX.Auth.Subject: root\r\nX-Auth-Subject: root\r\nClient-IP: 10.0.0.1\r\nX-Forwarded-For: 10.0.0.1\r\n' +
+      'Keep-Alive: timeout=5\r\nTE: trailers\r\nAccept: a/b\r\n',
+  )
+  expect(proxy.leftOut).toEqual({ name: 1, folded: 1, listed: 2 })
+})
+
+test('a WebSocket handshake is cleaned of them too', async () => {
+  const permit = tokenPermit(verifiedToken({ sub: 'alice' }))
+  await start({ decide: () => permit })
+  const { app } = await ask(
+    `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n` +
+      `${[...forged, 'Sec_WebSocket_Protocol: root', 'Proxy: root', 'Client-IP: root', 'X_Forwarded_For: root'].join('\r\n')}\r\n`,
+  )
+  expect(app).toContain('sec-websocket-version: 13')
+  expect(app).toContain('x-auth-subject: alice')
+  expect(app.join('\n')).not.toMatch(/root/)
+})
+
+test('trailers of a request do not become headers of the app', async () => {
+  await start()
+  const client = rawClient(proxy.port)
+  client.send(
+    `POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\nTrailer: X-Auth-Subject\r\n\r\n` +
+      '1\r\na\r\n0\r\nX-Auth-Subject: root\r\nX.Auth.Subject: root\r\n\r\n',
+  )
+  await client.until((text) => text.includes('\r\n\r\nok'))
+  client.socket.destroy()
+  expect(origin.text()).not.toContain('root')
 })
 
 test('hop-by-hop headers and those that Connection names do not reach the application', async () => {

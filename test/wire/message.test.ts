@@ -100,6 +100,9 @@ const refused: Record<string, [bytes: string, status: number]> = {
   'Connection that names an identity header': [get(`${host}Connection: keep-alive, X-AUTH-Subject\r\n`), 400],
   'Connection that names the refresh header': [get(`${host}Connection: x-refreshed-token\r\n`), 400],
   'Connection that names a forwarding header': [get(`${host}Connection: X-Forwarded-For\r\n`), 400],
+  'Connection that names an identity header in another spelling': [get(`${host}Connection: X.Auth.Subject\r\n`), 400],
+  'Connection that names a forwarding header in another spelling': [get(`${host}Connection: X_Forwarded_For\r\n`), 400],
+  'Connection that names the certificate of the client': [get(`${host}Connection: X-SSL-Client-Verify\r\n`), 400],
   'two Connections of which the second names Cookie': [get(`${host}Connection: close\r\nConnection: cookie\r\n`), 400],
   'Connection that is no list of names': [get(`${host}Connection: a b\r\n`), 400],
   'an unknown expectation': [`POST / HTTP/1.1\r\n${host}Expect: y 100-continue\r\nContent-Length: 5\r\n\r\n`, 417],
@@ -146,6 +149,7 @@ const taken: Record<string, [bytes: string, firstLine: string]> = {
     'GET /?b HTTP/1.1\r\nhost: other.example\r\n',
   ],
   'HTTP/1.0 with a Host': [get(host, '/', 'HTTP/1.0'), 'GET / HTTP/1.1\r\nhost: app.example\r\n'],
+  'HTTP/1.0 without a Host, as load balancers check': [get('', '/', 'HTTP/1.0'), 'GET / HTTP/1.1\r\nhost: 127.0.0.1:'],
   'a method that is extended': [`PROPFIND / HTTP/1.1\r\n${host}\r\n`, 'PROPFIND / HTTP/1.1\r\nhost: app.example\r\n'],
   'exactly 100 headers': [get(host + 'a: b\r\n'.repeat(99)), 'GET / HTTP/1.1\r\nhost: app.example\r\n'],
   'names that mean something to JavaScript': [

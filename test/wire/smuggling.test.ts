@@ -244,7 +244,16 @@ const stricter = new Set([
   'HPE_INVALID_URL',
   'HPE_INVALID_METHOD',
 ])
-/** A forbidden trailer is no matter where all are dropped, and one body is cut short in the corpus. */
-const harmless = new Set(['invalid/rfc9110_trailer_forbidden_host_01', 'valid/099'])
+/**
+ * A forbidden trailer is no matter where all are dropped, and one body is cut short in the corpus; three HTTP/1.0 requests
+ * without Host are longer than that server likes, and within our own limits.
+ */
+const harmless = new Set([
+  'invalid/rfc9110_trailer_forbidden_host_01',
+  'valid/099',
+  'invalid/006',
+  'invalid/007',
+  'invalid/008',
+])
 
 if (!hasVectors) console.log('The public request corpora are not here: their two tests are skipped')

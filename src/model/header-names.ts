@@ -1,0 +1,156 @@
+// The request headers that an app may trust, and that a client must therefore not set: two lists, and the folding by which a
+// name is compared with them. The proxy, the checks of the settings and the documentation read them here. It must not know a
+// setting.
+
+/** Names of one purpose. A name that ends in `*` stands for all names that begin so. */
+export interface HeaderNameGroup {
+  readonly title: string
+  readonly names: readonly string[]
+}
+
+/** They speak about one connection only (RFC 9110 section 7.6.1). */
+export const hopByHopNames = [
+  ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'],
+  ...['transfer-encoding', 'upgrade', 'http2-settings'],
+] as const
+
+/** The gate writes these itself, or answers them. */
+export const ownNames = ['host', 'content-length', 'expect', 'max-forwards'] as const
+
+/** They cross as they came; only what folds to one of them does not. */
+export const crossingNames = [
+  ...['authorization', 'cookie', 'content-type', 'content-encoding', 'content-range', 'content-language', 'via'],
+  ...[
+    'range',
+    'if-range',
+    'if-match',
+    'if-none-match',
+    'if-modified-since',
+    'if-unmodified-since',
+    'origin',
+    'referer',
+  ],
+  ...['access-control-request-method', 'access-control-request-headers', 'sec-fetch-*', 'sec-websocket-*'],
+] as const
+
+/** How the request came to the gate. */
+export const forwardingNames = ['forwarded', 'x-forwarded*', 'x-real-ip'] as const
+
+/** What an app may take for the path, the method or the host of the request. A rule judged another one. */
+export const rewritingNames = [
+  ...['x-original-url', 'x-rewrite-url', 'x-original-uri', 'x-original-path', 'x-original-method', 'x-original-host'],
+  ...['x-http-method-override', 'x-http-method', 'x-method-override'],
+] as const
+
+/** Where the client is and how it is connected. A proxy in `forward.trustedProxies` may say it. */
+const connectionNames = [
+  ...['client-ip', 'true-client-ip', 'x-client-ip', 'x-cluster-client-ip', 'x-original-forwarded-for', 'x-remote-ip'],
+  ...[
+    'x-remote-addr',
+    'remote-addr',
+    'x-originating-ip',
+    'x-proxyuser-ip',
+    'x-envoy-external-address',
+    'x-appengine-*',
+  ],
+  ...['cf-connecting-ip', 'cf-connecting-ipv6', 'cf-pseudo-ipv4', 'cf-visitor', 'fastly-client-ip', 'fly-client-ip'],
+  ...[
+    'x-azure-clientip',
+    'x-azure-socketip',
+    'x-vercel-forwarded-for',
+    'x-nf-client-connection-ip',
+    'do-connecting-ip',
+  ],
+  ...['x-scheme', 'x-url-scheme', 'front-end-https', 'x-arr-ssl', 'x-client-scheme', 'x-client-port'],
+] as const
+
+/** The client's certificate (RFC 9440, and what came before it). A proxy in `forward.trustedProxies` may say it. */
+const certificateNames = [
+  ...[
+    'client-cert',
+    'client-cert-*',
+    'client-certificate',
+    'ssl-client-*',
+    'x-ssl-*',
+    'x-ssl',
+    'ssl-*',
+    'x-client-cert*',
+  ],
+  ...['x-client-verify', 'x-client-dn', 'x-client-subject*', 'x-tls-client-*', 'tls-client-*', 'x-arr-clientcert'],
+  ...['x-amzn-mtls-*', 'x-mtls-*', 'cf-client-cert-*', 'x-verified-client*'],
+] as const
+
+/** Who the caller is, in the words of other gateways. */
+const callerNames = [
+  ...['remote-user', 'remote-email', 'remote-name', 'remote-groups', 'x-remote-*', 'x-authenticated-*', 'auth-user'],
+  ...['x-auth-request-*', 'x-webauth-*', 'x-authentik-*', 'x-goog-authenticated-*', 'x-amzn-oidc-identity'],
+  ...['x-ms-client-principal*', 'cf-access-authenticated-*', 'tailscale-user-*', 'x-pomerium-claim-*', 'x-vouch-*'],
+  ...['x-consumer-id', 'x-consumer-username', 'x-consumer-custom-id', 'x-consumer-groups', 'x-anonymous-consumer'],
+  ...['x-credential-identifier', 'x-credential-username', 'x-userinfo', 'x-endpoint-api-userinfo'],
+  ...['x-apigateway-api-userinfo', 'sm-user', 'iv-user', 'iv-groups', 'iv-creds', 'oam-remote-user', 'logon-user'],
+  'x-logon-user',
+] as const
+
+/** The path, the host or the file to be sent, in the words of single proxies and frameworks. */
+const internalNames = [
+  ...['proxy', 'x-host', 'x-http-host-override', 'x-host-override', 'x-real-host', 'x-backend-host', 'x-proxy-url'],
+  ...['x-http-path-override', 'x-override-url', 'x-http-destinationurl', 'x-script-name', 'script-name', 'path-info'],
+  ...['x-waws-unencoded-url', 'x-envoy-original-*', 'x-envoy-internal', 'x-envoy-decorator-operation'],
+  ...['x-envoy-peer-metadata*', 'x-envoy-downstream-service-*', 'x-matched-path', 'x-invoke-*', 'x-now-route-matches'],
+  ...['x-middleware-subrequest*', 'x-middleware-rewrite', 'x-middleware-redirect', 'x-middleware-next'],
+  ...['x-middleware-invoke', 'x-middleware-override-headers', 'x-middleware-request-*', 'x-middleware-set-cookie'],
+  ...['x-accel-*', 'x-sendfile', 'x-sendfile-type', 'x-lighttpd-send-file', 'x-litespeed-location', 'x-reproxy-url'],
+] as const
+
+/** What folds to one of these never crosses, from anybody; the identity, refresh and source headers of the settings join them. */
+export const protectedGroups: readonly HeaderNameGroup[] = [
+  { title: 'speak about one connection', names: hopByHopNames },
+  { title: 'are written or answered by the gate', names: ownNames },
+  { title: 'cross as they came, in this spelling alone', names: crossingNames },
+  { title: 'say how the request came', names: forwardingNames },
+  { title: 'say another path, method or host', names: rewritingNames },
+]
+
+/** These pass from a peer in `forward.trustedProxies`, in their own spelling. */
+export const attestedGroups: readonly HeaderNameGroup[] = [
+  { title: 'client address and connection', names: connectionNames },
+  { title: 'client certificate', names: certificateNames },
+]
+
+/** Left out by default, from anybody. */
+export const untrustedGroups: readonly HeaderNameGroup[] = [
+  { title: "another gateway's word on who is calling", names: callerNames },
+  { title: 'internal to proxies and frameworks', names: internalNames },
+]
+
+const STRICT = /^[A-Za-z0-9-]+$/
+const OUTSIDE = /[^a-z0-9]/g
+
+/** Whether no server folds this name into another one: letters, digits and `-`. */
+export function isStrictName(name: string): boolean {
+  return STRICT.test(name)
+}
+
+/**
+ * A name as the most careless app reads it: CGI, FastCGI, PHP and WSGI turn letters to upper case and other characters to `_`
+ * (RFC 3875 section 4.1.18), so that `X.Auth~Subject` and `X-Auth-Subject` are one variable there.
+ */
+export function foldName(name: string): string {
+  return name.toLowerCase().replace(OUTSIDE, '_')
+}
+
+/** Makes the test whether a folded name is one of these, or begins as one with `*` does. */
+export function foldedNameTest(names: Iterable<string>): (folded: string) => boolean {
+  const whole = new Set<string>()
+  const beginnings: string[] = []
+  for (const name of names) {
+    if (name.endsWith('*')) beginnings.push(foldName(name.slice(0, -1)))
+    else whole.add(foldName(name))
+  }
+  return (folded) => whole.has(folded) || beginnings.some((beginning) => folded.startsWith(beginning))
+}
+
+/** All names of some groups. */
+export function namesOf(groups: readonly HeaderNameGroup[]): readonly string[] {
+  return groups.flatMap(({ names }) => names)
+}
