@@ -67,6 +67,7 @@ export function buildRevocations(parts: RevocationParts): BuiltRevocations {
     sentinelPassword: () => materials().sentinelPassword,
     authority: materials().redisCertificates,
     minReplicas: revocation.minReplicas,
+    natMap: revocation.natMap,
     follow: revocation.follow,
     plainKeys: (revocation.keys ?? []).map(parsePlainKey),
     maxLifetimeSeconds,

@@ -81,7 +81,7 @@ async function findTarget(given: TargetArguments, shell: Shell) {
   const settings = await readSettingsAloud(given, shell)
   if (settings === undefined) return undefined
   const { config, materials } = settings
-  const { redis, list, minReplicas } = config.revocation
+  const { redis, list, minReplicas, natMap } = config.revocation
   if (redis === undefined) {
     shell.complain('Cannot reach the list: "revocation.redis" is not set, so each gate keeps its own in memory;')
     shell.complain('set it, or write to one gate by POST /revocations on its admin port')
@@ -98,5 +98,6 @@ async function findTarget(given: TargetArguments, shell: Shell) {
     issuers: issuerNames(config),
     toleranceSeconds: Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000,
     minReplicas,
+    natMap,
   }
 }

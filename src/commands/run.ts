@@ -4,6 +4,7 @@ import type { Argv } from 'yargs'
 import { createApp } from '../app.ts'
 import { createGarbageCollectors } from '../assembly/garbage.ts'
 import type { Config } from '../config/options.ts'
+import { logConsole } from '../telemetry/console-lines.ts'
 import { createLog } from '../telemetry/log.ts'
 import { createLogOutput } from '../telemetry/log-output.ts'
 import { version } from '../version.ts'
@@ -73,6 +74,7 @@ async function runGate({ given, first, joined }: GateGiven, shell: Shell): Promi
   const logOutput = createLogOutput(shell.output)
   const everyLine = createLog(config.log, { isTerminal: shell.isTerminal, to: logOutput })
   const log = joined === undefined ? everyLine : everyLine.child({ worker: joined.number })
+  const restoreConsole = logConsole(console, log)
   const garbage = createGarbageCollectors()
   // Those of the start are told by the first process
   if (joined === undefined) logWarnings(log, watch.settings.warnings)
@@ -95,6 +97,7 @@ async function runGate({ given, first, joined }: GateGiven, shell: Shell): Promi
     await app.start()
   } catch (error) {
     watch.close()
+    restoreConsole()
     shell.complain(startFailure(error, config))
     return ANSWER_IS_NO
   }
@@ -108,6 +111,7 @@ async function runGate({ given, first, joined }: GateGiven, shell: Shell): Promi
   log.info({ signal }, 'Told to stop')
   watch.close()
   await app.stop()
+  restoreConsole()
   logOutput.flush()
   return DONE
 }

@@ -22,6 +22,7 @@ import {
   routePath,
   scope,
 } from './names.ts'
+import { natMap } from './nat-map.ts'
 
 const asymmetric = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'RS256'] as const
 const algorithm = choice([...asymmetric, 'ES512', 'RS384', 'RS512', 'HS256', 'HS384', 'HS512'])
@@ -320,6 +321,10 @@ const table = {
       caFile: setting(
         filePath().exactOptional(),
         'A file with the certificates (PEM) that vouch for Redis; absent: those of the system. It needs `rediss`.',
+      ),
+      natMap: setting(
+        natMap().exactOptional(),
+        'Where nodes of a Cluster, or the master that Sentinels name, are reached, where the addresses that Redis announces lead nowhere from here: `{ "10.0.0.5:6379": "redis.example.com:7001" }`.',
       ),
       list: setting(listName().prefault('default'), 'The name of the list. Several products can share one Redis.'),
       check: setting(

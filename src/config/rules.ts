@@ -9,6 +9,7 @@ import type { Finding } from './problems.ts'
 import { quote } from './quote.ts'
 import { refreshExchangeRules } from './refresh-exchange-rules.ts'
 import { refreshRules } from './refresh-rules.ts'
+import { revocationRules } from './revocation-rules.ts'
 import { routeRules } from './route-rules.ts'
 import { workerRules } from './worker-rules.ts'
 
@@ -93,50 +94,6 @@ function* sourceRules({ tokens }: Draft<Config>): Generator<Finding> {
     if (kind !== 'header' || !isReservedHeader(String(name))) continue
     const hint = name === 'cookie' ? 'did you mean { cookie: session }' : undefined
     yield { path: [...path, 'header'], message: `Expected a header that can carry a token, got ${quote(name)}`, hint }
-  }
-}
-
-function* revocationRules({ revocation }: Draft<Config>): Generator<Finding> {
-  if (revocation === undefined) return
-  const { redis, check, keys, minReplicas, passwordFile, sentinelPasswordFile, caFile } = revocation
-  const at = (name: string) => ['revocation', name]
-  if (!('redis' in revocation)) {
-    const hint = 'give "revocation.redis" as well'
-    if (check === 'redis') yield { path: at('check'), message: 'Cannot check in Redis: no Redis is given', hint }
-    if (passwordFile !== undefined)
-      yield { path: at('passwordFile'), message: 'Cannot use a password: no Redis is given', hint }
-    if (sentinelPasswordFile !== undefined)
-      yield { path: at('sentinelPasswordFile'), message: 'Cannot use a password: no Redis is given', hint }
-    if (caFile !== undefined) yield { path: at('caFile'), message: 'Cannot use certificates: no Redis is given', hint }
-    if (minReplicas) yield { path: at('minReplicas'), message: 'Cannot wait for replicas: no Redis is given', hint }
-  }
-  if (sentinelPasswordFile !== undefined && redis !== undefined && !/^rediss?\+sentinel:/.test(redis)) {
-    yield {
-      path: at('sentinelPasswordFile'),
-      message: 'Cannot use a password for Sentinels: "revocation.redis" names none',
-      hint: 'write it as "redis+sentinel://host:26379/name-of-the-master"',
-    }
-  }
-  if (caFile !== undefined && redis !== undefined && !redis.startsWith('rediss')) {
-    yield {
-      path: at('caFile'),
-      message: 'Cannot use certificates: the connection to Redis is not encrypted',
-      hint: 'begin "revocation.redis" with "rediss"',
-    }
-  }
-  if (keys !== undefined && check === 'local') {
-    yield {
-      path: at('keys'),
-      message: 'Cannot use "keys" with "check: local": the local copy follows the log and sees no plain keys',
-      hint: 'set "check: redis"',
-    }
-  }
-  if (passwordFile !== undefined && redis !== undefined && /\/\/[^@/]*:[^@/]+@/.test(redis)) {
-    yield {
-      path: at('passwordFile'),
-      message: 'Expected one password, got one in the file and one in "revocation.redis"',
-      hint: 'remove the one in the URL',
-    }
   }
 }
 

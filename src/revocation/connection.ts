@@ -3,9 +3,9 @@
 // database than the one that was asked for.
 import { once } from 'node:events'
 import { afterPatience } from '../model/patience.ts'
-import { describeAddress } from './address.ts'
 import { type ClientParts, closeClient, createClient, reconnectDelayMs } from './redis-client.ts'
-import { messageOf, type RevocationLog, type RevocationObserver, redisErrorKindOf } from './report.ts'
+import { troubleOf } from './redis-trouble.ts'
+import { messageOf, type RedisErrorKind, type RevocationObserver, redisErrorKindOf } from './report.ts'
 import { createWaitingRoom, within } from './waiting.ts'
 
 /** A command and its arguments, as they go over the wire. */
@@ -32,22 +32,26 @@ export interface RedisConnection {
 
 export interface ConnectionParts extends ClientParts {
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  /** Reports why Redis cannot be reached: called for each failure of a connection. */
+  readonly onTrouble: (kind: RedisErrorKind, detail: string) => void
   readonly onState?: (isReady: boolean) => void
 }
 
 /** From the connection to the last answer before commands are taken: a Redis that loads its data is asked anew after that. */
 const greetingTimeoutMs = 5000
+/** How long the first attempt may take, for a command line that has nothing else to do. */
+const openTimeoutMs = 6000
 const maxWaiting = 1000
 const maxInFlight = 1000
 
 /** Makes a connection that is not open yet. */
 export function createConnection(parts: ConnectionParts): RedisConnection {
-  const { log, observe, onState = () => {} } = parts
+  const { address, observe, onState = () => {}, onTrouble } = parts
   const client = createClient(parts)
   const room = createWaitingRoom(maxWaiting)
-  let lastKind: string | undefined
+  let lastKind: RedisErrorKind | undefined
   let lastMessage: string | undefined
+  let hasFailedSinceConnect = false
   let session = 0
   let inFlight = 0
   let failedAttempts = 0
@@ -57,10 +61,12 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   // ioredis tells a refused SELECT as an event and goes on: every command would go to database 0.
   let isMisplaced = false
   let refusal: string | undefined
+  let lostSession = 0
 
   // Each byte that trickles in counts as a sign of life to ioredis.
   let callOff = () => {}
   client.on('connect', () => {
+    hasFailedSinceConnect = false
     callOff = afterPatience(greetingTimeoutMs, () => {
       const error = new Error(
         `Redis timed out: it takes no commands ${greetingTimeoutMs} ms after the connection was made`,
@@ -86,8 +92,18 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   })
   client.on('close', () => {
     callOff()
+    // The client says nothing of a server that hangs up, nor of a Cluster whose state is not "ok", which it asks for ever.
+    if (!hasFailedSinceConnect && session === lostSession) tell(undefined, closedSilently(address))
+    lostSession = session
     isMisplaced = false
     onState(false)
+  })
+  // An address that the Cluster or its URL names, and why its node cannot be asked.
+  client.on('node error', (error: unknown, node: unknown) => {
+    if (isReady()) return
+    const isNamed = address.nodes.some(({ host, port }) => `${host}:${port}` === node)
+    const whose = isNamed ? String(node) : `the Cluster announces ${String(node)}, which may need "natMap"`
+    tell(error, `${whose}: ${troubleOf(error, address)}`)
   })
   client.on('reconnecting', () => observe.redisReconnecting())
   // ioredis gives up for good where a failover is announced while it asks a Sentinel for the master.
@@ -102,7 +118,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       refusal = undefined
       // Without the right password nothing is known of the database: the error of AUTH or INFO, which follows, says why.
       if (messageOf(error).startsWith('NOAUTH')) return
-      refusal = `Redis refuses database ${parts.address.database}: ${messageOf(error)}`
+      refusal = `Redis refuses database ${address.database}: ${messageOf(error)}`
       tell(error, refusal)
       room.close(new Error(refusal))
       // Before it gets ready: after that, ioredis would begin its back-off anew.
@@ -112,17 +128,19 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     // What ioredis could not do any more over the socket that was just given up.
     if (isMisplaced && refusal !== undefined) return
     refusal = undefined
-    tell(error, messageOf(error))
+    // What the client says of a whole Cluster is less than what was heard of its nodes.
+    if (address.form === 'cluster' && hasFailedSinceConnect && isUnspecific(error)) return
+    tell(error, troubleOf(error, address))
   })
 
+  // The text alone: the error of a refused AUTH carries the password as `command.args`.
   function tell(error: unknown, detail: string): void {
     const kind = redisErrorKindOf(error)
+    hasFailedSinceConnect = true
+    lastKind = kind
     lastMessage = detail
     observe.redisFailed(kind)
-    if (kind === lastKind) return
-    lastKind = kind
-    // The message alone: the error of a refused AUTH carries the password as `command.args`.
-    log.warn({ redis: describeAddress(parts.address), kind, detail }, 'Redis cannot be reached')
+    onTrouble(kind, detail)
   }
 
   const isReady = () => client.status === 'ready' && !isMisplaced
@@ -135,7 +153,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
   }
 
   async function batch(commands: readonly Command[], timeoutMs: number, isTransaction: boolean) {
-    if (!isReady()) throw new Error(refusal ?? 'Cannot ask Redis: it is not connected')
+    if (!isReady()) throw new Error(refusal ?? whyNotConnected())
     if (inFlight >= maxInFlight) throw new Error('Cannot ask Redis: too many questions wait for their answer')
     const pipeline = isTransaction ? client.multi() : client.pipeline()
     for (const [name, ...rest] of commands) pipeline.call(name, ...rest)
@@ -155,6 +173,10 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     return `Cannot ask Redis: ${lastMessage ?? 'the connection broke before its answer came'}`
   }
 
+  function whyNotConnected(): string {
+    return `Cannot ask Redis: ${lastMessage ?? 'it is not connected'}`
+  }
+
   async function counted(answer: Promise<readonly unknown[]>): Promise<readonly unknown[]> {
     try {
       return await answer
@@ -169,14 +191,13 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     open: async () => {
       const attempt = client.connect()
       try {
-        // Sentinels are asked round after round, and an attempt that finds none does not end.
-        const isEndless = parts.address.form === 'sentinel'
-        await (isEndless
-          ? Promise.race([attempt, once(client, 'error').then(([error]) => Promise.reject(error))])
-          : attempt)
+        // Sentinels are asked round after round, and a Cluster that is down for ever: such an attempt does not end.
+        const signs = address.form === 'sentinel' ? ['error'] : address.form === 'cluster' ? ['close'] : []
+        const failed = signs.map((sign) => once(client, sign).then(() => Promise.reject(new Error(sign))))
+        await within(Promise.race([attempt, ...failed]), openTimeoutMs, () => {})
       } catch (error) {
         // ioredis rejects with "Connection is closed" and tells the reason as an event.
-        throw new Error(lastMessage ?? messageOf(error))
+        throw new Error(lastMessage ?? troubleOf(error, address))
       }
     },
     isReady,
@@ -187,7 +208,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       if (isClosed) return Promise.reject(new Error('Cannot ask Redis: the connection was closed'))
       if (refusal !== undefined) return Promise.reject(new Error(refusal))
       if (client.status === 'wait') client.connect().catch(() => {})
-      return room.wait(timeoutMs)
+      return room.wait(timeoutMs, whyNotConnected)
     },
     send: (commands, timeoutMs) => counted(batch(commands, timeoutMs, false)),
     transact: (commands, timeoutMs) => counted(batch(commands, timeoutMs, true)),
@@ -199,6 +220,16 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       return closeClient(client)
     },
   } satisfies RedisConnection)
+}
+
+function closedSilently({ form, tls }: ConnectionParts['address']): string {
+  if (form === 'cluster')
+    return 'the Redis Cluster is down: its nodes answer, and CLUSTER INFO does not say "cluster_state:ok"; a part of the slots may have no node'
+  return `the server closes the connection${tls ? '' : ', as a port with TLS does: begin the URL with rediss then'}`
+}
+
+function isUnspecific(error: unknown): boolean {
+  return error instanceof Error && /^(?:Failed to refresh slots cache|None of startup nodes)/.test(error.message)
 }
 
 function isRefusedSelect(error: unknown): boolean {

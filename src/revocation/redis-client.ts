@@ -14,6 +14,8 @@ export interface Credentials {
   readonly sentinelPassword?: string | (() => string | undefined) | undefined
   /** Certificates (PEM) that vouch for the server, instead of those of the system. */
   readonly authority?: string | undefined
+  /** From `host:port` as nodes announce themselves to `host:port` as they are reached. */
+  readonly natMap?: Readonly<Record<string, string>> | undefined
 }
 
 /** Reconnects after 50 ms, doubled up to one second, each time between half and all of it so that a fleet spreads out. */
@@ -51,12 +53,14 @@ export function createClient({ address, credentials, silenceMs }: ClientParts): 
     ...(address.tls && { tls }),
   } satisfies CommonRedisOptions & { disconnectTimeout: number; tls?: object }
   const password = () => textOf(credentials.password) ?? address.password
+  const natMap = natMapOf(credentials.natMap)
   if (address.form === 'cluster') {
     const cluster = new Cluster([...address.nodes], {
       lazyConnect: true,
       enableOfflineQueue: false,
       clusterRetryStrategy: reconnectDelayMs,
       slotsRefreshTimeout: 2000,
+      ...natMap,
       redisOptions: options,
     })
     return cluster.on('+node', (node: Redis) => askAnew(node.options, 'password', password))
@@ -72,6 +76,7 @@ export function createClient({ address, credentials, silenceMs }: ClientParts): 
     sentinels: [...address.nodes],
     ...(address.masterName !== undefined && { name: address.masterName }),
     failoverDetector: true,
+    ...natMap,
     sentinelRetryStrategy: reconnectDelayMs,
     sentinelCommandTimeout: 1000,
     enableTLSForSentinelMode: address.tls,
@@ -94,6 +99,16 @@ function secureOptions({ authority }: Credentials) {
     },
     ...(authority !== undefined && { ca: authority }),
   }
+}
+
+function natMapOf(given: Credentials['natMap']) {
+  if (given === undefined) return {}
+  const entries = Object.entries(given).map(([announced, reached]) => {
+    const colon = reached.lastIndexOf(':')
+    const host = reached.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
+    return [announced.replace(/^\[(.*)\]:/, '$1:'), { host, port: Number(reached.slice(colon + 1)) }] as const
+  })
+  return { natMap: Object.fromEntries(entries) }
 }
 
 // ioredis reads its options with each connection; a value there would be the one from the start for ever.

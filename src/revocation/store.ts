@@ -16,6 +16,7 @@ import { createRuleLookup } from './rule-lookup.ts'
 import { type Probe, readReplicaLink, readSafety, type Safety } from './safety.ts'
 import { createSideEntries, type SideEntries } from './side-entries.ts'
 import { trimLog } from './trim.ts'
+import { createTroubleReport } from './trouble-report.ts'
 
 /** What the log is like, for a reader who wants to know whether it still holds what was read of it. */
 export interface LogState {
@@ -107,14 +108,20 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
     throw new Error('Cannot wait for replicas on a Redis Cluster: WAIT names no key, so it may ask another node')
   }
   const upCallbacks: (() => void)[] = []
+  const troubles = createTroubleReport(log, describeAddress(address))
   const onState = (isUp: boolean) => {
     observe.redisUp(isUp)
-    if (isUp) for (const callback of upCallbacks) callback()
+    if (!isUp) return
+    troubles.clear()
+    for (const callback of upCallbacks) callback()
   }
-  const shared = { address, credentials: parts, observe, log }
+  const shared = { address, credentials: parts, observe, onTrouble: troubles.note }
   const commands = createConnection({ ...shared, silenceMs, onState })
   // Reads of the log have a connection of their own: a blocking one would hold up everything behind it.
-  const reads = createConnection({ ...shared, silenceMs: silenceMs + 1000 })
+  const reads = createConnection({
+    ...{ ...shared, silenceMs: silenceMs + 1000 },
+    onState: (isUp) => isUp && troubles.clear(),
+  })
 
   const stateCommands = (anchorId: string): Command[] => [
     ['xrange', keys.log, anchorId, anchorId, 'COUNT', 1],

@@ -14,8 +14,8 @@ export function within<T>(answer: Promise<T>, timeoutMs: number, onTimeout: () =
 }
 
 export interface WaitingRoom {
-  /** Answers when the door opens; rejects after `timeoutMs`, and at once where too many wait already. */
-  wait(timeoutMs: number): Promise<void>
+  /** Answers when the door opens; rejects after `timeoutMs` with what `why` says then, and at once where too many wait already. */
+  wait(timeoutMs: number, why: () => string): Promise<void>
   /** Lets everybody go on. */
   open(): void
   /** Sends everybody away. */
@@ -41,12 +41,12 @@ export function createWaitingRoom(size: number): WaitingRoom {
   }
 
   return Object.freeze({
-    wait: (timeoutMs) => {
+    wait: (timeoutMs, why) => {
       if (guests.size >= size) return Promise.reject(new Error('Cannot ask Redis: it is away and too many wait for it'))
       return new Promise((resolve, reject) => {
         const callOff = afterPatience(timeoutMs, () => {
           guests.delete(guest)
-          reject(new Error('Cannot ask Redis: it is not connected'))
+          reject(new Error(why()))
         })
         const guest: Guest = { resolve, reject, callOff }
         guests.add(guest)

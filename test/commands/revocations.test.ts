@@ -106,7 +106,9 @@ describe('list', () => {
     const { complained, exitCode, text } = await sidegate([
       ...['revocations', 'list', '--redis', 'redis://app:geheim@127.0.0.1:1'],
     ])
-    expect(complained).toEqual(['Cannot reach redis://127.0.0.1:1/0: connect ECONNREFUSED 127.0.0.1:1'])
+    expect(complained).toEqual([
+      'Cannot reach redis://127.0.0.1:1/0: 127.0.0.1:1 refuses the connection: nothing listens there (ECONNREFUSED)',
+    ])
     expect(text).not.toContain('geheim')
     expect(exitCode).toBe(1)
   })

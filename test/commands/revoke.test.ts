@@ -307,12 +307,12 @@ describe('where the list is', () => {
     [
       'nobody listens',
       'redis://:geheim-1234@127.0.0.1:1',
-      'Cannot reach redis://127.0.0.1:1/0: connect ECONNREFUSED 127.0.0.1:1',
+      'Cannot reach redis://127.0.0.1:1/0: 127.0.0.1:1 refuses the connection: nothing listens there (ECONNREFUSED)',
     ],
     [
       'no Sentinel listens',
       'redis+sentinel://:geheim-1234@127.0.0.1:1/main',
-      'Cannot reach redis+sentinel://127.0.0.1:1/main/0: All sentinels are unreachable. Last error: Connection is closed.',
+      'Cannot reach redis+sentinel://127.0.0.1:1/main/0: the server closes the connection, or nothing listens there',
     ],
     ['the URL is none', 'localhost:6379', 'Cannot read the Redis URL: it is not like "redis://host:6379/0"'],
     [

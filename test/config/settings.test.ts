@@ -69,6 +69,11 @@ const samples: Record<string, Sample> = {
   'revocation.passwordFile': { text: '/p', value: '/p', with: redis },
   'revocation.sentinelPasswordFile': { text: '/p', value: '/p', with: { 'revocation-redis': 'redis+sentinel://s/m' } },
   'revocation.caFile': { text: '/c', value: '/c', with: { 'revocation-redis': 'rediss://r' } },
+  'revocation.natMap': {
+    text: '{ "10.0.0.5:6379": "redis.example.com:7001" }',
+    value: { '10.0.0.5:6379': 'redis.example.com:7001' },
+    with: { 'revocation-redis': 'redis+cluster://r' },
+  },
   'revocation.list': { text: '0123', value: '0123' },
   'revocation.check': { text: 'redis', value: 'redis', with: redis },
   'revocation.maxStaleness': { text: '500ms', value: 500 },

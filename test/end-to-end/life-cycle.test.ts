@@ -7,6 +7,7 @@ import { createWorld, reasonOf, sumOf, type World } from '../support/gateway.ts'
 import { startApp } from '../support/origin.ts'
 import { finishProcess, type GateProcess, killProcesses, startProcess } from '../support/process.ts'
 import { rawClient } from '../support/raw-client.ts'
+import { startRedis } from '../support/redis.ts'
 import { jwksOf, makeKey, signToken } from '../support/tokens.ts'
 
 let world: World
@@ -63,6 +64,29 @@ describe('starting', () => {
       SIDEGATE_SERVICE_HOST: '10.0.0.1',
     })
     expect((await ask(gate, '/', world.mint())).status).toBe(200)
+  })
+
+  it('writes lines of JSON alone, a warning of a library among them', async () => {
+    const redis = await startRedis()
+    try {
+      const url = redis.url.replace('redis://', 'redis://:needless@')
+      const gate = await startProcess([
+        'run',
+        '--config',
+        settingsFile(world.settings(upstream.url, `revocation: { redis: '${url}' }\n`)),
+      ])
+      await eventually(async () => expect((await admin(gate, '/readyz')).status).toBe(200))
+      const lines = gate.output().trim().split('\n')
+      expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+        expect.objectContaining({
+          level: 'warn',
+          msg: 'A library reports',
+          detail: expect.stringContaining('password'),
+        }),
+      )
+    } finally {
+      await redis.stop()
+    }
   })
 
   it('prefers a flag to a variable, and a variable to the file', async () => {

@@ -4,6 +4,7 @@ import { parseRedisUrl } from '../../src/revocation/address.ts'
 import { createConnection } from '../../src/revocation/connection.ts'
 import { closeClient, createClient } from '../../src/revocation/redis-client.ts'
 import { silentLog, silentObserver } from '../../src/revocation/report.ts'
+import { createTroubleReport } from '../../src/revocation/trouble-report.ts'
 import { eventually } from '../support/eventually.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { startRedis } from '../support/redis.ts'
@@ -20,7 +21,7 @@ function connect(port: number) {
     credentials: {},
     silenceMs: 2000,
     observe: silentObserver,
-    log: { ...silentLog, warn: (fields) => warnings.push(fields) },
+    onTrouble: createTroubleReport({ ...silentLog, warn: (fields) => warnings.push(fields) }, 'redis').note,
   })
   closing.push(connection.close)
   return { connection, warnings }

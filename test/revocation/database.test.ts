@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { parseRedisUrl } from '../../src/revocation/address.ts'
 import { createConnection, type RedisConnection } from '../../src/revocation/connection.ts'
 import { silentLog, silentObserver } from '../../src/revocation/report.ts'
+import { createTroubleReport } from '../../src/revocation/trouble-report.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { sidegate } from '../support/shell.ts'
 import { verifiedToken } from '../support/verified-token.ts'
@@ -28,7 +29,7 @@ function connect(url: string) {
     credentials: {},
     silenceMs: 2000,
     observe: { ...silentObserver, redisReconnecting: () => reconnects.push('again') },
-    log: { ...silentLog, warn: (fields) => warnings.push(fields) },
+    onTrouble: createTroubleReport({ ...silentLog, warn: (fields) => warnings.push(fields) }, url).note,
     onState: (isReady) => states.push(isReady),
   })
   connections.push(connection)
@@ -103,7 +104,7 @@ describe('a connection', () => {
     await expect(connection.open()).rejects.toThrow(OUT_OF_RANGE)
     await redis.halt()
     const send = () => connection.send([['set', 'a', '1']], 1000)
-    await vi.waitFor(() => expect(send()).rejects.toThrow('Cannot ask Redis: it is not connected'), soon)
+    await vi.waitFor(() => expect(send()).rejects.toThrow(/^Cannot ask Redis: .* nothing listens there/), soon)
   })
 
   test('with a wrong password says so, whatever the database', async () => {

@@ -1,7 +1,8 @@
 // A Redis Cluster whose slot moves under the gates: the log goes along, and nothing is lost or admitted meanwhile.
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { TestRedis } from '../support/redis.ts'
-import { startCluster, type TestCluster } from '../support/redis-cluster.ts'
+import { startCluster, startClusterNode, type TestCluster } from '../support/redis-cluster.ts'
+import { sidegate } from '../support/shell.ts'
 import { verifiedToken } from '../support/verified-token.ts'
 import {
   logKey,
@@ -109,5 +110,51 @@ describe('a node that goes away', () => {
     other.kill('SIGCONT')
     await vi.waitFor(async () => expect(String(await other.command('cluster', 'info'))).toContain('state:ok'), soon)
     await vi.waitFor(() => revoke(gate, 'one'), { timeout: 8000, interval: 50 })
+  })
+})
+
+describe('a command line', () => {
+  const runRevoke = (url: string, ...more: string[]) => sidegate(['revoke', '--redis', url, '--jti', 'stolen', ...more])
+
+  test('says that a Cluster is down whose nodes answer, and ends', async () => {
+    const node = await startClusterNode()
+    try {
+      await node.command('cluster', 'addslotsrange', 0, 100)
+      const url = node.url.replace('redis://', 'redis+cluster://').replace('/0', '')
+      for (const command of [
+        ['revoke', '--jti', 'stolen'],
+        ['revocations', 'list'],
+        ['revocations', 'lift', 'token', 'stolen'],
+      ]) {
+        const { exitCode, complained } = await sidegate([...command, '--redis', url])
+        expect([exitCode, complained.join()]).toEqual([1, expect.stringContaining('the Redis Cluster is down')])
+      }
+    } finally {
+      await node.stop()
+    }
+  })
+
+  test('names an address that a Cluster announces and that leads nowhere; natMap says where it is', async () => {
+    const node = await startClusterNode(['--cluster-announce-ip', '192.0.2.7'])
+    try {
+      await node.command('cluster', 'addslotsrange', 0, 16_383)
+      await vi.waitFor(
+        async () => expect(String(await node.command('cluster', 'info'))).toContain('cluster_state:ok'),
+        soon,
+      )
+      const url = node.url.replace('redis://', 'redis+cluster://').replace('/0', '')
+      const { exitCode, text } = await runRevoke(url)
+      expect([exitCode, text]).toEqual([
+        1,
+        expect.stringContaining(`the Cluster announces 192.0.2.7:${node.port}, which may need "natMap"`),
+      ])
+      const natMap = { [`192.0.2.7:${node.port}`]: `127.0.0.1:${node.port}` }
+      const gate = await startSynced({ url, natMap })
+      await revoke(gate, 'one')
+      await untilState(gate, 'one', 'revoked')
+    } finally {
+      await stopAll()
+      await node.stop()
+    }
   })
 })

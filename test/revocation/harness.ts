@@ -33,6 +33,7 @@ export interface Seen {
 
 export interface GateOptions {
   readonly url: string
+  readonly natMap?: Readonly<Record<string, string>>
   readonly list?: string
   readonly maxStalenessMs?: number
   readonly whenStale?: WhenStale
@@ -62,6 +63,7 @@ export function storeFor(
 ): RedisStore {
   return createRedisStore({
     url: options.url,
+    natMap: options.natMap,
     list: options.list ?? 'default',
     minReplicas: options.minReplicas ?? 0,
     password: options.password,

@@ -18,7 +18,7 @@ export interface TestCluster {
 const soon = { timeout: 20_000, interval: 20 }
 
 export async function startCluster(): Promise<TestCluster> {
-  const nodes = await Promise.all([0, 1, 2].map(startClusterNode))
+  const nodes = await Promise.all([0, 1, 2].map(() => startClusterNode()))
   const [first] = nodes as [TestRedis]
   for (const [index, node] of nodes.entries()) {
     const [from, to] = [Math.ceil((16_384 / 3) * index), Math.ceil((16_384 / 3) * (index + 1)) - 1]
@@ -64,11 +64,11 @@ export async function startCluster(): Promise<TestCluster> {
   }
 }
 
-/** Starts one node, which holds no slot yet. */
-export async function startClusterNode(): Promise<TestRedis> {
+/** Starts one node, which holds no slot yet. `more` are further arguments of redis-server. */
+export async function startClusterNode(more: readonly string[] = []): Promise<TestRedis> {
   // The usual bus port, ten thousand above, is one that the system may have given to somebody else.
   const args = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-node-timeout', '2000']
-  return startRedis([...args, '--cluster-port', String(await freePort())])
+  return startRedis([...args, '--cluster-port', String(await freePort()), ...more])
 }
 
 async function busPort(node: TestRedis): Promise<string> {

@@ -1,0 +1,24 @@
+// One line in the log for each kind of trouble with a Redis, however many connections meet it and however often, until one of
+// them is ready again.
+import type { RedisErrorKind, RevocationLog } from './report.ts'
+
+export interface TroubleReport {
+  note(kind: RedisErrorKind, detail: string): void
+  /** Redis answers: the next trouble is a new one. */
+  clear(): void
+}
+
+/** `redis` is the address, without credentials. */
+export function createTroubleReport(log: RevocationLog, redis: string): TroubleReport {
+  let reported: RedisErrorKind | undefined
+  return Object.freeze({
+    note: (kind, detail) => {
+      if (kind === reported) return
+      reported = kind
+      log.warn({ redis, kind, detail }, 'Redis cannot be reached')
+    },
+    clear: () => {
+      reported = undefined
+    },
+  } satisfies TroubleReport)
+}
