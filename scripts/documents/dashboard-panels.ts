@@ -235,10 +235,12 @@ export const dashboardRows: readonly Row[] = [
         `sum by (issuer, result) (${rate('sidegate_jwks_fetches_total')})`,
         '{{issuer}} {{result}}',
       ]),
-      line('Unknown key ids', 'ops', 'fetched: the keys were asked for anew; cooldown: that was done a moment ago.', [
-        `sum by (issuer, action) (${rate('sidegate_jwks_unknown_kid_total')})`,
-        '{{issuer}} {{action}}',
-      ]),
+      line(
+        'Unknown key ids',
+        'ops',
+        'fetched: waits for a fetch of the keys; cooldown: a fetch did not find the key a moment ago; turned_away: too many wait.',
+        [`sum by (issuer, action) (${rate('sidegate_jwks_unknown_kid_total')})`, '{{issuer}} {{action}}'],
+      ),
     ],
   },
   {

@@ -6,11 +6,13 @@ import type { Clock } from '../model/clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { fetchByDiscovery, fetchFrom } from '../token/fetch-keys.ts'
+import type { VerificationKey } from '../token/key-set.ts'
 import { createFixedKeys, type KeySource, withOwnKeys } from '../token/keys.ts'
 import type { OwnKeys } from '../token/own-keys.ts'
 import { createRemoteKeys } from '../token/remote-keys.ts'
 import type { Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
+import { describeShared } from './own-keys.ts'
 import { createRenewedFetch } from './trust.ts'
 
 export interface IssuerParts {
@@ -32,20 +34,27 @@ export interface Issuers {
 export function createIssuers(parts: IssuerParts): Issuers {
   let sources = new Map<string, KeySource>()
   let authorities: Materials['issuerAuthorities'] = new Map()
+  const warnOfShared = createSharedKeyWarning(parts.log)
 
   return {
     build: (config, materials) => {
       const next = new Map<string, KeySource>()
       authorities = materials.issuerAuthorities
+      const refreshed = config.issuers.filter(({ refresh }) => refresh).map(({ issuer }) => issuer)
+      warnOfShared.renew(materials.ownKeys, refreshed)
       const issuers = config.issuers.map((issuer) => {
         const fixed = materials.issuerKeys.get(issuer.issuer)
         const id = JSON.stringify([issuer.issuer, issuer.keys])
         // Asked again for each fetch: other certificates must not make the gate forget the keys that it has
         const fetch = createRenewedFetch(() => authorities.get(issuer.issuer), parts.fetch)
         const keys =
-          fixed === undefined ? (sources.get(id) ?? startFetching(issuer, { ...parts, fetch })) : createFixedKeys(fixed)
-        if (fixed === undefined) next.set(id, keys)
-        else if ('jwksFile' in issuer.keys) parts.metrics.jwksKeys.set({ issuer: issuer.issuer }, keys.size())
+          fixed === undefined
+            ? (sources.get(id) ?? startFetching(issuer, { ...parts, fetch, onKeys: warnOfShared.look }))
+            : createFixedKeys(fixed)
+        if (fixed === undefined) {
+          next.set(id, keys)
+          warnOfShared.look(issuer.issuer, keys.keys())
+        } else if ('jwksFile' in issuer.keys) parts.metrics.jwksKeys.set({ issuer: issuer.issuer }, keys.size())
         return toIssuer(issuer, keys, materials.ownKeys, config.refresh?.issuer)
       })
       for (const [id, source] of sources) if (!next.has(id)) source.stop()
@@ -81,10 +90,35 @@ function toIssuer(
   return { ...trusted, successors: { iss: successorIssuer, keys: createFixedKeys(verification), algorithms } }
 }
 
-function startFetching({ issuer, keys }: IssuerConfig, parts: IssuerParts): KeySource {
+/** Keys that are fetched come after the settings were checked: what they have in common with our own is told in the log. */
+function createSharedKeyWarning(log: Log) {
+  const told = new Set<string>()
+  let own: OwnKeys | undefined
+  let issuers: readonly string[] = []
+  return {
+    renew: (keys: OwnKeys | undefined, refreshed: readonly string[]) => {
+      own = keys
+      issuers = refreshed
+    },
+    look: (issuer: string, keys: readonly VerificationKey[]) => {
+      if (own === undefined || !issuers.includes(issuer)) return
+      for (const warning of describeShared(own, keys)) {
+        if (told.has(`${issuer} ${warning}`)) continue
+        told.add(`${issuer} ${warning}`)
+        log.warn({ issuer }, warning)
+      }
+    },
+  }
+}
+
+interface FetchingParts extends IssuerParts {
+  readonly onKeys: (issuer: string, keys: readonly VerificationKey[]) => void
+}
+
+function startFetching({ issuer, keys }: IssuerConfig, parts: FetchingParts): KeySource {
   const { metrics, log, clock, monotonic } = parts
-  for (const result of ['ok', 'error']) metrics.jwksFetches.inc({ issuer, result }, 0)
-  for (const action of ['fetched', 'cooldown']) metrics.jwksUnknownKeyIds.inc({ issuer, action }, 0)
+  for (const result of ['ok', 'empty', 'error']) metrics.jwksFetches.inc({ issuer, result }, 0)
+  for (const action of ['fetched', 'cooldown', 'turned_away']) metrics.jwksUnknownKeyIds.inc({ issuer, action }, 0)
   const fetchKeySet = 'jwksUri' in keys ? fetchFrom(keys.jwksUri, parts.fetch) : fetchByDiscovery(issuer, parts.fetch)
   const source = createRemoteKeys({
     fetchKeySet,
@@ -93,11 +127,17 @@ function startFetching({ issuer, keys }: IssuerConfig, parts: IssuerParts): KeyS
       fetched: (result, { keys: count, problem }) => {
         metrics.jwksFetches.inc({ issuer, result })
         metrics.jwksKeys.set({ issuer }, count)
-        if (result === 'ok') metrics.jwksLastSuccess.set({ issuer }, clock() / 1000)
+        if (problem !== undefined) {
+          log.warn({ issuer, problem }, 'Cannot fetch keys')
+          return
+        }
+        metrics.jwksLastSuccess.set({ issuer }, clock() / 1000)
         if (result === 'ok') log.debug({ issuer, keys: count }, 'Keys fetched')
-        else log.warn({ issuer, problem }, 'Cannot fetch keys')
+        else log.error({ issuer }, 'The issuer has withdrawn all its keys: none of its tokens is admitted')
       },
-      rejected: (keyId, why) => log.warn({ issuer, keyId, why }, 'Ignored a key of the issuer'),
+      rejected: ({ keyId, why, isForOtherUse }) =>
+        log[isForOtherUse ? 'debug' : 'warn']({ issuer, keyId, why }, 'Ignored a key of the issuer'),
+      changed: (set) => parts.onKeys(issuer, set),
       unknownKeyId: (action) => metrics.jwksUnknownKeyIds.inc({ issuer, action }),
       servedOld: () => metrics.degradedDecisions.inc({ dependency: 'keys', policy: 'allow' }),
     },

@@ -10,7 +10,7 @@ import { KeyError, type KeySet, readKeySet, readPublicKey, readSecret } from '..
 import { createAssertionSigner, type SignAssertion } from '../token/mint.ts'
 import { createOwnKeys, type OwnKey, type OwnKeys } from '../token/own-keys.ts'
 import { CertificateError, checkPair, readAuthority, readListenerKey } from './listener-certificates.ts'
-import { readOwnKey, signingSettings } from './own-keys.ts'
+import { describeShared, readOwnKey, signingSettings } from './own-keys.ts'
 
 /** Keys and secrets, ready for use. */
 export interface Materials {
@@ -86,11 +86,7 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
     const keys = await read(file, async ({ path }) => readIssuerKeys(issuer, await readSettingFile(path)))
     if (keys === undefined || file === undefined) continue
     issuerKeys.set(issuer.issuer, keys)
-    for (const { keyId, why } of keys.rejected)
-      warnings.push({
-        where: file.setting,
-        message: `Ignored a key${keyId === undefined ? '' : ` "${keyId}"`}: ${why}`,
-      })
+    warnings.push(...rejectionWarnings(keys, file.setting))
   }
 
   async function readOwnKeys(): Promise<OwnKeys | undefined> {
@@ -125,6 +121,7 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
     issuerAuthorities,
     exchangeAuthority: await authorityOf('refresh.exchange.caFile'),
   }
+  warnings.push(...sharedKeyWarnings(config, materials))
   return problems.length > 0 ? { problems } : { materials, warnings }
 }
 
@@ -141,6 +138,25 @@ function readIssuerKeys(issuer: IssuerConfig, bytes: Buffer): KeySet {
   if (!set.keys.some((key) => key.algorithms.some((algorithm) => isAllowed(issuer, algorithm))))
     throw new KeyError(`none of its keys fits the allowed algorithms ${issuer.algorithms.join(', ')}`)
   return set
+}
+
+function rejectionWarnings({ rejected }: KeySet, where: string): readonly Problem[] {
+  return rejected
+    .filter(({ isForOtherUse }) => !isForOtherUse)
+    .map(({ keyId, why }) => ({ where, message: `Ignored a key${keyId === undefined ? '' : ` "${keyId}"`}: ${why}` }))
+}
+
+/** Keys of files that have a name, or themselves, in common with keys of the gate. */
+function sharedKeyWarnings(
+  config: Config,
+  { ownKeys, issuerKeys }: Pick<Materials, 'ownKeys' | 'issuerKeys'>,
+): readonly Problem[] {
+  if (ownKeys === undefined) return []
+  const where = config.refresh?.key === undefined ? 'refresh.keys' : 'refresh.key'
+  return config.issuers
+    .filter(({ refresh }) => refresh)
+    .flatMap(({ issuer }) => describeShared(ownKeys, issuerKeys.get(issuer)?.keys ?? []))
+    .map((message) => ({ where, message }))
 }
 
 function isAllowed(issuer: IssuerConfig, algorithm: string): boolean {

@@ -2,6 +2,7 @@
 import type { Config } from '../config/options.ts'
 import type { Clock } from '../model/clock.ts'
 import type { RefresherParts } from '../refresh/refresher.ts'
+import type { VerificationKey } from '../token/key-set.ts'
 import { createPrivateKeySigner, createSecretSigner } from '../token/mint.ts'
 import { type OwnKey, type OwnKeys, retiredKey, signingKey } from '../token/own-keys.ts'
 import type { Active } from '../token/signing-times.ts'
@@ -34,6 +35,18 @@ export function readOwnKey({ kind, algorithm, keyId, active }: SigningSetting, b
   const text = bytes.toString('utf8')
   if (kind === 'publicKeyFile') return retiredKey(text, algorithm, keyId ?? '')
   return signingKey(createPrivateKeySigner(text, algorithm, keyId), active)
+}
+
+/** What the gate's keys have in common with those of an issuer, for the operator: nothing where they are as they should be. */
+export function describeShared(own: OwnKeys, keys: readonly VerificationKey[]): readonly string[] {
+  return own.verification.keys.flatMap((mine) => {
+    const name = JSON.stringify(mine.name.slice(0, 64))
+    if (keys.some(({ key }) => key.equals(mine.key)))
+      return [`The issuer signs with key ${name} of the refresh: its tokens and their successors cannot be told apart`]
+    if (keys.some(({ keyId }) => keyId !== undefined && keyId === mine.keyId))
+      return [`Key ${name} of the refresh has the key id of a key of the issuer: both are tried for each token with it`]
+    return []
+  })
 }
 
 /** Makes the function that signs with the key of the moment. Rejects where none has begun yet. */

@@ -10,6 +10,7 @@ export const ALGORITHMS = [
   'ES384',
   'ES512',
   'EdDSA',
+  'Ed25519',
   'RS256',
   'RS384',
   'RS512',

@@ -24,7 +24,7 @@ import {
 } from './names.ts'
 import { natMap } from './nat-map.ts'
 
-const asymmetric = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'RS256'] as const
+const asymmetric = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519', 'RS256'] as const
 const algorithm = choice([...asymmetric, 'ES512', 'RS384', 'RS512', 'HS256', 'HS384', 'HS512'])
 
 /** Gives a setting the sentence that the documentation and the JSON Schema print. */

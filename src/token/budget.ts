@@ -59,6 +59,7 @@ export function createVerificationBudget(policy: VerificationBudgetPolicy): Veri
 /** What a verification costs, roughly and rounded up: measured on one core, the part on the event loop included. */
 const COST_MICROSECONDS: Readonly<Record<string, number>> = {
   EdDSA: 200,
+  Ed25519: 200,
   ES256: 200,
   ES384: 1_000,
   ES512: 2_600,

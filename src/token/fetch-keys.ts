@@ -2,6 +2,7 @@
 // the gate at anything inside the cluster, and an endless body would fill its memory.
 
 import { type BoundedAnswer, type Fetch, fetchBounded } from '../model/bounded-fetch.ts'
+import { withoutByteOrderMark } from './key-set.ts'
 
 const MAXIMUM_BYTES = 1024 * 1024
 const TIMEOUT_MS = 5_000
@@ -43,7 +44,7 @@ async function fetchText(url: string, fetch: Fetch): Promise<string> {
     throw new Error(`Cannot load keys from ${JSON.stringify(url)}: ${causeOf(error)}`)
   }
   if (answer.status !== 200) throw new Error(`Cannot load keys from ${JSON.stringify(url)}: status is ${answer.status}`)
-  return answer.body.toString('utf8')
+  return withoutByteOrderMark(answer.body.toString('utf8'))
 }
 
 function parseDocument(text: string, url: string): Record<string, unknown> {

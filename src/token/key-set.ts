@@ -9,6 +9,8 @@ const MINIMUM_RSA_BITS = 2048
 const MAXIMUM_RSA_BITS = 8192
 const MINIMUM_RSA_EXPONENT = 65_537n
 const MAXIMUM_KEYS = 100
+/** How many keys are tried for one token: providers that leave out the `kid`, or give one `kid` to several keys. */
+export const MAXIMUM_CANDIDATES = 10
 
 const CURVE_ALGORITHM: Readonly<Record<string, string>> = {
   prime256v1: 'ES256',
@@ -16,6 +18,8 @@ const CURVE_ALGORITHM: Readonly<Record<string, string>> = {
   secp521r1: 'ES512',
 }
 const RSA_ALGORITHMS: readonly string[] = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
+/** The algorithms of JWE (RFC 7518 section 4.1), which wrap keys and sign nothing. */
+const ENCRYPTION_ALGORITHM = /^(RSA1_5$|RSA-OAEP|ECDH-ES|A\d{3}(GCM)?KW$|PBES2-|dir$)/
 const SECRET_BYTES: Readonly<Record<string, number>> = { HS256: 32, HS384: 48, HS512: 64 }
 
 /** A key that may verify signatures made with one of its algorithms. */
@@ -34,10 +38,14 @@ export interface VerificationKey {
 export interface RejectedKey {
   readonly keyId: string | undefined
   readonly why: string
+  /** True for a key that is fine, and there for something else: every Keycloak publishes one for encryption. */
+  readonly isForOtherUse: boolean
 }
 
 export interface KeySet {
   readonly keys: readonly VerificationKey[]
+  /** True where the document itself lists no key at all, not even one that is left out. */
+  readonly isEmpty?: boolean | undefined
   readonly rejected: readonly RejectedKey[]
 }
 
@@ -56,13 +64,20 @@ export function readKeySet(text: string): KeySet {
   const rejected: RejectedKey[] = []
   for (const jwk of documents) {
     const keyId = typeof jwk.kid === 'string' ? jwk.kid : undefined
-    const key = readJwk(jwk, keyId)
-    if (typeof key === 'string') rejected.push({ keyId, why: key })
-    else keys.push(key)
+    const purpose = otherUseOf(jwk)
+    const key = purpose ?? readJwk(jwk, keyId)
+    if (typeof key === 'string') rejected.push({ keyId, why: key, isForOtherUse: purpose !== undefined })
+    else addOnce(keys, key)
   }
-  const isAmbiguous = (key: VerificationKey) => keys.some((other) => other !== key && couldBeMistaken(key, other))
-  for (const key of keys.filter(isAmbiguous)) rejected.push({ keyId: key.keyId, why: 'another key has the same "kid"' })
-  return { keys: keys.filter((key) => !isAmbiguous(key)), rejected }
+  return { keys, rejected, isEmpty: documents.length === 0 }
+}
+
+/** Adds a key, or what it may do to the equal one that is there: some providers list a key twice while they rotate. */
+function addOnce(keys: VerificationKey[], key: VerificationKey): void {
+  const at = keys.findIndex((other) => other.keyId === key.keyId && other.key.equals(key.key))
+  const equal = keys[at]
+  if (equal === undefined) keys.push(key)
+  else keys[at] = { ...equal, algorithms: [...new Set([...equal.algorithms, ...key.algorithms])] }
 }
 
 /**
@@ -71,7 +86,8 @@ export function readKeySet(text: string): KeySet {
  */
 export function readPublicKey(text: string): KeySet {
   if (text.includes('PRIVATE KEY')) throw new KeyError('it holds a private key; give the public key alone')
-  const key = text.trimStart().startsWith('{') ? readSingleJwk(text) : readPem(text)
+  // A byte order mark is white space to trimStart
+  const key = text.trimStart().startsWith('{') ? readSingleJwk(text) : readPem(withoutByteOrderMark(text))
   return { keys: [{ ...key, keyId: undefined, servesAnyKeyId: true }], rejected: [] }
 }
 
@@ -114,12 +130,16 @@ export function readSecret(bytes: Buffer, algorithms: readonly string[]): KeySet
   return { keys: [{ ...key, servesAnyKeyId: true }], rejected: [] }
 }
 
-/** The keys of a set that may verify a signature of this algorithm and `kid`; at most four are worth a try. */
-export function candidates(set: KeySet, algorithm: string, keyId: string | undefined): readonly VerificationKey[] {
-  const fitting = set.keys.filter(
+/** The keys that may verify a signature of this algorithm and `kid`: at most ten, as each one costs a verification. */
+export function candidates(
+  keys: readonly VerificationKey[],
+  algorithm: string,
+  keyId: string | undefined,
+): readonly VerificationKey[] {
+  const fitting = keys.filter(
     (key) => key.algorithms.includes(algorithm) && (key.servesAnyKeyId || keyId === undefined || key.keyId === keyId),
   )
-  return fitting.length > 4 ? fitting.slice(0, 4) : fitting
+  return fitting.length > MAXIMUM_CANDIDATES ? fitting.slice(0, MAXIMUM_CANDIDATES) : fitting
 }
 
 /** The JWS algorithms that a public key can verify, or what is wrong with it. */
@@ -140,7 +160,7 @@ export function algorithmsOf(key: KeyObject): readonly string[] | string {
       return algorithm === undefined ? `its curve ${details?.namedCurve} is not supported` : [algorithm]
     }
     case 'ed25519':
-      return ['EdDSA']
+      return ['EdDSA', 'Ed25519']
     default:
       return `a key of type ${key.asymmetricKeyType} cannot verify signatures here`
   }
@@ -165,10 +185,6 @@ function jwksOf(text: string): readonly Readonly<Record<string, unknown>>[] {
 
 function readJwk(jwk: Readonly<Record<string, unknown>>, keyId: string | undefined): VerificationKey | string {
   if (jwk.kty === 'oct') return 'a symmetric key does not belong into a published key set'
-  if (jwk.use !== undefined && jwk.use !== 'sig') return 'its "use" is not "sig"'
-  const operations = jwk.key_ops
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
-    return 'its "key_ops" has no "verify"'
   const { kty, n, e, crv, x, y } = jwk
   let key: KeyObject
   try {
@@ -182,16 +198,30 @@ function readJwk(jwk: Readonly<Record<string, unknown>>, keyId: string | undefin
   }
   const possible = algorithmsOf(key)
   if (typeof possible === 'string') return possible
-  const named = jwk.alg
+  const named = given(jwk.alg)
   const name = keyId ?? thumbprint(key)
   if (named === undefined) return { keyId, name, algorithms: possible, key, servesAnyKeyId: false }
   if (typeof named !== 'string' || !possible.includes(named)) return 'its "alg" does not fit its type'
+  // One signature scheme under two names (RFC 9864): providers publish the one and sign with the other.
+  if (key.asymmetricKeyType === 'ed25519') return { keyId, name, algorithms: possible, key, servesAnyKeyId: false }
   return { keyId, name, algorithms: [named], key, servesAnyKeyId: false }
 }
 
-function couldBeMistaken(one: VerificationKey, other: VerificationKey): boolean {
-  if (one.keyId === undefined || one.keyId !== other.keyId) return false
-  return one.algorithms.some((algorithm) => other.algorithms.includes(algorithm))
+/** What a key is for, where that is not signatures. */
+function otherUseOf(jwk: Readonly<Record<string, unknown>>): string | undefined {
+  const use = given(jwk.use)
+  if (use !== undefined && use !== 'sig') return 'its "use" is not "sig"'
+  const operations = given(jwk.key_ops)
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
+    return 'its "key_ops" has no "verify"'
+  if (typeof jwk.alg === 'string' && ENCRYPTION_ALGORITHM.test(jwk.alg)) return 'its "alg" is for encryption'
+  return undefined
+}
+
+/** A member of a JWK, where it says anything: some providers write `null`, or nothing, for what they do not know. */
+function given(member: unknown): unknown {
+  if (member === null || member === '' || (Array.isArray(member) && member.length === 0)) return undefined
+  return member
 }
 
 /** Whatever stands before or after it: an HMAC with something that is published protects nothing (CVE-2026-34950). */
@@ -205,9 +235,14 @@ function isPublicKey(text: string): boolean {
   }
 }
 
+/** Windows editors and some providers begin a text with one; to JSON.parse it is an unexpected token. */
+export function withoutByteOrderMark(text: string): string {
+  return text.startsWith('\uFEFF') ? text.slice(1) : text
+}
+
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(withoutByteOrderMark(text))
   } catch {
     return undefined
   }

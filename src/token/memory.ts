@@ -3,17 +3,18 @@
 // verified tokens are kept: junk cannot push them out.
 import { LRUCache } from 'lru-cache'
 import type { VerifiedToken } from '../model/decision.ts'
+import { OUT_OF_DATE } from './keys.ts'
 
 /** A verified token, and what it was verified with. */
 export interface Remembered {
   readonly token: VerifiedToken
-  readonly keys: { generation(): number }
+  readonly keys: { generation(nowMs: number): number }
   readonly generation: number
 }
 
 export interface TokenMemory {
-  /** The token, if the keys that it was verified with still count. Its time is not judged here. */
-  recall(text: string): VerifiedToken | undefined
+  /** The token, if the keys that verified it still count at this monotonic time. Its own time is not judged here. */
+  recall(text: string, nowMs: number): VerifiedToken | undefined
   remember(text: string, entry: Remembered): void
   forget(text: string): void
   size(): number
@@ -41,10 +42,13 @@ export function createTokenMemory(policy: TokenMemoryPolicy): TokenMemory {
     },
   })
   return {
-    recall: (text) => {
+    recall: (text, nowMs) => {
       const entry = entries.get(text)
-      if (entry === undefined || entry.generation === entry.keys.generation()) return entry?.token
-      entries.delete(text)
+      if (entry === undefined) return undefined
+      const generation = entry.keys.generation(nowMs)
+      if (entry.generation === generation) return entry.token
+      // Keys that are only too old may come back as they were, and so may what they verified.
+      if (generation !== OUT_OF_DATE) entries.delete(text)
       return undefined
     },
     remember: (text, entry) => {

@@ -2,14 +2,14 @@
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { CompactSign, calculateJwkThumbprint, exportJWK, exportPKCS8, exportSPKI, generateKeyPair } from 'jose'
 import { secretName, thumbprint } from './key-name.ts'
-import { algorithmsOf, KeyError, type KeySet, readSecret, withoutLineEnd } from './key-set.ts'
+import { algorithmsOf, KeyError, type KeySet, readSecret, withoutByteOrderMark, withoutLineEnd } from './key-set.ts'
 
 /** A key that signs, and the public half that verifies what it signed. */
 export interface Signer {
   readonly algorithm: string
   readonly keyId: string
   readonly verification: KeySet
-  /** Answers the compact token. With EdDSA, RS* and HS* the same claims give the same bytes. */
+  /** Answers the compact token. With Ed25519, RS* and HS* the same claims give the same bytes. */
   sign(claims: Readonly<Record<string, unknown>>, type: string | undefined): Promise<string>
 }
 
@@ -92,7 +92,8 @@ function createSigner(key: KeyObject, algorithm: string, keyId: string, verifica
   }
 }
 
-function readPrivateKey(text: string): { readonly key: KeyObject; readonly jwkKeyId: string | undefined } {
+function readPrivateKey(given: string): { readonly key: KeyObject; readonly jwkKeyId: string | undefined } {
+  const text = withoutByteOrderMark(given)
   try {
     if (!text.trimStart().startsWith('{')) return { key: createPrivateKey(text), jwkKeyId: undefined }
     const jwk = JSON.parse(text) as { kid?: unknown }

@@ -6,10 +6,10 @@ import { type IssuerPolicy, judgeClaims, judgeClaimTypes } from './claims.ts'
 import type { KeySource } from './keys.ts'
 import type { UnverifiedToken } from './read.ts'
 
-/** The signature algorithms that exist for us (RFC 7518, RFC 8037). `none` is not one of them. */
+/** The signature algorithms that exist for us (RFC 7518, RFC 8037, RFC 9864). `none` is not one of them. */
 const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'HS256', 'HS384', 'HS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', 'HS256', 'HS384', 'HS512'],
 ])
 
 /** An issuer that is trusted: what its tokens must look like, and the keys that it signs with. */

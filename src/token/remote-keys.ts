@@ -1,9 +1,14 @@
-// Keys that an identity provider publishes: fetched ahead of need, once for all who wait, never more often than the
-// cooldown allows, and kept when the provider fails. A flood of unknown key ids costs one fetch per cooldown.
+// Keys that an identity provider publishes: fetched ahead of need, once for all who wait, kept when the provider fails. A
+// token with an unknown key id waits for the next fetch that may begin; a flood of them never makes the gate ask more often
+// than its allowance, and never has a token refused for a key that no fetch has looked for.
 import type { Clock } from '../model/clock.ts'
-import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
-import { type KeySet, readKeySet, type VerificationKey } from './key-set.ts'
-import { choose, type FoundKeys, type KeySource } from './keys.ts'
+import { refuse } from '../model/refusal.ts'
+import { createAbsentKeys } from './absent-keys.ts'
+import { createFetchAllowance } from './fetch-allowance.ts'
+import { hasLostKeys, isSameSet } from './key-changes.ts'
+import { candidates, type KeySet, type RejectedKey, readKeySet, type VerificationKey } from './key-set.ts'
+import { createKeyWaiters } from './key-waiters.ts'
+import { type FoundKeys, type KeySource, OUT_OF_DATE, unknownKey } from './keys.ts'
 
 /** Answers the text of a key set, or throws an error whose message is for the operator. */
 export type FetchKeySet = () => Promise<string>
@@ -17,168 +22,216 @@ export interface RemoteKeysParts {
 }
 
 export interface RemoteKeysTiming {
-  /** Between two fetches for unknown key ids, whatever their result. Default 30 s. */
-  readonly cooldownMs: number
+  /** How long a key id that a fetch did not find is refused without another fetch. Default 30 s. */
+  readonly absentMs: number
+  /** Fetches that tokens may cause: at most this many at once, by default five … */
+  readonly allowance: number
+  /** … and one more after each of these. Default 6 s. */
+  readonly allowanceMs: number
+  /** How many tokens may wait for a fetch. Default 1,000. */
+  readonly maxWaiting: number
+  /** How long a token waits. Default 6 s. */
+  readonly waitMs: number
   /** Between two fetches ahead of need, give or take a tenth. Default 10 min. */
   readonly refreshMs: number
   /** After a failure, doubled up to `refreshMs`. Default 1 s. */
   readonly retryMs: number
+  /** The longest time between two attempts while there are no keys at all. Default 15 s. */
+  readonly urgentMs: number
   /** How long the last good set serves while the provider fails. Default 24 h. */
   readonly keepMs: number
+  /** How long a set without any key must be published before it counts. Default 30 s. */
+  readonly emptyMs: number
 }
 
 export interface RemoteKeysObserver {
-  fetched(result: 'ok' | 'error', detail: { readonly keys: number; readonly problem?: string }): void
-  rejected(keyId: string | undefined, why: string): void
-  unknownKeyId(action: 'fetched' | 'cooldown'): void
+  fetched(result: 'ok' | 'empty' | 'error', detail: { readonly keys: number; readonly problem?: string }): void
+  /** Told once of each key that cannot be used. */
+  rejected(key: RejectedKey): void
+  /** Told of the keys that are in force whenever they are not the ones before. */
+  changed(keys: readonly VerificationKey[]): void
+  /** Told of each token with an unknown key id: it waits for a fetch, a fetch did not find its key, or too many wait. */
+  unknownKeyId(action: 'fetched' | 'cooldown' | 'turned_away'): void
   /** Told of each token that is judged by keys which two fetches ahead of need in a row should have renewed. */
   servedOld(): void
 }
 
 const defaults: RemoteKeysTiming = {
-  cooldownMs: 30_000,
+  absentMs: 30_000,
+  allowance: 5,
+  allowanceMs: 6_000,
+  maxWaiting: 1_000,
+  waitMs: 6_000,
   refreshMs: 600_000,
   retryMs: 1_000,
+  urgentMs: 15_000,
   keepMs: 24 * 3_600_000,
+  emptyMs: 30_000,
 }
+
+const EMPTY = 'the key set lists no key at all'
 
 /** Makes a source of keys that are fetched. Nothing is fetched before `start`. */
 export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
   const { monotonic, observe } = parts
   const timing = { ...defaults, ...parts.timing }
+  const allowance = createFetchAllowance(timing.allowance, timing.allowanceMs, monotonic)
+  const absent = createAbsentKeys(timing.absentMs, monotonic)
+  const waiters = createKeyWaiters({ most: timing.maxWaiting, waitMs: timing.waitMs, onAbsent: absent.add })
   let set: KeySet | undefined
   let problem = 'the keys have not been fetched yet'
   let generation = 0
   let revision = 0
   let lastSuccessMs = 0
-  let lastUnknownFetchMs = Number.NEGATIVE_INFINITY
+  let emptySinceMs: number | undefined
+  let toldOf: ReadonlySet<string> = new Set()
   let failures = 0
-  let underWay: Promise<void> | undefined
-  let timer: NodeJS.Timeout | undefined
-  let stopped = true
+  let fetches = 0
+  let isUnderWay = false
+  let nextFetch: NodeJS.Timeout | undefined
+  let dueFetch: NodeJS.Timeout | undefined
+  let isStopped = true
 
-  function fetchOnce(): Promise<void> {
-    underWay ??= load().finally(() => {
-      underWay = undefined
-    })
-    return underWay
-  }
-
-  async function load(): Promise<void> {
-    try {
-      const fetched = readKeySet(await parts.fetchKeySet())
-      for (const key of fetched.rejected) observe.rejected(key.keyId, key.why)
-      if (fetched.keys.length === 0) throw new Error('the key set holds no usable key')
-      if (set !== undefined && hasLostKeys(set, fetched)) generation++
-      if (set === undefined || !isSame(set, fetched)) revision++
-      set = fetched
-      failures = 0
-      lastSuccessMs = monotonic()
-      observe.fetched('ok', { keys: fetched.keys.length })
-    } catch (error) {
+  async function fetchNow(): Promise<void> {
+    if (isUnderWay) return
+    isUnderWay = true
+    clearTimeout(nextFetch)
+    clearTimeout(dueFetch)
+    dueFetch = undefined
+    const number = ++fetches
+    const startedMs = monotonic()
+    const fetched = await load()
+    isUnderWay = false
+    const trouble = typeof fetched === 'string' ? fetched : troubleWith(fetched)
+    if (typeof fetched === 'string' || trouble !== undefined) {
       failures++
-      problem = error instanceof Error ? error.message : String(error)
-      observe.fetched('error', { keys: set?.keys.length ?? 0, problem })
+      problem = trouble ?? ''
+      const result = typeof fetched !== 'string' && fetched.isEmpty ? 'empty' : 'error'
+      observe.fetched(result, { keys: set?.keys.length ?? 0, problem })
+      waiters.failed(problem)
+    } else {
+      takeOver(fetched)
+      waiters.fetched(fetched, number)
     }
-    scheduleNext()
+    if (isStopped) return
+    scheduleNext(monotonic() - startedMs)
+    if (waiters.size() > 0) fetchWhenDue()
   }
 
-  function scheduleNext(): void {
-    if (stopped) return
-    clearTimeout(timer)
-    const delayMs = failures === 0 ? timing.refreshMs : Math.min(timing.retryMs * 2 ** (failures - 1), timing.refreshMs)
+  /** The set that is published now, or why it cannot be had. */
+  async function load(): Promise<KeySet | string> {
+    try {
+      return readKeySet(await parts.fetchKeySet())
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
+  }
+
+  /**
+   * Why a set that was read does not count. One without any key counts where it is still so a while later: a provider that
+   * restarts may publish nothing for a moment; one that goes on has withdrawn its keys.
+   */
+  function troubleWith({ keys, rejected, isEmpty }: KeySet): string | undefined {
+    tellRejected(rejected)
+    if (!isEmpty) {
+      emptySinceMs = undefined
+      return keys.length === 0 ? 'the key set holds no usable key' : undefined
+    }
+    emptySinceMs ??= monotonic()
+    if (monotonic() - emptySinceMs >= timing.emptyMs) return undefined
+    return `${EMPTY}; it counts if that is still so in ${timing.emptyMs / 1000} s`
+  }
+
+  function takeOver(fetched: KeySet): void {
+    if (set !== undefined && hasLostKeys(set, fetched)) generation++
+    const isChanged = set === undefined || !isSameSet(set, fetched)
+    if (isChanged) revision++
+    set = fetched
+    failures = 0
+    lastSuccessMs = monotonic()
+    observe.fetched(fetched.isEmpty ? 'empty' : 'ok', { keys: fetched.keys.length })
+    if (isChanged) observe.changed(fetched.keys)
+  }
+
+  function tellRejected(rejected: readonly RejectedKey[]): void {
+    const nameOf = ({ keyId, why }: RejectedKey) => `${keyId} ${why}`
+    for (const key of rejected) if (!toldOf.has(nameOf(key))) observe.rejected(key)
+    toldOf = new Set(rejected.map(nameOf))
+  }
+
+  function scheduleNext(tookMs: number): void {
+    clearTimeout(nextFetch)
+    nextFetch = setTimeout(fetchNow, delayMs(tookMs))
+    nextFetch.unref()
+  }
+
+  function delayMs(tookMs: number): number {
     // Jitter: a fleet that started together must not ask the provider together.
-    timer = setTimeout(fetchOnce, delayMs * (0.9 + Math.random() * 0.2))
-    timer.unref()
+    const jitter = 0.9 + Math.random() * 0.2
+    const backedOffMs = timing.retryMs * 2 ** Math.min(failures - 1, 30)
+    const delay = jitter * Math.min(timing.refreshMs, failures === 0 ? timing.refreshMs : backedOffMs)
+    if (emptySinceMs !== undefined) return Math.min(timing.refreshMs, timing.emptyMs * (1 + Math.random() * 0.1))
+    if (usable() !== undefined) return delay
+    return Math.min(delay, Math.max(timing.urgentMs - tookMs, timing.retryMs))
+  }
+
+  /** Sees to it that a fetch begins for those who wait, as soon as the allowance has one. */
+  function fetchWhenDue(): void {
+    if (isStopped || isUnderWay || dueFetch !== undefined) return
+    if (allowance.take()) void fetchNow()
+    else
+      dueFetch = setTimeout(() => {
+        dueFetch = undefined
+        if (waiters.size() > 0) fetchWhenDue()
+      }, allowance.dueInMs())
   }
 
   function usable(): KeySet | undefined {
     return set !== undefined && monotonic() - lastSuccessMs <= timing.keepMs ? set : undefined
   }
 
-  function unavailable(): FoundKeys {
-    return refuse('keys_unavailable', { detail: problem })
-  }
-
-  async function findAfterFetch(algorithm: string, keyId: string | undefined): Promise<FoundKeys> {
-    await fetchOnce()
-    const current = usable()
-    if (current === undefined) return unavailable()
-    const found = choose(current, algorithm, keyId)
-    return isRefusal(found) ? orUnavailable(found) : served(found)
-  }
-
-  function served(found: FoundKeys): FoundKeys {
+  function served(found: readonly VerificationKey[]): FoundKeys {
     if (monotonic() - lastSuccessMs > 2 * timing.refreshMs) observe.servedOld()
     return found
   }
 
-  /** While the provider fails nobody knows which keys it has by now: not finding one is no verdict on the token. */
-  function orUnavailable(found: Refusal): FoundKeys {
-    if (failures === 0) return found
-    return refuse('keys_unavailable', { detail: `${found.detail}, and new ones cannot be fetched: ${problem}` })
-  }
-
   function find(algorithm: string, keyId: string | undefined): FoundKeys | Promise<FoundKeys> {
     const current = usable()
-    if (current === undefined) return underWay === undefined ? unavailable() : findAfterFetch(algorithm, keyId)
-    const found = choose(current, algorithm, keyId)
-    if (!isRefusal(found)) return served(found)
-    // Perhaps a key that was added since the last fetch. Whoever comes while one is under way waits for it as well, or
-    // of all the first requests with a new key only one would be served.
-    if (underWay !== undefined) {
-      observe.unknownKeyId('fetched')
-      return findAfterFetch(algorithm, keyId)
-    }
-    // The cooldown counts from the attempt, so that a failing provider
-    // is not asked more often than a healthy one.
-    if (monotonic() - lastUnknownFetchMs < timing.cooldownMs) {
+    const found = current === undefined ? [] : candidates(current.keys, algorithm, keyId)
+    if (found.length > 0) return served(found)
+    if (current !== undefined && absent.has(algorithm, keyId)) {
       observe.unknownKeyId('cooldown')
-      return orUnavailable(found)
+      return unknownKey(algorithm, keyId)
     }
-    lastUnknownFetchMs = monotonic()
-    observe.unknownKeyId('fetched')
-    return findAfterFetch(algorithm, keyId)
+    if (isStopped) return refuse('keys_unavailable', { detail: problem })
+    const waiting = waiters.join(algorithm, keyId, fetches)
+    if (current !== undefined) observe.unknownKeyId(waiting === undefined ? 'turned_away' : 'fetched')
+    if (waiting === undefined)
+      return refuse('keys_unavailable', { detail: `${timing.maxWaiting} tokens wait for a fetch of the keys already` })
+    fetchWhenDue()
+    return waiting
   }
 
   return {
     find,
-    generation: () => generation,
+    keys: () => usable()?.keys ?? [],
+    generation: (nowMs) => (set !== undefined && nowMs - lastSuccessMs > timing.keepMs ? OUT_OF_DATE : generation),
     revision: () => revision,
-    missing: () => (usable() === undefined ? problem : undefined),
+    missing: () => {
+      const current = usable()
+      if (current === undefined) return problem
+      return current.keys.length === 0 ? EMPTY : undefined
+    },
     size: () => set?.keys.length ?? 0,
     start: () => {
-      stopped = false
-      void fetchOnce()
+      isStopped = false
+      void fetchNow()
     },
     stop: () => {
-      stopped = true
-      clearTimeout(timer)
+      isStopped = true
+      clearTimeout(nextFetch)
+      clearTimeout(dueFetch)
+      waiters.failed('the gate no longer fetches these keys')
     },
   }
-}
-
-/** True where a key of the old set is not in the new one as it was: tokens verified with it must be verified again. */
-function hasLostKeys(before: KeySet, after: KeySet): boolean {
-  return before.keys.some((old) => !after.keys.some((key) => serves(key, old)))
-}
-
-/** True where the same keys are tried for every token, and in the same order. */
-function isSame(before: KeySet, after: KeySet): boolean {
-  return (
-    before.keys.length === after.keys.length &&
-    before.keys.every((old, index) => {
-      const key = after.keys[index]
-      return key !== undefined && serves(key, old) && serves(old, key)
-    })
-  )
-}
-
-/** True where everything that the old key verified is verified by this one. */
-function serves(key: VerificationKey, old: VerificationKey): boolean {
-  return (
-    key.keyId === old.keyId &&
-    key.key.equals(old.key) &&
-    old.algorithms.every((algorithm) => key.algorithms.includes(algorithm))
-  )
 }

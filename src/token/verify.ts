@@ -44,7 +44,7 @@ export function createVerifier(parts: VerifierParts): Verify {
 
   return (text) => {
     const startedMs = parts.monotonic()
-    const remembered = parts.memory.recall(text)
+    const remembered = parts.memory.recall(text, startedMs)
     if (remembered === undefined) return judge(text, startedMs)
     if (isExpired(remembered, parts.clock() / 1000)) {
       parts.memory.forget(text)
@@ -99,7 +99,7 @@ function proveWithin(
   const { token, issuer } = question
   if (isRefusal(keys)) return { ...keys, issuer: issuer.policy.issuer }
   // Before any wait: keys that change meanwhile must not be taken for the ones that verified it, or did not.
-  const generation = issuer.keys.generation()
+  const generation = issuer.keys.generation(startedMs)
   const revision = issuer.keys.revision()
   const proving = parts.budget.run(verificationCost(token.header.alg, keys), async (): Promise<Verified> => {
     const key = await verifyingKey(token, keys)
@@ -116,6 +116,9 @@ function proveWithin(
 
 function refuseSignature({ token, issuer, claims }: Question, refused: RefusedTokens, revision: number): Refusal {
   const { policy, keys } = issuer
+  const missing = keys.missing()
+  // Only keys of our own were at hand: the issuer may have one of the same name, and nobody knows before it was fetched.
+  if (missing !== undefined) return refuse('keys_unavailable', { issuer: policy.issuer, detail: missing })
   const refusal = refuse('signature_invalid', { issuer: policy.issuer })
   const expiredFromSeconds = claims.exp + policy.clockToleranceSeconds
   refused.remember(token.text, { refusal, algorithm: token.header.alg, expiredFromSeconds, keys, revision })

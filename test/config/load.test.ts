@@ -156,7 +156,7 @@ limits: { headers: 1.5 }
     'sidegate.yaml:1:1 listen: Expected an address such as "0.0.0.0:8080" or "[::]:8080", got 8080, did you mean "0.0.0.0:8080"',
     'sidegate.yaml:2:1: Unknown setting "upstrem", did you mean "upstream"',
     'sidegate.yaml:5:5 issuers[0].audiences: Expected a list of at least one audience, got "orders", did you mean [orders]',
-    'sidegate.yaml:6:18 issuers[0].algorithms[0]: Expected one of "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "RS256", "ES512", "RS384", "RS512", "HS256", "HS384", "HS512", got "ES265", did you mean "ES256"',
+    'sidegate.yaml:6:18 issuers[0].algorithms[0]: Expected one of "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519", "RS256", "ES512", "RS384", "RS512", "HS256", "HS384", "HS512", got "ES265", did you mean "ES256"',
     'sidegate.yaml:7:5 issuers[0].keys: Expected exactly one of "discovery", "jwksUri", "jwksFile", "publicKeyFile", "secretFile", got "discovery" and "jwksUri"',
     'sidegate.yaml:7:30 issuers[0].keys.jwksUri: Expected an https URL, got "http://keys.example.com": over http anyone on the way can read and replace the answer, did you mean "https://keys.example.com"',
     'sidegate.yaml:8:5 issuers[1].issuer: Repeated issuer "https://id.example.com", it is issuers[0] already',

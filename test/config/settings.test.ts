@@ -291,7 +291,7 @@ test('the defaults are the documented ones', () => {
       {
         issuer: 'https://id.example.com',
         audiences: ['orders'],
-        algorithms: ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'RS256'],
+        algorithms: ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519', 'RS256'],
         keys: { discovery: true },
         clockTolerance: 5000,
         requiredClaims: [],

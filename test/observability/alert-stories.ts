@@ -131,6 +131,11 @@ export const alertStories: Readonly<Record<string, AlertStory>> = {
       // A fifth and more, but as ever; and a handful.
       { [PERMITS]: '0+600x150', [EXPIRED]: '0+600x150' },
       { [PERMITS]: '0+6x150', [EXPIRED]: '0x90 6+6x60' },
+      // The provider of the keys is away, or somebody sends invented key ids: SidegateKeysStale and SidegateUnknownKeyBurst.
+      {
+        [PERMITS]: '0+600x150',
+        [ofIssuer('decisions_total', 'decision="refuse",reason="keys_unavailable"')]: '0+6x90 1140+600x60',
+      },
     ],
   },
   SidegateOverloaded: {

@@ -19,6 +19,7 @@ const generate: Record<string, () => { privateKey: KeyObject; publicKey: KeyObje
   ES384: () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
   ES512: () => generateKeyPairSync('ec', { namedCurve: 'P-521' }),
   EdDSA: () => generateKeyPairSync('ed25519'),
+  Ed25519: () => generateKeyPairSync('ed25519'),
 }
 
 /** A new key pair for an algorithm. */

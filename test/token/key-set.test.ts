@@ -9,6 +9,9 @@ const weak = { ...rs256, publicKey: generateKeyPairSync('rsa', { modulusLength: 
 const x25519 = { ...es256, publicKey: generateKeyPairSync('x25519').publicKey }
 const secp256k1 = { ...es256, publicKey: generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey }
 
+/** What a provider publishes beside the keys that sign: nothing to warn of. */
+const OTHER_USE = /its "use" is not "sig"|its "key_ops" has no "verify"|its "alg" is for encryption/
+
 describe('reading a key set', () => {
   const rejected: Record<string, [jwk: Record<string, unknown>, why: string]> = {
     'a symmetric key': [
@@ -17,6 +20,10 @@ describe('reading a key set', () => {
     ],
     'a key for encryption': [publicJwk(es256, { use: 'enc' }), 'its "use" is not "sig"'],
     'a key that may not verify': [publicJwk(es256, { key_ops: ['sign'] }), 'its "key_ops" has no "verify"'],
+    'a key that only wraps keys': [
+      publicJwk(rs256, { use: undefined, alg: 'RSA-OAEP' }),
+      'its "alg" is for encryption',
+    ],
     'an RSA key of 1024 bits': [publicJwk(weak), 'its RSA modulus has 1024 bits, less than 2048'],
     'an RSA key with exponent 1': [publicJwk(rs256, { e: 'AQ' }), 'its RSA exponent is unsafe'],
     'a key of another curve': [publicJwk(secp256k1), 'its curve secp256k1 is not supported'],
@@ -28,23 +35,59 @@ describe('reading a key set', () => {
   for (const [name, [jwk, why]] of Object.entries(rejected)) {
     it(`leaves out ${name}, and keeps the others`, () => {
       const set = readKeySet(JSON.stringify({ keys: [{ ...jwk, kid: 'bad' }, publicJwk(makeKey('EdDSA', 'good'))] }))
-      expect(set.rejected).toEqual([{ keyId: 'bad', why }])
+      expect(set.rejected).toEqual([{ keyId: 'bad', why, isForOtherUse: OTHER_USE.test(why) }])
       expect(set.keys.map((key) => key.keyId)).toEqual(['good'])
     })
   }
 
-  it('leaves out both of two keys that one kid and algorithm would name', () => {
+  it('takes a key that is listed twice for one, with all that it may do', () => {
+    const twice = [
+      publicJwk(rs256, { alg: 'RS256' }),
+      publicJwk(rs256, { alg: 'PS256' }),
+      publicJwk(rs256, { alg: 'RS256' }),
+    ]
+    const set = readKeySet(JSON.stringify({ keys: twice }))
+    expect(set.keys.map((key) => key.algorithms)).toEqual([['RS256', 'PS256']])
+    expect(set.rejected).toEqual([])
+  })
+
+  it('keeps different keys with one kid, and answers all of them for a token that names it', () => {
     const set = readKeySet(jwksOf(makeKey('ES256', 'same'), makeKey('ES256', 'same'), makeKey('ES384', 'same')))
-    expect(set.keys.map((key) => key.algorithms)).toEqual([['ES384']])
+    expect(candidates(set.keys, 'ES256', 'same')).toHaveLength(2)
+    expect(set.rejected).toEqual([])
+  })
+
+  for (const member of ['use', 'alg', 'key_ops'])
+    for (const nothing of [null, '', []])
+      it(`takes a key whose "${member}" is ${JSON.stringify(nothing)} for one that does not say`, () => {
+        const set = readKeySet(JSON.stringify({ keys: [publicJwk(es256, { [member]: nothing })] }))
+        expect(set.keys.map(({ algorithms }) => algorithms)).toEqual([['ES256']])
+      })
+
+  it('reads a set that begins with a byte order mark', () => {
+    expect(readKeySet(`\uFEFF${jwksOf(es256)}`).keys).toHaveLength(1)
+    expect(readPublicKey(`\uFEFF${JSON.stringify(publicJwk(es256))}`).keys).toHaveLength(1)
+    expect(readPublicKey(`\uFEFF${publicPem(es256)}`).keys).toHaveLength(1)
+  })
+
+  for (const alg of [undefined, 'EdDSA', 'Ed25519'])
+    it(`takes an Ed25519 key with "alg" ${alg} for both names of its algorithm`, () => {
+      const set = readKeySet(JSON.stringify({ keys: [publicJwk(makeKey('Ed25519'), { alg })] }))
+      expect(set.keys.map(({ algorithms }) => algorithms)).toEqual([['EdDSA', 'Ed25519']])
+    })
+
+  it('tells a set without any key from one whose keys cannot be used', () => {
+    expect(readKeySet('{"keys":[]}')).toMatchObject({ keys: [], isEmpty: true })
+    expect(readKeySet('{"keys":[{}]}')).toMatchObject({ keys: [], isEmpty: false })
   })
 
   for (const [name, text] of Object.entries({ HTML: '<html>', 'a list': '[]', 'no keys': '{}', null: 'null' })) {
     it(`throws for ${name}`, () => expect(() => readKeySet(text)).toThrow(/^it is not/))
   }
 
-  it('never takes more than four keys into account for a token that names none', () => {
-    const many = Array.from({ length: 6 }, (_, i) => makeKey('EdDSA', `k${i}`))
-    expect(candidates(readKeySet(jwksOf(...many)), 'EdDSA', undefined)).toHaveLength(4)
+  it('never takes more than ten keys into account for a token that names none', () => {
+    const many = Array.from({ length: 12 }, (_, i) => makeKey('EdDSA', `k${i}`))
+    expect(candidates(readKeySet(jwksOf(...many)).keys, 'EdDSA', undefined)).toHaveLength(10)
   })
 })
 

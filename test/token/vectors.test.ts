@@ -40,14 +40,15 @@ function configure(group: Group): KeySet {
 function secretOf(jwk: Jwk): KeySet {
   const algorithm = String(jwk.alg)
   if (SUPPORTED_SECRETS[algorithm] === undefined)
-    return { keys: [], rejected: [{ keyId: undefined, why: 'algorithm' }] }
-  if (jwk.use !== undefined && jwk.use !== 'sig') return { keys: [], rejected: [{ keyId: undefined, why: 'use' }] }
+    return { keys: [], rejected: [{ keyId: undefined, why: 'algorithm', isForOtherUse: false }] }
+  if (jwk.use !== undefined && jwk.use !== 'sig')
+    return { keys: [], rejected: [{ keyId: undefined, why: 'use', isForOtherUse: true }] }
   const bytes = Buffer.from(String(jwk.k), 'base64url')
   try {
     return readSecret(bytes, [algorithm])
   } catch (error) {
     if (!(error instanceof KeyError)) throw error
-    return { keys: [], rejected: [{ keyId: undefined, why: error.message }] }
+    return { keys: [], rejected: [{ keyId: undefined, why: error.message, isForOtherUse: false }] }
   }
 }
 
@@ -59,7 +60,7 @@ function textOf(given: string | object | undefined): string {
 async function isAdmitted(given: string | object | undefined, keys: KeySet): Promise<boolean> {
   const token = readCompact(textOf(given))
   if (isRefusal(token)) return false
-  return (await verifyingKey(token, candidates(keys, token.header.alg, token.header.kid))) !== undefined
+  return (await verifyingKey(token, candidates(keys.keys, token.header.alg, token.header.kid))) !== undefined
 }
 
 describe.skipIf(!hasVectors)(`Wycheproof (${hasVectors ? 'present' : withoutVectors})`, () => {

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { isRefusal } from '../../src/model/refusal.ts'
+import { isRefusal, refuse } from '../../src/model/refusal.ts'
+import { verificationCost } from '../../src/token/budget.ts'
 import type { IssuerPolicy } from '../../src/token/claims.ts'
 import { readKeySet, readPublicKey, readSecret } from '../../src/token/key-set.ts'
-import { createFixedKeys, type KeySource, withOwnKeys } from '../../src/token/keys.ts'
+import { createFixedKeys, type KeySource, OUT_OF_DATE, withOwnKeys } from '../../src/token/keys.ts'
 import { createTokenMemory } from '../../src/token/memory.ts'
+import { createOwnKeys, retiredKey } from '../../src/token/own-keys.ts'
 import { createVerifier, type Verified } from '../../src/token/verify.ts'
 import {
   goodClaims,
@@ -216,6 +218,67 @@ describe('the key that a token was verified with', () => {
   })
 })
 
+describe('several keys that a token may have been signed with', () => {
+  const all = Array.from({ length: 12 }, (_, i) => makeKey('ES256', `k${i}`))
+
+  it('are all tried where they have one kid', async () => {
+    const same = [makeKey('ES256', 'same'), makeKey('ES256', 'same'), makeKey('ES256', 'same')]
+    const world = { keys: createFixedKeys(readKeySet(jwksOf(...same))) }
+    for (const key of same) expect(isRefusal(await verify(signToken(key, goodClaims()), world))).toBe(false)
+    const forged = signToken(makeKey('ES256', 'same'), goodClaims())
+    expect(await verify(forged, world)).toMatchObject({ reason: 'signature_invalid' })
+  })
+
+  it('are tried up to the tenth where the token names none', async () => {
+    const world = { keys: createFixedKeys(readKeySet(jwksOf(...all))) }
+    const answers = await Promise.all(all.map((key) => verify(signToken(key, goodClaims(), { kid: undefined }), world)))
+    expect(answers.map(isRefusal)).toEqual([...Array(10).fill(false), true, true])
+  })
+
+  it('are each charged to the budget', () => {
+    const tenKeys = readKeySet(jwksOf(...all.slice(0, 10))).keys
+    expect(verificationCost('ES256', tenKeys)).toBe(10 * verificationCost('ES256', tenKeys.slice(0, 1)))
+  })
+
+  const ownKey = makeKey('ES256', 'k1')
+  const own = createOwnKeys([retiredKey(publicPem(ownKey), 'ES256', 'k1')]).verification
+
+  it('are the one of the gate and the one of the issuer where both have one kid', async () => {
+    const [provider] = [makeKey('ES256', 'k1')]
+    const world = { keys: withOwnKeys(own, createFixedKeys(readKeySet(jwksOf(provider))), policy.algorithms) }
+    expect(await verify(signToken(ownKey, goodClaims()), world)).toMatchObject({ isSuccessor: true })
+    expect(await verify(signToken(provider, goodClaims()), world)).toMatchObject({ isSuccessor: false })
+    const forged = signToken(makeKey('ES256', 'k1'), goodClaims())
+    expect(await verify(forged, world)).toMatchObject({ reason: 'signature_invalid' })
+  })
+
+  it('are no verdict while those of the issuer are not there: a token of its key with our kid gets 503', async () => {
+    const missing: KeySource = { ...createFixedKeys(readKeySet(jwksOf())), missing: () => 'not fetched yet' }
+    const world = { keys: withOwnKeys(own, missing, policy.algorithms) }
+    expect(isRefusal(await verify(signToken(ownKey, goodClaims()), world))).toBe(false)
+    expect(await verify(signToken(makeKey('ES256', 'k1'), goodClaims()), world)).toMatchObject({
+      reason: 'keys_unavailable',
+      detail: 'not fetched yet',
+    })
+  })
+})
+
+describe('an Ed25519 signature', () => {
+  const ed25519 = makeKey('Ed25519', 'ed')
+  for (const alg of ['EdDSA', 'Ed25519'])
+    for (const published of ['EdDSA', 'Ed25519', undefined])
+      it(`is admitted with "alg" ${alg} of a key with "alg" ${published}`, async () => {
+        const set = readKeySet(JSON.stringify({ keys: [publicJwk(ed25519, { alg: published })] }))
+        const world = { keys: createFixedKeys(set), policy: { algorithms: ['EdDSA', 'Ed25519'] } }
+        expect(await verify(signToken(ed25519, goodClaims(), { alg }), world)).toMatchObject({ algorithm: alg })
+      })
+
+  it('is refused under a name that the settings do not list', async () => {
+    const world = { keys: createFixedKeys(readKeySet(jwksOf(ed25519))), policy: { algorithms: ['EdDSA'] } }
+    expect(await verify(signToken(ed25519, goodClaims()), world)).toMatchObject({ reason: 'algorithm_not_allowed' })
+  })
+})
+
 describe('remembering a token', () => {
   const good = signToken(es256, goodClaims())
 
@@ -241,6 +304,22 @@ describe('remembering a token', () => {
     clock.nowMs = (NOW_SECONDS + 305) * 1000
     expect(verify(good)).toMatchObject({ reason: 'token_expired' })
     expect(await verify(good)).toMatchObject({ reason: 'token_expired' })
+  })
+
+  it('counts for nothing while the keys are past their bound, and again once they were fetched', async () => {
+    let isOutOfDate = false
+    const changing: KeySource = {
+      ...keys,
+      generation: () => (isOutOfDate ? OUT_OF_DATE : 0),
+      find: (...asked) => (isOutOfDate ? refuse('keys_unavailable') : keys.find(...asked)),
+    }
+    const { verify, observed } = createWorld({ keys: changing })
+    await verify(good)
+    isOutOfDate = true
+    expect(await verify(good)).toMatchObject({ reason: 'keys_unavailable' })
+    isOutOfDate = false
+    expect(verify(good)).not.toBeInstanceOf(Promise)
+    expect(observed).toEqual(['ES256 verified', 'ES256 remembered'])
   })
 
   it('ends when a key was taken away', async () => {
