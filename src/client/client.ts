@@ -35,25 +35,38 @@ export type RefreshingFetch = typeof globalThis.fetch & {
   signOut(): void
 }
 
-/** What tabs tell each other: a session began, went on or ended. */
+/** What tabs send each other: a session began, went on or ended. */
 interface Shared {
   readonly began?: string
   readonly next?: string
+  /** The token that `next` follows. */
+  readonly of?: string
   readonly ended?: string | null
   readonly reason?: string
+  /** After a sign-out: the last tokens of the session that it ends; none where the tab held no token. */
+  readonly tokens?: readonly string[]
 }
 
 const REFUSAL = 'urn:sidegate:refusal:'
+/** What is read of a refusal: its document is far smaller, and a body may never end. */
+const REFUSAL_MS = 1_000
+const REFUSAL_LENGTH = 16 * 1024
+/** How long a tab waits to be told why the token left the storage. */
+const REASON_MS = 200
+/** How many tokens of a session a tab remembers, for answers that come late. */
+const LINEAGE = 16
 
 /**
  * Answers a `fetch` that sends the held token as `Authorization: Bearer`, and takes over the next one from any response.
  *
  * A request that brings its own `Authorization`, or goes to another origin, is passed on as it is. A request that is
  * refused with 401 although a newer token is held by then is sent once more, unless its body can be read only once.
+ *
+ * The storage may be given as a function, `() => localStorage`: where a browser forbids it, that throws as soon as it is named.
  */
 export function withRefresh(
   fetch: typeof globalThis.fetch,
-  storage: TokenStorage,
+  storage: TokenStorage | (() => TokenStorage),
   options: RefreshOptions = {},
 ): RefreshingFetch {
   const { location } = globalThis as { location?: { origin: string } }
@@ -62,44 +75,85 @@ export function withRefresh(
   const isOurs = (url: string) => origins.includes(new URL(url).origin)
   // In Node all of the process would hear it, also what serves somebody else.
   const channel = openChannel(options.channel ?? (location && key))
-  const held = () => storage.getItem(key)
-  let isInSession = held() !== null
+  const post = (message: Shared) => channel?.postMessage(message)
+  const store = openStore(storage, key)
 
-  const begin = (token: string): void => {
-    storage.setItem(key, token)
+  let last = store.get()
+  let isInSession = last !== null
+  /** The tokens of this session. A next token counts only for one of these: the session before has no say in this one. */
+  let lineage = new Set(last === null ? [] : [last])
+  /** Whether the session began before our eyes, so that its tokens are all known. */
+  let isWhole = false
+
+  const begin = (token: string, whole: boolean): void => {
+    last = token
+    lineage = new Set([token])
+    isWhole = whole
     isInSession = true
   }
-  const take = (next: string | null): boolean => {
-    const current = held()
-    if (next === null || current === null || !follows(next, current)) return false
-    try {
-      begin(next)
-      return true
-    } catch {
-      // A storage that is full fails no request: the next response brings the token again.
-      return false
-    }
-  }
-  const end = (ended: string | null, reason: string): void => {
-    const current = held()
-    if (current !== null && current !== ended) return
-    storage.removeItem(key)
+  const over = (reason: string): void => {
+    store.set(null)
+    last = null
+    lineage.clear()
     if (!isInSession) return
     isInSession = false
-    onSessionEnd?.(reason)
+    try {
+      onSessionEnd?.(reason)
+    } catch (error) {
+      // It must not take the answer along that brought the news.
+      const { reportError } = globalThis as { reportError?: (error: unknown) => void }
+      // biome-ignore lint/suspicious/noConsole: Node has no reportError
+      ;(reportError ?? console.error)(error)
+    }
   }
-  const endEverywhere = (ended: string | null, reason: string): void => {
-    channel?.postMessage({ ended, reason } satisfies Shared)
+  /** The token that is held, and what its coming or going by other hands means. */
+  const look = (): string | null => {
+    const token = store.get()
+    if (token === null && last !== null) over('signed_out')
+    else if (token !== null && token !== last) begin(token, false)
+    return token
+  }
+  const signIn = (token: string): void => {
+    store.set(token)
+    begin(token, true)
+  }
+  const take = (next: string, of: string): boolean => {
+    const current = look()
+    if (current === null || !lineage.has(of) || !follows(next, current)) return false
+    store.set(next)
+    last = next
+    lineage.add(next)
+    if (lineage.size > LINEAGE) lineage.delete([...lineage][0] ?? '')
+    return true
+  }
+  const end = (ended: string | null, reason: string): void => {
+    const current = store.get()
+    if (current === null || current === ended) over(reason)
+  }
+  const endEverywhere = (ended: string, reason: string): void => {
+    post({ ended, reason })
     end(ended, reason)
+  }
+  /** Whether another tab that held these tokens meant this session when it signed out. */
+  const isMeant = (tokens: readonly string[]): boolean => {
+    const current = store.get()
+    if (current === null || tokens.length === 0 || tokens.some((token) => lineage.has(token))) return true
+    return !isWhole && tokens.some((token) => isSameSession(claimsOf(token), claimsOf(current)))
   }
 
   if (channel !== undefined)
-    channel.onmessage = ({ data }: { readonly data: Shared }) => {
-      const { began, next, ended = null, reason } = data
-      if (began !== undefined) begin(began)
-      else if (next !== undefined) take(next)
-      else if (reason !== undefined) end(ended, reason)
+    channel.onmessage = ({ data }: { readonly data: Shared | null }) => {
+      const { began, next, of, ended = null, reason, tokens } = data ?? {}
+      if (isToken(began)) signIn(began)
+      else if (isToken(next)) take(next, of ?? last ?? '')
+      else if (reason !== undefined && tokens === undefined) end(ended, reason)
+      else if (reason !== undefined && isMeant(tokens ?? [])) over(reason)
     }
+  listenToStorage(store, key, () => {
+    // Another tab says why, where it can.
+    if (channel === undefined) look()
+    else setTimeout(look, REASON_MS)
+  })
 
   /** One try: answers the response, and why the token was not accepted, where it was not. */
   const send = async (sent: string, input: string | URL | Request, url: string, init: RequestInit | undefined) => {
@@ -107,47 +161,128 @@ export function withRefresh(
     headers.set('authorization', `Bearer ${sent}`)
     const response = await fetch(input, { ...init, headers })
     // A redirect may have led to somebody else, who has no say in this session.
-    const next = isOurs(response.url || url) ? response.headers.get(header) : null
-    if (next !== null && take(next)) channel?.postMessage({ next } satisfies Shared)
+    if (!isOurs(response.url || url)) return { response, reason: undefined }
+    const next = response.headers.get(header)
+    if (isToken(next) && take(next, sent)) post({ next, of: sent })
     return { response, reason: await refusalOf(response) }
   }
 
   const refreshingFetch = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     // As fetch itself reads it: relative to the base of the page, which need not be its own origin.
     const { url } = isRequest(input) ? input : new Request(input)
-    const sent = held()
+    const sent = look()
     if (sent === null || !isOurs(url) || headersOf(input, init).has('authorization')) return fetch(input, init)
-    isInSession = true
+    // The browser would leave the token out, and say nothing.
+    if ((init?.mode ?? (isRequest(input) ? input.mode : '')) === 'no-cors')
+      throw new TypeError('Cannot send a token with "mode: no-cors": browsers take no Authorization header there')
     const first = await send(sent, input, url, init)
-    if (first.reason === undefined) return first.response
-    const newer = held()
-    if (newer === sent) endEverywhere(sent, first.reason)
-    if (newer === null || !follows(newer, sent) || isReadOnce(input, init)) return first.response
+    if (first.reason !== undefined && store.get() === sent) endEverywhere(sent, first.reason)
+    // The answer may have cleared the storage.
+    const newer = look()
+    if (first.reason === undefined || newer === null || !follows(newer, sent) || isReadOnce(input, init))
+      return first.response
 
     const second = await send(newer, input, url, init)
-    if (second.reason !== undefined && held() === newer) endEverywhere(newer, second.reason)
+    if (second.reason !== undefined && store.get() === newer) endEverywhere(newer, second.reason)
+    look()
     return second.response
   }
 
   return Object.assign(refreshingFetch as typeof globalThis.fetch, {
-    token: held,
+    token: store.get,
     setToken: (token: string) => {
-      begin(token)
-      channel?.postMessage({ began: token } satisfies Shared)
+      if (!isToken(token)) throw new TypeError('Cannot begin a session: expected a JWT, got something else')
+      signIn(token)
+      post({ began: token })
     },
-    signOut: () => endEverywhere(held(), 'signed_out'),
+    signOut: () => {
+      post({ ended: look(), reason: 'signed_out', tokens: [...lineage] })
+      over('signed_out')
+    },
   })
 }
+
+/** A compact JWT. Whether it is a good one is the gate's part. */
+function isToken(text: unknown): text is string {
+  return typeof text === 'string' && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)
+}
+
+interface Store {
+  readonly place: TokenStorage | undefined
+  get(): string | null
+  set(token: string | null): void
+  /** Forgets what was kept in memory: somebody else wrote to the storage. */
+  reread(): void
+}
+
+/** The token in the storage; in memory for as long as that throws or keeps nothing, as in a sandbox, or when it is full. */
+function openStore(storage: TokenStorage | (() => TokenStorage), key: string): Store {
+  let place: TokenStorage | undefined
+  let seen: string | null = null
+  let memory: string | null | undefined
+  try {
+    place = typeof storage === 'function' ? storage() : storage
+  } catch {
+    memory = null
+  }
+  const read = () => {
+    const text = place?.getItem(key)
+    return isToken(text) ? text : null
+  }
+  return {
+    place,
+    get: () => {
+      if (memory !== undefined) return memory
+      try {
+        seen = read()
+      } catch {
+        memory = seen
+      }
+      return seen
+    },
+    set: (token) => {
+      seen = token
+      memory = token
+      try {
+        if (token === null) place?.removeItem(key)
+        else place?.setItem(key, token)
+        if (place !== undefined && read() === token) memory = undefined
+      } catch {
+        // It stays in memory.
+      }
+    },
+    reread: () => {
+      memory = undefined
+    },
+  }
+}
+
+/** Calls back when another tab changed the token, or cleared the storage. */
+function listenToStorage(store: Store, key: string, changed: () => void): void {
+  const { addEventListener } = globalThis as {
+    addEventListener?: (type: string, listener: (event: { key: string | null; storageArea: unknown }) => void) => void
+  }
+  addEventListener?.('storage', (event) => {
+    if (event.storageArea !== store.place || (event.key !== key && event.key !== null)) return
+    store.reread()
+    changed()
+  })
+}
+
+type Claims = { readonly sub?: unknown; readonly sid?: unknown; readonly exp?: unknown }
 
 /** Whether a token is a later one of the same session: responses come out of order, and people sign out and in. */
 function follows(next: string, current: string): boolean {
   const [after, before] = [claimsOf(next), claimsOf(current)]
-  const isSameSession = after.sid === undefined || before.sid === undefined || after.sid === before.sid
-  return isSameSession && after.sub === before.sub && Number(after.exp) > Number(before.exp)
+  return isSameSession(after, before) && Number(after.exp) > Number(before.exp)
+}
+
+function isSameSession(one: Claims, other: Claims): boolean {
+  return one.sub === other.sub && (one.sid === undefined || other.sid === undefined || one.sid === other.sid)
 }
 
 /** What a token says, unverified: to verify it is the gate's part. */
-function claimsOf(token: string): { readonly sub?: unknown; readonly sid?: unknown; readonly exp?: unknown } {
+function claimsOf(token: string): Claims {
   try {
     const payload = token.split('.')[1] ?? ''
     return Object(JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/'))))
@@ -158,16 +293,49 @@ function claimsOf(token: string): { readonly sub?: unknown; readonly sid?: unkno
 
 /** Why the gate did not accept the token; undefined for every other answer, also for a 401 of the app's own. */
 async function refusalOf(response: Response): Promise<string | undefined> {
-  if (response.status !== 401) return undefined
-  const { headers } = response
-  if (!/error="?invalid_token/.test(headers.get('www-authenticate') ?? '')) return undefined
-  if (headers.get('content-type') !== 'application/problem+json') return 'invalid_token'
-  const problem = await response
-    .clone()
-    .json()
-    .catch(() => undefined)
-  const type = String(Object(problem).type)
-  return type.startsWith(REFUSAL) ? type.slice(REFUSAL.length) : 'invalid_token'
+  const { status, headers } = response
+  if (status !== 401 || !isTokenRefused(headers.get('www-authenticate') ?? '')) return undefined
+  try {
+    if (!headers.get('content-type')?.startsWith('application/problem+json')) return 'invalid_token'
+    const type = String(JSON.parse(await startOf(response.clone())).type)
+    return type.startsWith(REFUSAL) ? type.slice(REFUSAL.length) : 'invalid_token'
+  } catch {
+    return 'invalid_token'
+  }
+}
+
+/** Whether a challenge of the scheme Bearer says `invalid_token` (RFC 9110 section 11.6.1, RFC 6750 section 3). */
+function isTokenRefused(challenges: string): boolean {
+  let scheme = ''
+  // A name with a value is a parameter of the scheme before it, a name without one is the next scheme.
+  for (const [, name = '', quoted, plain] of challenges.matchAll(
+    /([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/g,
+  )) {
+    const value = quoted?.replace(/\\(.)/g, '$1') ?? plain
+    if (value === undefined) scheme = name.toLowerCase()
+    else if (scheme === 'bearer' && name.toLowerCase() === 'error' && value === 'invalid_token') return true
+  }
+  return false
+}
+
+/** The body as far as it comes in time. */
+async function startOf({ body }: Response): Promise<string> {
+  const reader = body?.getReader()
+  const hangUp = () => void reader?.cancel().catch(() => {})
+  const timer = setTimeout(hangUp, REFUSAL_MS)
+  const decoder = new TextDecoder()
+  let text = ''
+  try {
+    while (text.length <= REFUSAL_LENGTH) {
+      const read = await reader?.read()
+      if (read === undefined || read.done) break
+      text += decoder.decode(read.value, { stream: true })
+    }
+    return text
+  } finally {
+    clearTimeout(timer)
+    hangUp()
+  }
 }
 
 function isRequest(input: string | URL | Request): input is Request {

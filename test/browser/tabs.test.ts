@@ -18,7 +18,9 @@ describeInBrowser('two tabs', () => {
     browser = await startBrowser()
     const servePage = await createPages()
     app = await startApp((request, response) => {
-      if (!servePage(request, response)) response.end(request.headers.authorization)
+      if (servePage(request, response)) return
+      if (request.url === '/sign-out') response.setHeader('clear-site-data', '"storage"')
+      response.end(request.headers.authorization)
     })
   })
 
@@ -41,12 +43,13 @@ describeInBrowser('two tabs', () => {
     await stopGateways()
   })
 
-  async function open(storage: string): Promise<void> {
+  async function open(storage: string, prepare = ''): Promise<void> {
     for (const tab of tabs) {
       await tab.goto(`http://127.0.0.1:${gate.port}/page`)
       await runInPage(
         tab,
-        `const { withRefresh } = await import('/client.js')
+        `${prepare}
+         const { withRefresh } = await import('/client.js')
          window.ended = []
          window.api = withRefresh(fetch, ${storage}, { onSessionEnd: (reason) => ended.push(reason) })`,
       )
@@ -82,6 +85,76 @@ describeInBrowser('two tabs', () => {
       }
     })
   }
+
+  test('sign out together with storages of their own, also where one holds a later token', async () => {
+    await open('sessionStorage')
+    const token = dueToken()
+    await runInPage(tabs[0], `api.setToken('${token}')`)
+    await eventually(async () => expect(await tokenOf(tabs[1])).toBe(token))
+    // The other tab hears nothing of the next token, as if it slept.
+    await runInPage(tabs[1], 'BroadcastChannel.prototype.postMessage = () => {}')
+    await ask(tabs[1])
+    expect(await tokenOf(tabs[1])).not.toBe(token)
+    expect(await tokenOf(tabs[0])).toBe(token)
+    await runInPage(tabs[0], 'api.signOut()')
+    for (const tab of tabs) {
+      await eventually(async () => expect(await runInPage(tab, 'return ended')).toEqual(['signed_out']))
+      expect(await tokenOf(tab)).toBeNull()
+    }
+  })
+
+  test('learn of a token that vanished from the storage, without a channel too', async () => {
+    await open('localStorage', 'delete window.BroadcastChannel')
+    await runInPage(tabs[0], `api.setToken('${dueToken()}')`)
+    await eventually(async () => expect(await tokenOf(tabs[1])).not.toBeNull())
+    await runInPage(tabs[0], `localStorage.clear()`)
+    await eventually(async () => expect(await runInPage(tabs[1], 'return ended')).toEqual(['signed_out']))
+    // A tab gets no event of what it does itself: it sees that with its next request.
+    await ask(tabs[0])
+    expect(await runInPage(tabs[0], 'return ended')).toEqual(['signed_out'])
+  })
+
+  test('sign out with an answer that clears the storage', async () => {
+    await open('localStorage')
+    await runInPage(tabs[0], `api.setToken('${dueToken()}')`)
+    await eventually(async () => expect(await tokenOf(tabs[1])).not.toBeNull())
+    expect(await runInPage(tabs[0], "return (await api('/sign-out')).status")).toBe(200)
+    for (const tab of tabs) {
+      await eventually(async () => {
+        await ask(tab)
+        expect(await runInPage(tab, 'return ended')).toEqual(['signed_out'])
+      })
+      expect(await tokenOf(tab)).toBeNull()
+    }
+  })
+
+  test('a sandbox without a storage keeps the token in memory', async () => {
+    await tabs[0].goto(`http://127.0.0.1:${gate.port}/page`)
+    const answer = await runInPage(
+      tabs[0],
+      `const frame = document.createElement('iframe')
+       frame.sandbox = 'allow-scripts'
+       const source = await (await fetch('/client.js')).text()
+       const script = source + \`
+         let token = 'the module died'
+         const api = withRefresh(fetch, () => localStorage)
+         api.setToken('a.b.c')
+         token = api.token()
+         parent.postMessage(token, '*')\`
+       frame.srcdoc = '<script type="module">' + script + '</' + 'script>'
+       const heard = new Promise((resolve) => addEventListener('message', ({ data }) => resolve(data)))
+       document.body.append(frame)
+       return heard`,
+    )
+    expect(answer).toBe('a.b.c')
+  })
+
+  test('refuse to ask without the token in "no-cors"', async () => {
+    await open('localStorage')
+    await runInPage(tabs[0], `api.setToken('${dueToken()}')`)
+    const script = "return api('/orders', { mode: 'no-cors' }).then(() => 'asked', (error) => error.name)"
+    expect(await runInPage(tabs[0], script)).toBe('TypeError')
+  })
 
   test('that ask at the same time, again and again, hold one token and fail no request', async () => {
     await open('localStorage')

@@ -42,6 +42,11 @@ function memory(token?: string): TokenStorage {
   }
 }
 
+/** A storage that does whatever is said, and holds nothing. */
+function storageThat(act: () => string | null): TokenStorage {
+  return { getItem: act, setItem: act, removeItem: act }
+}
+
 function clientOf(origin: string, token?: string, options: RefreshOptions = {}) {
   const ended: string[] = []
   const onSessionEnd = (reason: string) => ended.push(reason)
@@ -87,6 +92,23 @@ describe('to whom the token goes', () => {
     await api(`${origin}/`)
     expect(seen).toEqual([undefined])
     expect(api.token()).toBe(OLD)
+  })
+
+  test('not along with a redirect to another origin, whose 401 ends nothing', async () => {
+    const other = await serve((_, response) => refuse(response, 'token_revoked'))
+    const origin = await serve((_, response) => response.writeHead(307, { location: other }).end())
+    const { api, ended } = clientOf(origin, OLD)
+    expect((await api(`${origin}/`)).status).toBe(401)
+    expect([ended, api.token()]).toEqual([[], OLD])
+  })
+
+  test('never silently not: "no-cors" is refused while a token is held', async () => {
+    const origin = await serve((_, response) => response.end('ok'))
+    const { api } = clientOf(origin, OLD)
+    await expect(api(origin, { mode: 'no-cors' })).rejects.toThrow(TypeError)
+    await expect(api(new Request(origin, { mode: 'no-cors' }))).rejects.toThrow('mode: no-cors')
+    api.signOut()
+    expect((await api(origin, { mode: 'no-cors' })).status).toBe(200)
   })
 
   test('not with a request that brings its own Authorization', async () => {
@@ -158,6 +180,69 @@ describe('which token is kept', () => {
     }
   })
 
+  const begun: Record<string, (api: ReturnType<typeof clientOf>['api']) => string> = {
+    'signed out and in again': (api) => {
+      api.signOut()
+      api.setToken(tokenFor(2, { jti: 'again' }))
+      return api.token() ?? ''
+    },
+    'stepped up': (api) => {
+      api.setToken(tokenFor(2, { acr: '2' }))
+      return api.token() ?? ''
+    },
+    'signed in as the same person without a session id': (api) => {
+      api.setToken(tokenFor(2, { sid: undefined }))
+      return api.token() ?? ''
+    },
+  }
+  test.each(Object.entries(begun))(
+    'not the late next of the session before, once somebody has %s',
+    async (_, beginAnew) => {
+      let answer: (() => void) | undefined
+      const origin = await serve((_request, response) => {
+        answer = () => response.writeHead(200, { 'x-refreshed-token': NEWER }).end()
+      })
+      const { api } = clientOf(origin, OLD)
+      const late = api(origin)
+      await eventually(() => expect(answer).toBeDefined())
+      const fresh = beginAnew(api)
+      answer?.()
+      await late
+      expect(api.token()).toBe(fresh)
+    },
+  )
+
+  test('not the late next of a token that somebody else replaced in the storage', async () => {
+    let answer: (() => void) | undefined
+    const origin = await serve((_, response) => {
+      answer = () => response.writeHead(200, { 'x-refreshed-token': NEWER }).end()
+    })
+    const storage = memory(OLD)
+    const api = withRefresh(fetch, storage, { origins: [origin] })
+    const late = api(origin)
+    await eventually(() => expect(answer).toBeDefined())
+    storage.setItem(KEY, NEW)
+    answer?.()
+    await late
+    expect(api.token()).toBe(NEW)
+  })
+
+  test('the late next of a token that was held before, where it lives longer', async () => {
+    const open: Record<string, () => void> = {}
+    const origin = await serve((request, response) => {
+      const next = { '/one': NEW, '/two': NEWER }[request.url ?? ''] ?? ''
+      open[request.url ?? ''] = () => response.writeHead(200, { 'x-refreshed-token': next }).end()
+    })
+    const { api } = clientOf(origin, OLD)
+    const both = [api(`${origin}/one`), api(`${origin}/two`)]
+    await eventually(() => expect(Object.keys(open)).toHaveLength(2))
+    for (const path of ['/one', '/two']) {
+      open[path]?.()
+      await both.shift()
+    }
+    expect(api.token()).toBe(NEWER)
+  })
+
   test('not what is no token', async () => {
     for (const text of ['', 'x', 'a.b.c', `a.${Buffer.from('null').toString('base64url')}.c`]) {
       const origin = await serve((_, response) => response.writeHead(200, { 'x-refreshed-token': text }).end())
@@ -184,6 +269,61 @@ describe('which token is kept', () => {
       },
     }
     expect(await (await withRefresh(fetch, full, { origins: [origin] })(origin)).text()).toBe('ok')
+  })
+
+  const failing: Record<string, () => TokenStorage> = {
+    'throws at every touch': () =>
+      storageThat(() => {
+        throw new Error('denied')
+      }),
+    'keeps nothing': () => storageThat(() => null),
+    'is not there': () => null as unknown as TokenStorage,
+    'is full': () => ({
+      ...memory(),
+      setItem: () => {
+        throw new Error('full')
+      },
+    }),
+  }
+  test.each(Object.entries(failing))('in memory, where the storage %s', async (_, storage) => {
+    const origin = await serve((request, response) => {
+      if (tokenOf(request) === OLD) response.setHeader('x-refreshed-token', NEW)
+      response.end(request.headers.authorization)
+    })
+    const ended: string[] = []
+    const options = { origins: [origin], onSessionEnd: (reason: string) => ended.push(reason) }
+    const api = withRefresh(fetch, storage(), options)
+    expect(api.token()).toBeNull()
+    api.setToken(OLD)
+    expect(await (await api(origin)).text()).toBe(`Bearer ${OLD}`)
+    expect(await (await api(origin)).text()).toBe(`Bearer ${NEW}`)
+    api.signOut()
+    expect([api.token(), ended]).toEqual([null, ['signed_out']])
+  })
+
+  test('in memory, where the browser forbids to name the storage', () => {
+    const api = withRefresh(fetch, () => {
+      throw new DOMException('denied', 'SecurityError')
+    })
+    api.setToken(OLD)
+    expect(api.token()).toBe(OLD)
+    const storage = memory(NEW)
+    expect(withRefresh(fetch, () => storage).token()).toBe(NEW)
+  })
+
+  test('as long as the storage can be read: after that, in memory', async () => {
+    const storage = memory(OLD)
+    const api = withRefresh(fetch, storage)
+    expect(api.token()).toBe(OLD)
+    storage.getItem = () => {
+      throw new Error('denied')
+    }
+    expect(api.token()).toBe(OLD)
+  })
+
+  test('not a text in the storage that is no token', () => {
+    for (const text of ['undefined', 'null', '', '[object Object]'])
+      expect(withRefresh(fetch, memory(text)).token()).toBeNull()
   })
 
   test('under the key and from the header that are named', async () => {
@@ -308,6 +448,72 @@ describe('a 401', () => {
     expect([ended, api.token()]).toEqual([[], OLD])
   })
 
+  const challenges: Record<string, [challenge: string, endsTheSession: boolean]> = {
+    'with the error in quotes': ['Bearer error="invalid_token"', true],
+    'with the error as a token': ['Bearer error=invalid_token', true],
+    'in other letters and spaces': ['bEARER realm = "a" , ERROR = "invalid_token"', true],
+    'after another scheme': ['Basic realm="a, b", Negotiate abc==, Bearer realm="c", error="invalid_token"', true],
+    'before another scheme': ['Bearer error="invalid_token", Basic realm="a"', true],
+    'with escaped characters': ['Bearer realm="a \\"b\\", ", error="invalid_token"', true],
+    'with an error that only begins so': ['Bearer error="invalid_token_format"', false],
+    'with an error that only ends so': ['Bearer error="not_invalid_token"', false],
+    'with another parameter': ['Bearer old_error="invalid_token", x-error=invalid_token', false],
+    'of another scheme': ['Basic realm="a", error="invalid_token"', false],
+    'that quotes it': ['Basic realm="error=invalid_token"', false],
+    'that quotes a whole challenge': ['Basic realm="a, Bearer error=\\"invalid_token\\""', false],
+    'whose description says so': ['Bearer error="insufficient_scope", error_description="error=invalid_token"', false],
+    'of a scheme that begins so': ['BearerX error="invalid_token"', false],
+    'that ends in the middle': ['Bearer error="invalid_token', false],
+  }
+  test.each(Object.entries(challenges))('%s', async (_, [challenge, endsTheSession]) => {
+    const origin = await serve((_request, response) => response.writeHead(401, { 'www-authenticate': challenge }).end())
+    const { api, ended } = clientOf(origin, OLD)
+    expect((await api(origin)).status).toBe(401)
+    expect(ended).toEqual(endsTheSession ? ['invalid_token'] : [])
+  })
+
+  const endless: Record<string, (response: Parameters<RequestListener>[1]) => void> = {
+    'that says nothing': (response) => void response.write('{'),
+    'that drips': (response) => {
+      const drip = setInterval(() => response.write(' '), 20)
+      response.on('close', () => clearInterval(drip))
+    },
+    'that floods': (response) => {
+      const flood = () => {
+        while (!response.destroyed && response.write(' '.repeat(16_384)));
+      }
+      response.on('drain', flood)
+      flood()
+    },
+  }
+  test.each(Object.entries(endless))(
+    'with a body %s and never ends, ends the session and is answered',
+    async (_, answer) => {
+      const origin = await serve((_request, response) => {
+        const challenge = { 'www-authenticate': 'Bearer error="invalid_token"' }
+        response.writeHead(401, { 'content-type': 'application/problem+json', ...challenge })
+        answer(response)
+      })
+      const { api, ended } = clientOf(origin, OLD)
+      const response = await api(origin)
+      expect([response.status, ended]).toEqual([401, ['invalid_token']])
+      await response.body?.cancel()
+    },
+  )
+
+  test('is answered where `onSessionEnd` throws, and the page is told of that', async () => {
+    const origin = await serve((_, response) => refuse(response, 'token_revoked'))
+    const reported = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const bug = new Error('a bug of the page')
+    const onSessionEnd = () => {
+      throw bug
+    }
+    const { api } = clientOf(origin, OLD, { onSessionEnd })
+    expect((await api(origin)).status).toBe(401)
+    expect([api.token(), reported.mock.calls]).toEqual([null, [[bug]]])
+    reported.mockRestore()
+  })
+
   test('without a token held is nobody’s end', async () => {
     const origin = await serve((_, response) => refuse(response, 'token_missing'))
     const { api, ended } = clientOf(origin)
@@ -370,6 +576,81 @@ describe('several tabs', () => {
     expect([one.ended, two.api.token()]).toEqual([['signed_out'], null])
   })
 
+  test('sign out together, also where one holds a later token than the other', async () => {
+    const origin = await serve((_, response) => response.writeHead(200, { 'x-refreshed-token': NEW }).end())
+    const [one, two] = tabs(origin, OLD)
+    await two.api(origin)
+    // The next token is on its way to the first tab.
+    expect([one.api.token(), two.api.token()]).toEqual([OLD, NEW])
+    one.api.signOut()
+    await eventually(() => expect(two.ended).toEqual(['signed_out']))
+    expect([one.ended, one.api.token(), two.api.token()]).toEqual([['signed_out'], null, null])
+  })
+
+  test.each([
+    ['the same session', OLD, NEWER, true],
+    [
+      'a session of the same person, where none has an id',
+      tokenFor(1, { sid: undefined }),
+      tokenFor(3, { sid: undefined }),
+      true,
+    ],
+    ['another session', OLD, tokenFor(3, { sid: 'two' }), false],
+    ['somebody else', OLD, tokenFor(3, { sub: 'bob', sid: undefined }), false],
+  ])('that were opened with tokens of %s', async (_, first, second, isOneSession) => {
+    const channel = `tabs-${++count}`
+    const one = clientOf('https://api.example.com', first, { channel })
+    const two = clientOf('https://api.example.com', second, { channel })
+    one.api.signOut()
+    if (isOneSession) await eventually(() => expect(two.ended).toEqual(['signed_out']))
+    // Messages come in order: when this one is heard, so is the one before.
+    one.api.setToken(tokenFor(9, { sub: 'carol' }))
+    await eventually(() => expect(two.api.token()).toBe(one.api.token()))
+    expect(two.ended).toEqual(isOneSession ? ['signed_out'] : [])
+  })
+
+  test('sign out together where one of them holds no token', async () => {
+    const channel = `tabs-${++count}`
+    const one = clientOf('https://api.example.com', undefined, { channel })
+    const two = clientOf('https://api.example.com', OLD, { channel })
+    one.api.signOut()
+    await eventually(() => expect(two.ended).toEqual(['signed_out']))
+  })
+
+  test('do not lose a session that one began to the sign-out of another from the session before', async () => {
+    const [one, two] = tabs('https://api.example.com', OLD)
+    two.api.setToken(NEW)
+    one.api.signOut()
+    await eventually(() => expect(one.api.token()).toBe(NEW))
+    await eventually(() => expect(two.api.token()).toBe(NEW))
+    expect(two.ended).toEqual([])
+  })
+
+  test('do not take the late next of the session before from another one', async () => {
+    let answer: (() => void) | undefined
+    const origin = await serve((_, response) => {
+      answer = () => response.writeHead(200, { 'x-refreshed-token': NEWER }).end()
+    })
+    const [one, two] = tabs(origin, OLD)
+    const late = two.api(origin)
+    await eventually(() => expect(answer).toBeDefined())
+    const steppedUp = tokenFor(2, { acr: '2' })
+    one.api.setToken(steppedUp)
+    await eventually(() => expect(two.api.token()).toBe(steppedUp))
+    answer?.()
+    await late
+    expect([one.api.token(), two.api.token()]).toEqual([steppedUp, steppedUp])
+    const channel = new BroadcastChannel(`tabs-${count}`)
+    channel.postMessage({ next: NEWER, of: OLD })
+    channel.postMessage({ ended: 'heard', reason: 'token_expired' })
+    channel.postMessage(null)
+    channel.postMessage({ began: 'no token' })
+    channel.postMessage({ began: NEW })
+    await eventually(() => expect(one.api.token()).not.toBe(steppedUp))
+    channel.close()
+    expect([one.api.token(), one.ended]).toEqual([NEW, []])
+  })
+
   test('do not lose a newer token to the end of an old one', async () => {
     const [one, two] = tabs('https://api.example.com', OLD)
     const apart = clientOf('https://api.example.com', OLD, { channel: 'apart' })
@@ -421,11 +702,51 @@ test('a gate hands over the next token, and takes it', async () => {
   }
 })
 
+describe('a token that vanishes from the storage', () => {
+  test('ends the session, once, with the next request or answer', async () => {
+    const seen: unknown[] = []
+    const origin = await serve((request, response) => {
+      seen.push(tokenOf(request))
+      if (request.url === '/clear') storage.removeItem(KEY)
+      response.end()
+    })
+    const storage = memory(OLD)
+    const ended: string[] = []
+    const api = withRefresh(fetch, storage, { origins: [origin], onSessionEnd: (reason) => ended.push(reason) })
+    storage.removeItem(KEY)
+    await api(origin)
+    await api(origin)
+    expect([seen, ended]).toEqual([[undefined, undefined], ['signed_out']])
+    api.setToken(NEW)
+    await api(`${origin}/clear`)
+    expect(ended).toEqual(['signed_out', 'signed_out'])
+  })
+})
+
+describe('setToken', () => {
+  test.each([
+    [undefined],
+    [null],
+    [''],
+    ['undefined'],
+    [7],
+    [{ token: OLD }],
+    [`Bearer ${OLD}`],
+    [` ${OLD}`],
+    [`${OLD}\n`],
+    ['a.b'],
+  ])('throws for %j, which is no token, and leaves the session as it is', (text) => {
+    const { api, ended } = clientOf('https://api.example.com', OLD)
+    expect(() => api.setToken(text as string)).toThrow(TypeError)
+    expect([api.token(), ended]).toEqual([OLD, []])
+  })
+})
+
 describe('the module', () => {
-  test('imports nothing, and is smaller than 2 kB compressed', async () => {
+  test('imports nothing, and is smaller than 2.3 kB compressed', async () => {
     expect(readFileSync(SOURCE, 'utf8')).not.toMatch(/^\s*(import|export .* from)\b|\bimport\(|\brequire\(/m)
     const { outputFiles } = await build({ entryPoints: [SOURCE], minify: true, format: 'esm', write: false })
-    expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThan(2_000)
+    expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThan(2_300)
   })
 
   test('does not keep a process from ending', async () => {
