@@ -648,7 +648,7 @@ export const attackSections: readonly AttackSection[] = [
       ],
       [
         'Methods in other spellings, and headers that override them',
-        'fuzz/paths › the rule that is chosen is the first that a plain model finds, and without one a token is needed',
+        'fuzz/routes › what is asked is what a plain model asks',
         advisory('CVE-2026-3635', 'a client cannot pass for a proxy, for another address or for a probe'),
       ],
       [

@@ -117,59 +117,6 @@ function matching(kind: string, expects: string, pattern: RegExp) {
   })
 }
 
-const PATH_EXPECTS = 'a path such as "/healthz" or "/admin/*"'
-
-/** An exact path, or a prefix that ends in `/*`. The value is decoded, as the path of a request is when it is judged. */
-export function routePath() {
-  return textKind<string>({
-    kind: 'path',
-    expects: PATH_EXPECTS,
-    parse(text, reject) {
-      const trouble = pathTrouble(text)
-      return trouble === undefined
-        ? decodeURIComponent(text)
-        : reject(`${unexpected(PATH_EXPECTS, text)}: ${trouble[0]}`, trouble[1])
-    },
-  })
-}
-
-/** Why a path could be read in two ways or can never match, and what was probably meant. */
-function pathTrouble(text: string): readonly [string, (string | undefined)?] | undefined {
-  if (!text.startsWith('/'))
-    return [
-      'it does not begin with "/"',
-      /^[\w*-]/.test(text) && !text.includes(':') ? `did you mean ${quote(`/${text}`)}` : undefined,
-    ]
-  if (/[?#]/.test(text))
-    return ['a route sees no query and no fragment', `did you mean ${quote(text.replace(/[?#].*$/, ''))}`]
-  if (text.includes('//')) return ['it has an empty segment', `did you mean ${quote(text.replace(/\/{2,}/g, '/'))}`]
-  return encodingTrouble(text) ?? starTrouble(text)
-}
-
-/** A request whose path has one of these is refused, so a route with it would never match. */
-function encodingTrouble(text: string): readonly [string] | undefined {
-  if (text.split('/').some((segment) => /^(\.|%2e){1,2}$/i.test(segment))) return ['it has a dot segment']
-  if (/[;\\]|%3b|%5c/i.test(text)) return ['servers differ in what ";" and "\\" mean']
-  if (/%(2f|25|2a|7f|[01][0-9a-f])/i.test(text))
-    return ['it has an encoded character that servers read in different ways']
-  if (/%(?![0-9a-f]{2})/i.test(text)) return ['it has a "%" that encodes nothing']
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (/[\u0000-\u0020\u007f-\u009f]/.test(text)) return ['it has a blank or a control character']
-  try {
-    decodeURIComponent(text)
-    return undefined
-  } catch {
-    return ['what it encodes is not UTF-8']
-  }
-}
-
-function starTrouble(text: string): readonly [string, (string | undefined)?] | undefined {
-  const star = text.indexOf('*')
-  if (star === -1 || (star === text.length - 1 && text.endsWith('/*'))) return undefined
-  if (star !== text.length - 1) return ['"*" stands only at the end']
-  return ['"*" stands for whole segments', `did you mean ${quote(`${text.slice(0, -1)}/*`)}`]
-}
-
 /** A map whose keys are header names: lower case in the value, two spellings of one name refused. */
 export function byHeader<S extends z.ZodType>(item: S) {
   const expects = 'a map from header names to claim names'

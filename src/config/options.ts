@@ -19,10 +19,10 @@ import {
   listName,
   method,
   queryName,
-  routePath,
   scope,
 } from './names.ts'
 import { natMap } from './nat-map.ts'
+import { routePath } from './route-path.ts'
 
 const asymmetric = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519', 'RS256'] as const
 const algorithm = choice([...asymmetric, 'ES512', 'RS384', 'RS512', 'HS256', 'HS384', 'HS512'])
@@ -98,10 +98,13 @@ const source = oneOf({
 })
 
 const route = group({
-  path: setting(routePath(), 'An exact path, or all below a prefix that ends in `/*`.'),
+  path: setting(
+    routePath(),
+    'An exact path such as `/healthz`, or all below a prefix that ends in `/*`. `{name}` is any one segment.',
+  ),
   methods: setting(
     list(method(), { min: 1, expects: 'a list of at least one method' }).exactOptional(),
-    'The methods that this route covers; absent: all.',
+    'The methods that this route covers; absent: all. `GET` covers `HEAD`.',
   ),
   access: setting(choice(['public', 'token']).prefault('token'), 'Whether a request needs a token.'),
   scopes: setting(
@@ -296,7 +299,7 @@ const table = {
   ),
   routes: setting(
     list(route, { expects: 'a list of routes' }).prefault([]),
-    'What each path asks for. The first match wins; a path that no route covers needs a token.',
+    'What each path asks for. The first match wins; a path that no route covers needs a token. Routes before the match that ask for something are asked too where an app could take the path for theirs: in any letter case, with or without a slash at the end.',
   ),
   cors: setting(
     group({

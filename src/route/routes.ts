@@ -1,13 +1,18 @@
-// Which rule covers this request? The first that matches; a path that no rule covers needs a token.
+// Which route covers this request, and what does it ask for? The first route that matches to the letter; a path that no route
+// covers needs a token. Routes before it that ask for something are asked as well where an app could take the path for
+// theirs (Express ignores letter case): such lenient matching only ever adds to what is asked.
 import type { RequestView, VerifiedToken } from '../model/decision.ts'
+import { foldRoutePath, isPlainSpelling, readingsOf } from '../model/path-spelling.ts'
 import { type Refusal, refuse } from '../model/refusal.ts'
+import { coveredMethods, matchesPath, readRoutePath } from '../model/route-path.ts'
 import { readPath } from './path.ts'
+import { isPreflight } from './preflight.ts'
 
-/** A rule as the operator writes it. */
+/** A route as the operator writes it. */
 export interface RoutePolicy {
-  /** `/healthz` covers exactly that path; `/admin/*` covers `/admin` and everything below it. */
+  /** `/healthz`, `/admin/*` or `/users/{id}`. */
   readonly path: string
-  /** Compared as they are (RFC 9110 section 9.1: methods are case-sensitive). Absent: every method. */
+  /** Absent: every method. `GET` covers `HEAD`. */
   readonly methods?: readonly string[] | undefined
   readonly access: 'public' | 'token'
   readonly scopes?: readonly string[] | undefined
@@ -15,55 +20,131 @@ export interface RoutePolicy {
   readonly claims?: Readonly<Record<string, readonly string[]>> | undefined
 }
 
-/** What a matching rule asks for. */
+/** What is asked of a request. */
 export interface Route {
-  /** The rule's path as configured: safe to show, unlike the request's. */
+  /** The path of the route as configured: safe to show, unlike the request's. */
   readonly path: string
   readonly isPublic: boolean
   /** Answers the refusal for a token that lacks a scope or claim value, or nothing. */
   readonly lacks: (token: VerifiedToken) => Refusal | undefined
 }
 
+/** Whether a route asks for something, and so is matched leniently. */
+const asks: Readonly<Record<RoutePolicy['access'], boolean>> = { public: false, token: true }
+
 const ambiguous = refuse('path_ambiguous')
 const needsToken: Route = { path: 'no rule, so it needs a token', isPublic: false, lacks: () => undefined }
 const preflight: Route = { path: 'a CORS preflight of a known origin', isPublic: true, lacks: () => undefined }
 
+interface Rule {
+  readonly route: Route
+  readonly covers: (method: string, path: string) => boolean
+}
+
+/** A rule that asks for something. `path` is folded, as what `covers` is asked about. */
+interface AskingRule extends Rule {
+  /** Where it stands among all. */
+  readonly index: number
+  /** True where a plain spelling (see path-spelling.ts) cannot match leniently without matching to the letter. */
+  readonly isPlain: boolean
+}
+
 /**
- * Makes the function that answers the rule for a request, or `path_ambiguous`. CORS preflights of pages of the
+ * Makes the function that answers the route for a request, or `path_ambiguous`. CORS preflights of pages of the
  * `corsOrigins` need no token, whatever the path.
  */
 export function createRoutes(
   policies: readonly RoutePolicy[],
   corsOrigins: readonly string[] = [],
 ): (view: RequestView) => Route | Refusal {
-  const rules = policies.map((policy) => ({ covers: createMatcher(policy), route: createRoute(policy) }))
+  const rules = policies.map((policy): Rule => ({ route: createRoute(policy), covers: createMatcher(policy) }))
+  const asking = rules.flatMap(({ route }, index) => createAskingRule(policies[index], route, index))
+  const odd = asking.filter(({ isPlain }) => !isPlain)
+
   return (view) => {
+    const { method } = view
     const path = readPath(view.path)
     if (path === undefined) return ambiguous
-    if (view.method === 'OPTIONS' && isPreflight(view.headers, corsOrigins)) return preflight
-    for (const rule of rules) if (rule.covers(view.method, path)) return rule.route
-    return needsToken
+    if (method === 'OPTIONS' && isPreflight(view.headers, corsOrigins)) return preflight
+    let index = 0
+    while (index < rules.length && rules[index]?.covers(method, path) === false) index++
+    const route = rules[index]?.route ?? needsToken
+    if (isBefore(asking, index) && !(PLAIN_METHODS.has(method) && isPlainSpelling(path)))
+      return withAsked(route, asking, index, method, readingsOf(path))
+    return isBefore(odd, index) ? withAsked(route, odd, index, method, readingsOf(path)) : route
   }
 }
 
-/** Browsers send no token with it, and Access-Control-Request-Method always (Fetch standard, CORS-preflight fetch). */
-function isPreflight(headers: readonly string[], corsOrigins: readonly string[]): boolean {
-  let isKnown = false
-  let isAsking = false
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] === 'origin') isKnown = corsOrigins.includes(headers[i + 1] ?? '')
-    else if (headers[i] === 'access-control-request-method') isAsking = true
-  }
-  return isKnown && isAsking
+/** Methods that have one spelling: nothing has to be folded. */
+const PLAIN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+function isBefore(rules: readonly AskingRule[], index: number): boolean {
+  const first = rules[0]
+  return first !== undefined && first.index < index
 }
 
-function createMatcher(policy: RoutePolicy): (method: string, path: string) => boolean {
-  const { methods } = policy
-  const coversMethod = (method: string) => methods === undefined || methods.includes(method)
-  if (!policy.path.endsWith('/*')) return (method, path) => path === policy.path && coversMethod(method)
-  const below = policy.path.slice(0, -1)
+/** The route together with every asking rule before it that an app could mean by one of the readings. */
+function withAsked(
+  route: Route,
+  rules: readonly AskingRule[],
+  index: number,
+  method: string,
+  readings: readonly string[],
+): Route {
+  const upper = method.toUpperCase()
+  const asked: Route[] = []
+  for (const rule of rules) {
+    if (rule.index >= index) break
+    for (const reading of readings)
+      if (rule.covers(upper, reading)) {
+        asked.push(rule.route)
+        break
+      }
+  }
+  return asked.length === 0 ? route : together(asked, route)
+}
+
+/** All of these at once. Only a path in an odd spelling gets here, so it is made when it is needed. */
+function together(asked: readonly Route[], route: Route): Route {
+  const routes = [...asked, route]
+  const spelled = asked.map(({ path }) => `${path} in another spelling`).join(' and ')
+  return {
+    path: route === needsToken ? spelled : `${spelled}, and ${route.path}`,
+    isPublic: false,
+    lacks: (token) => {
+      for (const route of routes) {
+        const refusal = route.lacks(token)
+        if (refusal !== undefined) return refusal
+      }
+      return undefined
+    },
+  }
+}
+
+function createMatcher(policy: RoutePolicy): Rule['covers'] {
+  const coversMethod = createMethodTest(policy)
+  const { path: text } = policy
+  const routePath = readRoutePath(text)
+  if (routePath.segments.includes(undefined))
+    return (method, path) => matchesPath(routePath, path) && coversMethod(method)
+  if (!routePath.isPrefix) return (method, path) => path === text && coversMethod(method)
+  const below = text.slice(0, -1)
   const itself = below.slice(0, -1)
   return (method, path) => (path.startsWith(below) || path === itself) && coversMethod(method)
+}
+
+function createMethodTest({ methods }: RoutePolicy): (method: string) => boolean {
+  if (methods === undefined) return () => true
+  const covered = coveredMethods(methods)
+  return (method) => covered.includes(method)
+}
+
+function createAskingRule(policy: RoutePolicy | undefined, route: Route, index: number): readonly AskingRule[] {
+  if (policy === undefined || !asks[policy.access]) return []
+  const coversMethod = createMethodTest(policy)
+  const folded = foldRoutePath(policy.path)
+  const isPlain = isPlainSpelling(policy.path.replace(/\/\*$/, '').replaceAll(/\{[^{}]*\}/g, 'x'))
+  return [{ route, index, isPlain, covers: (method, path) => matchesPath(folded, path) && coversMethod(method) }]
 }
 
 function createRoute(policy: RoutePolicy): Route {

@@ -44,7 +44,7 @@ const rules: readonly (readonly [string, string, string])[] = [
   [
     'a route behind the same one is dead',
     'routes: [{ path: /a }, { path: /a, scopes: [x] }]',
-    'routes[1].path: Route "/a" can never match: routes[0], "/a", covers it and comes first, merge the two',
+    'routes[1].path: Route "/a" can never match: routes[0], "/a", covers it and comes first, as only the first counts, remove one or give them different "methods"; one route may list several scopes, which a token must all have',
   ],
   [
     'a route behind a wider one is dead',
@@ -59,12 +59,32 @@ const rules: readonly (readonly [string, string, string])[] = [
   [
     'an encoded spelling is the same route',
     'routes: [{ path: /é }, { path: /%C3%A9 }]',
-    'routes[1].path: Route "/é" can never match: routes[0], "/é", covers it and comes first, merge the two',
+    'routes[1].path: Route "/é" can never match: routes[0], "/é", covers it and comes first, as only the first counts, remove one or give them different "methods"; one route may list several scopes, which a token must all have',
   ],
   [
     'fewer methods of the same path are dead too',
     'routes: [{ path: /a, methods: [GET, PUT] }, { path: /a, methods: [PUT] }]',
-    'routes[1].path: Route "/a" can never match: routes[0], "/a", covers it and comes first, merge the two',
+    'routes[1].path: Route "/a" can never match: routes[0], "/a", covers it and comes first, as only the first counts, remove one or give them different "methods"; one route may list several scopes, which a token must all have',
+  ],
+  [
+    'GET covers HEAD',
+    'routes: [{ path: /a, methods: [GET], access: public }, { path: /a, methods: [HEAD], scopes: [x] }]',
+    'routes[1].path: Route "/a" can never match: routes[0], "/a", covers it and comes first, as only the first counts, remove one or give them different "methods"; one route may list several scopes, which a token must all have',
+  ],
+  [
+    'a name in braces covers every name',
+    'routes: [{ path: "/users/{id}", access: public }, { path: /users/root, scopes: [x] }]',
+    'routes[1].path: Route "/users/root" can never match: routes[0], "/users/{id}", covers it and comes first, move it up',
+  ],
+  [
+    'a public route behind one that asks in every spelling can never be public',
+    'routes: [{ path: /admin/*, scopes: [x] }, { path: /Admin, access: public }]',
+    'routes[1].path: Route "/Admin" can never be public: routes[0], "/admin/*", asks for something in every spelling of its path and comes first, move it up if the app takes the two for different pages, else remove it',
+  ],
+  [
+    'a public route that differs by a slash at the end can never be public',
+    'routes: [{ path: /a }, { path: /a/, access: public }]',
+    'routes[1].path: Route "/a/" can never be public: routes[0], "/a", asks for something in every spelling of its path and comes first, move it up if the app takes the two for different pages, else remove it',
   ],
   [
     'a public route asks for no scopes',

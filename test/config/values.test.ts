@@ -170,13 +170,19 @@ describe('route paths', () => {
     ['/café', '/café'],
     ['/a%20b', '/a b'],
     ['/trailing/', '/trailing/'],
+    ['/users/{id}', '/users/{id}'],
+    ['/orgs/{org}/repos/{repo_name}/*', '/orgs/{org}/repos/{repo_name}/*'],
+    ['/v1/things:batch', '/v1/things:batch'],
+    ['/odata/$metadata', '/odata/$metadata'],
+    ['/Orders(5)', '/Orders(5)'],
+    ['/a%7Cb', '/a|b'],
   ])('%s is judged as %s', (path, decoded) => {
     expect(configOf(route(path)).routes[0]?.path).toBe(decoded)
   })
 
   test.each([
     ['admin', 'it does not begin with "/", did you mean "/admin"'],
-    ['http://x/admin', 'it does not begin with "/"'],
+    ['http://x/admin', 'it does not begin with "/", did you mean "/admin"'],
     ['/a?b=c', 'a route sees no query and no fragment, did you mean "/a"'],
     ['/a#b', 'a route sees no query and no fragment, did you mean "/a"'],
     ['//a', 'it has an empty segment, did you mean "/a"'],
@@ -193,12 +199,35 @@ describe('route paths', () => {
     ['/a%', 'it has a "%" that encodes nothing'],
     ['/a b', 'it has a blank or a control character'],
     ['/%c0%af', 'what it encodes is not UTF-8'],
-    ['/*/a', '"*" stands only at the end'],
-    ['/admin*', '"*" stands for whole segments, did you mean "/admin/*"'],
-    ['/a/**', '"*" stands only at the end'],
+    ['/*/a', '"*" stands only at the end, did you mean "/{name}/a"'],
+    ['/*.json', '"*" stands only at the end'],
+    ['/admin*', '"*" stands for whole segments, at the end, did you mean "/admin/*"'],
+    ['/a/**', '"*" stands for whole segments, at the end, did you mean "/a/*"'],
+    ['/admin/.*', 'a route is no regular expression, did you mean "/admin/*"'],
+    ['/admin(/.*)?', 'a route is no regular expression, did you mean "/admin/*"'],
+    ['^/admin$', 'it does not begin with "/", and a route is no regular expression, did you mean "/admin"'],
+    ['~ ^/admin/.*$', 'it does not begin with "/", and a route is no regular expression, did you mean "/admin/*"'],
+    ['/users/\\d+', 'a route is no regular expression, did you mean "/users/{id}"'],
+    ['/users/([^/]+)/x', 'a route is no regular expression, did you mean "/users/{id}/x"'],
+    ['/(a|b)/c', 'a route is no regular expression, give each its own route: "/a/c", "/b/c"'],
+    ['/v[12]/a', 'a route is no regular expression'],
+    ['/a|/b', 'a route has one path, give each its own route: "/a", "/b"'],
+    ['/a, /b', 'a route has one path, give each its own route: "/a", "/b"'],
+    ['/users/:id', 'a segment of any name is written in braces, did you mean "/users/{id}"'],
+    ['/users/<int:id>/x', 'a segment of any name is written in braces, did you mean "/users/{id}/x"'],
+    ['/users/[id]', 'a segment of any name is written in braces, did you mean "/users/{id}"'],
+    ['/docs/[...all]', 'a segment of any name is written in braces, did you mean "/docs/*"'],
+    ['/x/{id:int}', '"{id:int}" is no segment, a {id} is a whole segment, of any text'],
+    ['/x/{id}.json', '"{id}.json" is no segment, a {id} is a whole segment, of any text'],
+    ['/x/{*rest}', '"{*rest}" is no segment, did you mean "/x/*"'],
+    ['/x/{}', '"{}" is no segment, a {name} is a whole segment, of any text'],
+    ['/x/{id}/{id}', '"{id}" stands in it twice, give each segment a name of its own'],
+    ['/%7Bid%7D', 'an encoded brace cannot be told from that of a {name}, use {name} or "/*"'],
+    ['GET /a', 'it does not begin with "/", did you mean { path: /a, methods: [GET] }'],
+    ['/a"b', 'no path has "\\"" as it stands, write it as "%22"'],
   ])('%s is refused', (path, reason) => {
     expect(problemsOf(route(path))).toEqual([
-      `sidegate.yaml:2:12 routes[0].path: Expected a path such as "/healthz" or "/admin/*", got ${JSON.stringify(path)}: ${reason}`,
+      `sidegate.yaml:2:12 routes[0].path: Expected a path such as "/healthz", "/admin/*" or "/users/{id}", got ${JSON.stringify(path)}: ${reason}`,
     ])
   })
 })
@@ -295,7 +324,7 @@ describe('names and numbers', () => {
       '[{ path: /a, claims: { level: [1, 2] } }]',
       'routes[0].claims.level: Expected a text or a list of texts, got a list, did you mean ["1", "2"]',
     ],
-    ['routes', '[{}]', 'routes[0].path: Missing setting, give a path such as "/healthz" or "/admin/*"'],
+    ['routes', '[{}]', 'routes[0].path: Missing setting, give a path such as "/healthz", "/admin/*" or "/users/{id}"'],
     [
       'tokens.sources',
       '[]',

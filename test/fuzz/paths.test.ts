@@ -1,9 +1,9 @@
 // Is whatever the gate admits by its path the same place for every server that could read it? Held against readers that
-// decode, split and normalise in every order, and against a plain model of the rules.
+// decode, split and normalise in every order.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readPath } from '../../src/route/path.ts'
-import { createRoutes, type RoutePolicy } from '../../src/route/routes.ts'
+import { createRoutes } from '../../src/route/routes.ts'
 import { fuzz, pieces } from '../support/fuzz.ts'
 import { pathReaders } from '../support/path-readers.ts'
 
@@ -51,49 +51,6 @@ fuzz(
     for (const [name, read] of Object.entries(pathReaders)) {
       if (name !== 'as it stands') expect(`${name} ${read(raw)}`).toBe(`${name} ${expected}`)
     }
-  }),
-)
-
-const segment = fc.constantFrom('a', 'b', 'A', 'ab', 'a.b', '')
-const ruleAndPath = fc.record({
-  rules: fc.array(
-    fc.record({
-      segments: fc.array(segment, { maxLength: 3 }),
-      isPrefix: fc.boolean(),
-      methods: fc.option(fc.subarray(['GET', 'POST', 'get']), { nil: undefined }),
-      access: fc.constantFrom('public' as const, 'token' as const),
-    }),
-    { maxLength: 4 },
-  ),
-  segments: fc.array(segment, { maxLength: 4 }),
-  method: fc.constantFrom('GET', 'POST', 'get', 'HEAD', 'GETT'),
-})
-
-fuzz(
-  'the rule that is chosen is the first that a plain model finds, and without one a token is needed',
-  3_000,
-  fc.property(ruleAndPath, ({ rules, segments, method }) => {
-    const policies: RoutePolicy[] = rules.map((rule) => ({
-      path: `/${rule.segments.join('/')}${rule.isPrefix ? '/*' : ''}`.replace('//*', '/*'),
-      methods: rule.methods,
-      access: rule.access,
-    }))
-    const asked = `/${segments.join('/')}`
-    const route = createRoutes(policies)({ method, path: asked, query: '', headers: [] })
-    if (asked.includes('//')) {
-      expect(route).toMatchObject({ reason: 'path_ambiguous' })
-      return
-    }
-    const first = policies.find(({ path: rule, methods }) => {
-      if (methods !== undefined && !methods.some((one) => one === method)) return false
-      const parts = rule.split('/')
-      const places = asked.split('/')
-      if (parts.at(-1) !== '*') return rule === asked
-      const fixed = parts.slice(0, -1)
-      return fixed.every((part, index) => part === places[index])
-    })
-    const isFree = 'isPublic' in route && route.isPublic
-    expect(isFree).toBe(first?.access === 'public')
   }),
 )
 
