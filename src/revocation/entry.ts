@@ -1,6 +1,16 @@
 // How is a rule written in the log, and what does an entry of the log mean? Entries come from any program that can reach
 // Redis: they are bounded, unknown fields are ignored, and a malformed one is a problem in words, never an exception.
-import { isMatchable, isRuleKind, MAX_TIME_SECONDS, MAX_VALUE_BYTES, type Rule, ruleKinds, tidyNote } from './rule.ts'
+import {
+  isMatchable,
+  isRuleKind,
+  isSource,
+  MAX_SOURCE_BYTES,
+  MAX_TIME_SECONDS,
+  MAX_VALUE_BYTES,
+  type Rule,
+  ruleKinds,
+  tidyNote,
+} from './rule.ts'
 import { parseTime } from './time.ts'
 
 /** One entry of the stream: its id (`<ms>-<sequence>`) and its fields, names and values in turn. */
@@ -21,7 +31,18 @@ export interface Reading {
 export const LOG_START = '0-0'
 
 const MAX_FIELDS = 64
-const knownFields = new Set(['kind', 'value', 'issuer', 'before', 'expires', 'reason', 'actor', 'lifted', 'at'])
+const knownFields = new Set([
+  'kind',
+  'value',
+  'issuer',
+  'source',
+  'before',
+  'expires',
+  'reason',
+  'actor',
+  'lifted',
+  'at',
+])
 // As seconds it would lie beyond the year 30000: nothing else can be meant.
 const MILLISECONDS_OF_TODAY_PATTERN = /^\d{13,15}$/
 const MILLISECONDS_PATTERN = /^\d{1,15}$/
@@ -31,6 +52,7 @@ const ID_PATTERN = /^(\d{1,15})-\d{1,20}$/
 export const MAX_AHEAD_MS = 86_400_000
 
 const NOT_MATCHABLE = `missing, longer than ${MAX_VALUE_BYTES} bytes or not plain text`
+const NO_SOURCE = `longer than ${MAX_SOURCE_BYTES} bytes or not plain text`
 const UNREADABLE_BEFORE = '"before" is neither unix seconds nor ISO 8601 with a time zone'
 
 const noRule = (problem: string): Reading => ({ rule: undefined, problem })
@@ -65,20 +87,25 @@ export function readEntry(id: string, fields: readonly string[], farExpirySecond
   if (!isMatchable(value)) return noRule(`"value" is ${NOT_MATCHABLE}`)
   if (issuer !== undefined && !isMatchable(issuer)) return noRule(`"issuer" is ${NOT_MATCHABLE}`)
   if (lifted === undefined) return noRule('"lifted" is neither 1 nor 0')
+  const source = read.get('source')
+  if (source !== undefined && !isSource(source)) return noRule(`"source" is ${NO_SOURCE}`)
   const atMs = originalMs(read.get('at'), idMs)
   const before = read.get('before')
   const readBefore = timeOf(before)
   const isUnreadable = before !== undefined && readBefore === undefined
   // What does not say in full what it lifts lifts nothing.
   if (isUnreadable && lifted) return noRule(UNREADABLE_BEFORE)
+  // The lift of an event says nothing of what the next rule of its source is against: it must not widen that one.
+  const noBefore = lifted && source !== undefined ? 0 : undefined
   const rule = {
     kind,
     value,
     issuer,
+    source,
     // Somebody wanted tokens gone. Without an entry they would all be admitted; without a `before`, those that are issued
     // after it would be refused too, until the rule ends: alice could not log in again. All that there were when the entry
     // was written is what is meant most often, and no honest `before` lies later.
-    issuedBeforeSeconds: isUnreadable ? Math.max(atMs, idMs) / 1000 : readBefore,
+    issuedBeforeSeconds: isUnreadable ? Math.max(atMs, idMs) / 1000 : (readBefore ?? noBefore),
     expiresAtSeconds: timeOf(read.get('expires')) ?? farExpirySeconds,
     reason: tidyNote(read.get('reason')),
     actor: tidyNote(read.get('actor')),
@@ -92,6 +119,8 @@ export function readEntry(id: string, fields: readonly string[], farExpirySecond
 export function encodeEntry(rule: Rule, keepsTime: { readonly keepsTime: boolean }): string[] {
   const fields = ['kind', rule.kind, 'value', rule.value]
   if (rule.issuer !== undefined) fields.push('issuer', rule.issuer)
+  // A gate of 7d4b85d ignores it, and takes the rule for one of a person.
+  if (rule.source !== undefined) fields.push('source', rule.source)
   if (rule.issuedBeforeSeconds !== undefined) fields.push('before', secondsText(rule.issuedBeforeSeconds))
   fields.push('expires', secondsText(rule.expiresAtSeconds))
   if (rule.reason !== undefined) fields.push('reason', rule.reason)

@@ -1,10 +1,10 @@
 // How is a rule laid out as words? Knows where each part of a row begins and how long the row is; never what it means.
 //
-//   head · at · [size] · [shared] · [before] · [exact: at, expires, forget, before] · value · [issuer] · [note]
+//   head · at · [size] · [shared] · [before] · [exact: at, expires, forget, before] · value · [scope] · [note]
 //
 // head: 6 flags, the upper 4 bits of `at`, 22 bits of lifetime (48 days); `at`: milliseconds since the list was begun (2
 // years). Rules that do not fit that, and lifts, are `exact`: their times are doubles. size: words of the whole row, units of
-// the value. shared: the numbers of the issuer and of the note. Issuer and note at the end: texts that are not shared.
+// the value. shared: the numbers of the scope (issuer and source) and of the note. Both at the end: texts that are not shared.
 import type { WordHash } from './list-hash.ts'
 import { BYTES_FORM, type Key, lastWordOf, textWordCount, UNITS_FORM, wordCountOf } from './list-key.ts'
 

@@ -21,12 +21,13 @@ import {
   valueAt,
 } from './list-layout.ts'
 import { writeNote } from './list-note.ts'
+import { type Scopes, writeScope } from './list-scopes.ts'
 import { notShared, type SharedTexts } from './list-texts.ts'
 import type { Rule } from './rule.ts'
 
 /** What all rows of a list refer to. */
 export interface RowGround {
-  issuers: SharedTexts
+  scopes: Scopes
   notes: SharedTexts
   /** The time from which short rows count theirs. */
   beginMs: number
@@ -51,24 +52,24 @@ export function createRowWriter(ground: RowGround): RowWriter {
   const scratch = new Int32Array(SCRATCH_WORDS)
 
   function write(rule: Rule, forgetAtSeconds: number, key: Key): number {
-    const { issuer } = rule
+    const scope = writeScope(rule)
     const note = writeNote(rule)
-    refuseTooLong(issuer)
+    refuseTooLong(scope)
     refuseTooLong(note)
-    const issuerNumber = numberOf(ground.issuers, issuer)
+    const scopeNumber = numberOf(ground.scopes, scope)
     const noteNumber = numberOf(ground.notes, note)
-    const hasTail = issuerNumber === notShared || noteNumber === notShared
+    const hasTail = scopeNumber === notShared || noteNumber === notShared
     const flags =
       key.form |
-      (issuerNumber === 0 && noteNumber === 0 ? 0 : SHARED_FLAG) |
+      (scopeNumber === 0 && noteNumber === 0 ? 0 : SHARED_FLAG) |
       timeFlags(rule, forgetAtSeconds) |
       (needsSize(key.form) || hasTail ? SIZE_FLAG : 0)
 
     writeTimes(rule, forgetAtSeconds, flags)
-    if ((flags & SHARED_FLAG) !== 0) scratch[sharedAt(0, flags)] = (issuerNumber << 16) | noteNumber
+    if ((flags & SHARED_FLAG) !== 0) scratch[sharedAt(0, flags)] = (scopeNumber << 16) | noteNumber
     let end = valueAt(0, flags)
     for (let word = 0; word < key.count; word += 1, end += 1) scratch[end] = key.words[word] ?? 0
-    if (issuerNumber === notShared) end = writeText(end, issuer)
+    if (scopeNumber === notShared) end = writeText(end, scope)
     if (noteNumber === notShared) end = writeText(end, note)
     if ((flags & SIZE_FLAG) !== 0) scratch[2] = sizeWord(end, key.units)
     return end
@@ -120,7 +121,7 @@ export function createRowWriter(ground: RowGround): RowWriter {
   return Object.freeze({ scratch, write } satisfies RowWriter)
 }
 
-function numberOf(texts: SharedTexts, text: string | undefined): number {
+function numberOf(texts: Pick<SharedTexts, 'take'>, text: string | undefined): number {
   return text === undefined ? 0 : texts.take(text)
 }
 
@@ -134,5 +135,7 @@ function isBelow(number: number, limit: number): boolean {
 
 function refuseTooLong(text: string | undefined): void {
   if (text === undefined || text.length <= MAX_TEXT_UNITS) return
-  throw new RangeError(`Cannot hold a revocation rule: its issuer or notes have more than ${MAX_TEXT_UNITS} characters`)
+  throw new RangeError(
+    `Cannot hold a revocation rule: its issuer, source or notes have more than ${MAX_TEXT_UNITS} characters`,
+  )
 }

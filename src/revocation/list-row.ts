@@ -22,6 +22,7 @@ import {
 } from './list-layout.ts'
 import { readNote } from './list-note.ts'
 import { createRowWriter, type RowGround, type RowWriter } from './list-row-writer.ts'
+import { createScopes, readScope, scopeEnd } from './list-scopes.ts'
 import { createSharedTexts, notShared } from './list-texts.ts'
 import type { Rule, RuleKind } from './rule.ts'
 
@@ -33,8 +34,10 @@ export interface Rows extends RowWriter {
   /** The latest end of all copies of the rule. */
   forgetAtSeconds(words: Int32Array, row: number): number
   isLifted(words: Int32Array, row: number): boolean
-  isNarrowed(words: Int32Array, row: number): boolean
-  hasIssuer(words: Int32Array, row: number, issuer: string | undefined): boolean
+  /** Whether it is for one issuer, or of a source. */
+  isScoped(words: Int32Array, row: number): boolean
+  /** Whether it has this very issuer and source, as `writeScope` joins them. */
+  hasScope(words: Int32Array, row: number, scope: string | undefined): boolean
   /** Whether the rule, whose value is known to be one of the token's, is against it now: `matches` of facts.ts. */
   isAgainst(words: Int32Array, row: number, token: VerifiedToken, nowSeconds: number): boolean
   /** The row is about to be dropped. */
@@ -49,7 +52,7 @@ const double = new Float64Array(1)
 const doubleWords = new Int32Array(double.buffer)
 
 export function createRows(toleranceSeconds: number): Rows {
-  const ground: RowGround = { issuers: createSharedTexts(), notes: createSharedTexts(), beginMs: 0 }
+  const ground: RowGround = { scopes: createScopes(), notes: createSharedTexts(), beginMs: 0 }
   const { scratch, write } = createRowWriter(ground)
 
   function atMsOf(words: Int32Array, row: number): number {
@@ -74,23 +77,32 @@ export function createRows(toleranceSeconds: number): Rows {
   const sharedOf = (words: Int32Array, row: number, flags: number) =>
     (flags & SHARED_FLAG) === 0 ? 0 : (words[sharedAt(row, flags)] ?? 0)
 
-  function hasIssuer(words: Int32Array, row: number, issuer: string | undefined): boolean {
+  function hasScope(words: Int32Array, row: number, scope: string | undefined): boolean {
     const flags = flagsOf(words, row)
     const number = sharedOf(words, row, flags) >>> 16
-    if (issuer === undefined || number === 0) return issuer === undefined && number === 0
-    if (number !== notShared) return ground.issuers.textOf(number) === issuer
-    return isText(words, tailAt(words, row, flags), issuer)
+    if (scope === undefined || number === 0) return scope === undefined && number === 0
+    if (number !== notShared) return ground.scopes.textOf(number) === scope
+    const tail = tailAt(words, row, flags)
+    return (words[tail] ?? 0) >>> 1 === scope.length && beginsWith(words, tail, scope)
   }
 
-  const isNarrowed = (words: Int32Array, row: number) => sharedOf(words, row, flagsOf(words, row)) >>> 16 !== 0
+  const isScoped = (words: Int32Array, row: number) => sharedOf(words, row, flagsOf(words, row)) >>> 16 !== 0
 
-  const isOfIssuer = (words: Int32Array, row: number, { claims, issuer }: VerifiedToken) =>
-    hasIssuer(words, row, claims.iss) || (issuer !== claims.iss && hasIssuer(words, row, issuer))
+  function isOfIssuer(words: Int32Array, row: number, flags: number, { claims, issuer }: VerifiedToken): boolean {
+    const number = sharedOf(words, row, flags) >>> 16
+    if (number === 0) return true
+    if (number !== notShared) {
+      const named = ground.scopes.issuerOf(number)
+      return named === '' || named === claims.iss || named === issuer
+    }
+    const tail = tailAt(words, row, flags)
+    return isIssuer(words, tail, '') || isIssuer(words, tail, claims.iss) || isIssuer(words, tail, issuer)
+  }
 
   function isAgainst(words: Int32Array, row: number, token: VerifiedToken, nowSeconds: number): boolean {
     const flags = flagsOf(words, row)
     if (isLifted(words, row) || hasEnded(words, row, flags, nowSeconds)) return false
-    if (isNarrowed(words, row) && !isOfIssuer(words, row, token)) return false
+    if ((flags & SHARED_FLAG) !== 0 && !isOfIssuer(words, row, flags, token)) return false
     const { iat } = token.claims
     return typeof iat !== 'number' || !isBefore(words, row, flags, iat)
   }
@@ -118,17 +130,16 @@ export function createRows(toleranceSeconds: number): Rows {
     const flags = flagsOf(words, row)
     const isExact = (flags & EXACT_FLAG) !== 0
     const shared = sharedOf(words, row, flags)
-    const issuerNumber = shared >>> 16
+    const scopeNumber = shared >>> 16
     const noteNumber = shared & 0xffff
     const tail = tailAt(words, row, flags)
-    const hasIssuerText = issuerNumber === notShared
-    const noteAt = hasIssuerText ? tail + textLength(words[tail] ?? 0) : tail
+    const hasScopeText = scopeNumber === notShared
+    const noteAt = hasScopeText ? tail + textLength(words[tail] ?? 0) : tail
     const before = beforeOf(words, row, flags)
     return {
       kind,
       value: value ?? unpackValue(words, valueAt(row, flags), flags & FORM_MASK, unitsOf(words, row, flags)),
-      issuer:
-        issuerNumber === 0 ? undefined : hasIssuerText ? readText(words, tail) : ground.issuers.textOf(issuerNumber),
+      ...readScope(hasScopeText ? readText(words, tail) : ground.scopes.textOf(scopeNumber)),
       issuedBeforeSeconds: Number.isNaN(before) ? undefined : before,
       expiresAtSeconds: expiresAt(words, row, flags),
       ...readNote(noteNumber === notShared ? readText(words, noteAt) : ground.notes.textOf(noteNumber)),
@@ -139,7 +150,7 @@ export function createRows(toleranceSeconds: number): Rows {
 
   return Object.freeze({
     begin: (atMs) => {
-      ground.issuers = createSharedTexts()
+      ground.scopes = createScopes()
       ground.notes = createSharedTexts()
       ground.beginMs = Math.trunc(atMs) - headStartMs
     },
@@ -151,15 +162,15 @@ export function createRows(toleranceSeconds: number): Rows {
       return (flags & EXACT_FLAG) === 0 ? expiresAt(words, row, flags) : readDouble(words, exactAt(row, flags) + 4)
     },
     isLifted,
-    isNarrowed,
-    hasIssuer,
+    isScoped,
+    hasScope,
     isAgainst,
     release: (words, row) => {
       const shared = sharedOf(words, row, flagsOf(words, row))
-      ground.issuers.release(shared >>> 16)
+      ground.scopes.release(shared >>> 16)
       ground.notes.release(shared & 0xffff)
     },
-    bytes: () => ground.issuers.bytes() + ground.notes.bytes(),
+    bytes: () => ground.scopes.bytes() + ground.notes.bytes(),
   } satisfies Rows)
 }
 
@@ -178,9 +189,16 @@ function readText(words: Int32Array, at: number): string {
   return unpackText(words, at + 1, head >>> 1, (head & 1) === 1)
 }
 
-function isText(words: Int32Array, at: number, text: string): boolean {
+// A scope whose issuer is this one.
+function isIssuer(words: Int32Array, at: number, issuer: string): boolean {
   const head = words[at] ?? 0
-  if (head >>> 1 !== text.length) return false
+  const units = head >>> 1
+  if (units < issuer.length || !beginsWith(words, at, issuer)) return false
+  return units === issuer.length || unitAt(words, at + 1, issuer.length, (head & 1) === 1) === scopeEnd
+}
+
+function beginsWith(words: Int32Array, at: number, text: string): boolean {
+  const head = words[at] ?? 0
   for (let unit = 0; unit < text.length; unit += 1) {
     if (unitAt(words, at + 1, unit, (head & 1) === 1) !== text.charCodeAt(unit)) return false
   }

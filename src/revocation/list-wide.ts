@@ -1,4 +1,4 @@
-// Which values have more rules, each for one issuer, than can be kept one by one? All rows of a value lie in one shard, and
+// Which values have more rules, each for one issuer or of one source, than can be kept one by one? All rows of a value lie in one shard, and
 // that has an end: some thousand of them. One rule for tokens of every issuer stands for them then, until the last one has ended.
 // That refuses tokens of issuers that nobody named. Leaving out the rule that came last would admit tokens of one that
 // somebody did name; standing still at it would leave every gate with a copy that grows old, and the next one never ready.
@@ -71,7 +71,7 @@ export function createWideRules(toleranceSeconds: number): WideRules {
 export function heaviestValue(shard: Shard, rows: Rows, kind: RuleKind): string | undefined {
   const wordsOf = new Map<string, number>()
   eachRow(shard, (words, row) => {
-    if (!rows.isNarrowed(words, row)) return
+    if (!rows.isScoped(words, row)) return
     const { value } = rows.read(words, row, kind)
     wordsOf.set(value, (wordsOf.get(value) ?? 0) + lengthOf(words, row))
   })

@@ -7,19 +7,22 @@ import { createSecretHash, type WordHash } from './list-hash.ts'
 import { createKey, fillKey, MAX_KEY_UNITS } from './list-key.ts'
 import { createRounds } from './list-rounds.ts'
 import { createRows } from './list-row.ts'
+import { writeScope } from './list-scopes.ts'
 import { eachRow, firstRow, nextRow, noRow, type Shard } from './list-shard.ts'
 import { createTable, type Table } from './list-table.ts'
 import { createWideRules, heaviestValue } from './list-wide.ts'
-import { compareRules, type Rule, type RuleIdentity, type RuleKind, ruleKinds } from './rule.ts'
+import { mergeRules, type Rule, type RuleIdentity, type RuleKind, ruleKinds } from './rule.ts'
 
 /** The local copy of the revocation list. */
 export interface RuleList {
   /** Merges a copy of a rule. Answers true where it changed what the list says. */
   apply(rule: Rule): boolean
-  /** The rule that is against this token now, if there is one; one for tokens of any issuer before a narrowed one. */
+  /** The rule that is against this token now, if there is one; one of people for tokens of any issuer before others. */
   check(token: VerifiedToken, nowSeconds: number): Rule | undefined
   /** The copy that counts of one rule, a lifted one too. */
   find(identity: RuleIdentity): Rule | undefined
+  /** The same for every source, that of people first. */
+  findAll(identity: Omit<RuleIdentity, 'source'>): readonly Rule[]
   /**
    * Looks at about `budget` rules, where it left off the last time, and drops those that ended. Answers how many. It goes
    * shard by shard, so it looks at a few hundred more than asked, and never at a rule twice in one call.
@@ -35,7 +38,7 @@ export interface RuleList {
    */
   entries(): IterableIterator<Rule>
   /**
-   * How many values have too many rules, each for one issuer, to be kept one by one: one rule for tokens of every issuer
+   * How many values have too many rules, each for one issuer or of one source, to be kept one by one: one rule for tokens of every issuer
    * stands for them, and goes with the last of them. Neither that one nor one of those can be lifted.
    */
   sizeWide(): number
@@ -49,6 +52,8 @@ export interface ListSettings {
   /** For tests that need collisions; without it, a hash with a secret key of its own. */
   readonly hash?: WordHash
 }
+
+const isScoped = ({ issuer, source }: Rule) => issuer !== undefined || source !== undefined
 
 /** Makes an empty list. */
 export function createList(settings: ListSettings = {}): RuleList {
@@ -73,7 +78,7 @@ export function createList(settings: ListSettings = {}): RuleList {
   function insert(to: Table, rule: Rule, length: number): void {
     while (!to.insert(key, rows.scratch, length)) {
       makeRoom(to)
-      if (rule.issuer === undefined || !wide.holds(rule)) continue
+      if (!isScoped(rule) || !wide.holds(rule)) continue
       rows.release(rows.scratch, 0)
       absorb(to, rule)
       return
@@ -83,7 +88,7 @@ export function createList(settings: ListSettings = {}): RuleList {
     if (!rule.lifted) to.inForce += 1
   }
 
-  // In the shard of the key: of the value that has the most rules for one issuer each, one rule takes the place of all.
+  // In the shard of the key: of the value that has the most scoped rules, one rule takes the place of all.
   function makeRoom(at: Table): void {
     const shard = at.shardOf(key.hash)
     const value = shard === undefined ? undefined : heaviestValue(shard, rows, at.kind)
@@ -91,7 +96,7 @@ export function createList(settings: ListSettings = {}): RuleList {
       throw new RangeError('Cannot hold a revocation rule: too many have one hash')
     }
     at.drop(shard, (words, row) => {
-      if (!rows.isNarrowed(words, row)) return false
+      if (!rows.isScoped(words, row)) return false
       const rule = rows.read(words, row, at.kind)
       if (rule.value !== value) return false
       absorb(at, rule)
@@ -120,9 +125,34 @@ export function createList(settings: ListSettings = {}): RuleList {
       throw new RangeError(`Cannot hold a revocation rule: its value has more than ${MAX_KEY_UNITS} characters`)
     }
     const of = tables[rule.kind]
-    if (rule.issuer !== undefined && wide.holds(rule)) return absorb(of, rule)
+    if (rule.source !== undefined) return merge(of, liftedByPerson(of, rule) ?? rule)
+    const isChanged = merge(of, rule)
+    return rule.lifted ? liftSources(of, rule) || isChanged : isChanged
+  }
+
+  // What a person lifts is lifted whatever source it has. Asked again where a rule of a source comes in after its lift.
+  function liftedByPerson(of: Table, rule: Rule): Rule | undefined {
     const shard = of.shardOf(key.hash)
-    const row = shard === undefined ? noRow : rowOf(shard, rule.issuer)
+    const row = shard === undefined || rule.lifted ? noRow : rowOf(shard, rule.issuer)
+    if (shard === undefined || row === noRow || !rows.isLifted(shard.words, row)) return undefined
+    const { atMs, reason, actor } = rows.read(shard.words, row, rule.kind, rule.value)
+    return atMs > rule.atMs ? { ...rule, lifted: true, atMs, reason, actor } : undefined
+  }
+
+  function liftSources(of: Table, { atMs, reason, actor, ...lift }: Rule): boolean {
+    let isChanged = false
+    for (const rule of findAll(lift)) {
+      if (rule.source === undefined || rule.lifted || rule.atMs >= atMs) continue
+      isChanged = merge(of, { ...rule, lifted: true, atMs, reason, actor }) || isChanged
+    }
+    return isChanged
+  }
+
+  // The key is that of the rule's value.
+  function merge(of: Table, rule: Rule): boolean {
+    if (isScoped(rule) && wide.holds(rule)) return absorb(of, rule)
+    const shard = of.shardOf(key.hash)
+    const row = shard === undefined ? noRow : rowOf(shard, writeScope(rule))
     if (shard === undefined || row === noRow) {
       if (total === 0) rows.begin(rule.atMs)
       insert(of, rule, rows.write(rule, rule.expiresAtSeconds, key))
@@ -131,21 +161,20 @@ export function createList(settings: ListSettings = {}): RuleList {
     const known = rows.read(shard.words, row, rule.kind, rule.value)
     const knownForgetAt = rows.forgetAtSeconds(shard.words, row)
     const forgetAtSeconds = Math.max(knownForgetAt, rule.expiresAtSeconds)
-    const isLater = compareRules(rule, known) > 0
-    if (!isLater && forgetAtSeconds === knownForgetAt) return false
+    const kept = mergeRules(known, rule)
+    if (kept === known && forgetAtSeconds === knownForgetAt) return false
     // Written before the old row goes: what cannot be written must not cost a rule.
-    const kept = isLater ? rule : known
     const length = rows.write(kept, forgetAtSeconds, key)
     discount(of, shard.words, row)
     of.remove(shard, key, row)
     insert(of, kept, length)
-    return isLater
+    return kept !== known
   }
 
-  // The row of the key's value with this very issuer, or with none.
-  function rowOf(shard: Shard, ofIssuer: string | undefined): number {
+  // The row of the key's value with this very issuer and source, or with neither.
+  function rowOf(shard: Shard, scope: string | undefined): number {
     let row = firstRow(shard, key)
-    while (row !== noRow && !rows.hasIssuer(shard.words, row, ofIssuer)) row = nextRow(shard, key, row)
+    while (row !== noRow && !rows.hasScope(shard.words, row, scope)) row = nextRow(shard, key, row)
     return row
   }
 
@@ -159,13 +188,13 @@ export function createList(settings: ListSettings = {}): RuleList {
     if (!fillKey(key, value, hash)) return undefined
     const shard = of.shardOf(key.hash)
     if (shard === undefined) return undefined
-    let narrowed = noRow
+    let scoped = noRow
     for (let row = firstRow(shard, key); row !== noRow; row = nextRow(shard, key, row)) {
       if (!rows.isAgainst(shard.words, row, asked, nowSeconds)) continue
-      if (!rows.isNarrowed(shard.words, row)) return rows.read(shard.words, row, of.kind, value)
-      narrowed = row
+      if (!rows.isScoped(shard.words, row)) return rows.read(shard.words, row, of.kind, value)
+      scoped = row
     }
-    return narrowed === noRow ? undefined : rows.read(shard.words, narrowed, of.kind, value)
+    return scoped === noRow ? undefined : rows.read(shard.words, scoped, of.kind, value)
   }
 
   function lookUpClient(asked: VerifiedToken, nowSeconds: number): Rule | undefined {
@@ -202,8 +231,22 @@ export function createList(settings: ListSettings = {}): RuleList {
     if (!fillKey(key, identity.value, hash)) return undefined
     const shard = tables[identity.kind].shardOf(key.hash)
     if (shard === undefined) return undefined
-    const row = rowOf(shard, identity.issuer)
+    const row = rowOf(shard, writeScope(identity))
     return row === noRow ? undefined : rows.read(shard.words, row, identity.kind, identity.value)
+  }
+
+  function findAll({ kind, value, issuer: ofIssuer }: Omit<RuleIdentity, 'source'>): readonly Rule[] {
+    if (!fillKey(key, value, hash)) return []
+    const shard = tables[kind].shardOf(key.hash)
+    const found: Rule[] = []
+    if (shard === undefined) return found
+    for (let row = firstRow(shard, key); row !== noRow; row = nextRow(shard, key, row)) {
+      const rule = rows.read(shard.words, row, kind, value)
+      if (rule.issuer !== ofIssuer) continue
+      if (rule.source === undefined) found.unshift(rule)
+      else found.push(rule)
+    }
+    return found
   }
 
   function sweep(nowSeconds: number, budget: number): number {
@@ -246,6 +289,7 @@ export function createList(settings: ListSettings = {}): RuleList {
     apply,
     check,
     find,
+    findAll,
     sweep,
     size: (kind) => tables[kind].inForce,
     sizeAll: () => total,

@@ -30,7 +30,7 @@ export function createMemoryRevocations(parts: { readonly list: RuleList; readon
     write,
     list: async () => rulesInForce(list, clock() / 1000),
     lift: (kind, value, issuer, actor) =>
-      liftBy(list.find({ kind, value, issuer }), write, { nowSeconds: clock() / 1000, actor }),
+      liftBy(list.findAll({ kind, value, issuer }), write, { nowSeconds: clock() / 1000, actor }),
     readiness: () => ({ ready: true, detail: `revocation list in memory, ${list.sizeAll()} rules` }),
     start: () => {
       timer = setInterval(() => list.sweep(clock() / 1000, SWEEP_BUDGET), SWEEP_EVERY_MS).unref()

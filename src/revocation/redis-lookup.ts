@@ -129,8 +129,8 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
     list: async () => rulesInForce(await readList(), clock() / 1000),
     lift: async (kind, value, issuer, actor) => {
       const known = await readList()
-      const rule = known.find({ kind, value, issuer })
-      return liftBy(rule, (rules) => write(rules, known), { nowSeconds: clock() / 1000, actor })
+      const copies = known.findAll({ kind, value, issuer })
+      return liftBy(copies, (rules) => write(rules, known), { nowSeconds: clock() / 1000, actor })
     },
     readiness,
     start: () => {

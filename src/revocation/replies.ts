@@ -35,6 +35,15 @@ export function fieldsOf(reply: unknown, count: number): readonly (string | null
   return reply
 }
 
+/** The fields of an HGETALL with their content; ioredis makes an object of them. */
+export function pairsOf(reply: unknown): readonly (readonly [field: string, text: string])[] {
+  const pairs = typeof reply === 'object' && reply !== null && !Array.isArray(reply) ? Object.entries(reply) : undefined
+  if (!pairs?.every((pair): pair is [string, string] => typeof pair[1] === 'string')) {
+    throw new Error('Cannot read a hash from Redis: the answer is not fields and their content')
+  }
+  return pairs
+}
+
 /** The milliseconds of a TIME. */
 export function millisecondsOf(reply: unknown): number {
   const milliseconds = Array.isArray(reply) ? Number(reply[0]) * 1000 + Number(reply[1]) / 1000 : Number.NaN

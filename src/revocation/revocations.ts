@@ -104,7 +104,7 @@ export function createLocalRevocations(parts: LocalParts): Revocations {
     write,
     list: async () => rulesInForce(list, clock() / 1000),
     lift: (kind, value, issuer, actor) =>
-      liftBy(list.find({ kind, value, issuer }), write, { nowSeconds: clock() / 1000, actor }),
+      liftBy(list.findAll({ kind, value, issuer }), write, { nowSeconds: clock() / 1000, actor }),
     readiness: () => ({
       ready: feed.hasReadInFull(),
       detail: [`${freshness.describe()}, ${list.sizeAll()} rules`, ...chores.warnings()].join('; '),

@@ -4,6 +4,7 @@ import {
   hasControlCharacter,
   isMatchable,
   isRuleKind,
+  isSource,
   MAX_NOTE_BYTES,
   MAX_TIME_SECONDS,
   MAX_VALUE_BYTES,
@@ -33,6 +34,7 @@ export interface RuleJson {
   readonly kind: RuleKind
   readonly value: string
   readonly issuer?: string
+  readonly source?: string
   readonly issuedBefore?: string
   readonly expiresAt: string
   readonly reason?: string
@@ -41,7 +43,17 @@ export interface RuleJson {
 }
 
 // `actor` and `at` are accepted and ignored, so that the output of a list can be imported again.
-const knownMembers = new Set(['kind', 'value', 'issuer', 'issuedBefore', 'expiresAt', 'reason', 'actor', 'at'])
+const knownMembers = new Set([
+  'kind',
+  'value',
+  'issuer',
+  'source',
+  'issuedBefore',
+  'expiresAt',
+  'reason',
+  'actor',
+  'at',
+])
 
 /** The public form of a rule. */
 export function ruleToJson(rule: Rule): RuleJson {
@@ -49,6 +61,7 @@ export function ruleToJson(rule: Rule): RuleJson {
     kind: rule.kind,
     value: rule.value,
     ...(rule.issuer !== undefined && { issuer: rule.issuer }),
+    ...(rule.source !== undefined && { source: rule.source }),
     ...(rule.issuedBeforeSeconds !== undefined && { issuedBefore: timeText(rule.issuedBeforeSeconds) }),
     expiresAt: timeText(rule.expiresAtSeconds),
     ...(rule.reason !== undefined && { reason: rule.reason }),
@@ -80,6 +93,7 @@ export function parseRule(input: unknown, settings: RuleSettings): Rule | Proble
       kind,
       value: members.get('value'),
       issuer: members.get('issuer'),
+      source: members.get('source'),
       issuedBeforeSeconds: issuedBefore,
       expiresAtSeconds: expiresAt,
       reason: members.get('reason'),
@@ -93,6 +107,7 @@ export interface RuleDraft {
   readonly kind: RuleKind
   readonly value: unknown
   readonly issuer?: unknown
+  readonly source?: unknown
   readonly issuedBeforeSeconds?: number | undefined
   readonly expiresAtSeconds?: number | undefined
   readonly reason?: unknown
@@ -100,9 +115,10 @@ export interface RuleDraft {
 
 /** Makes a rule of its parts, or says why it could not be one or could never match a token. */
 export function buildRule(draft: RuleDraft, settings: RuleSettings): Rule | Problem {
-  const { kind, value, issuer, issuedBeforeSeconds, reason } = draft
+  const { kind, value, issuer, source, issuedBeforeSeconds, reason } = draft
   if (!isMatchable(value)) return textProblem('value')
   if (issuer !== undefined && !isMatchable(issuer)) return textProblem('issuer')
+  if (source !== undefined && !isSource(source)) return problem('"source" is not a text of 1 to 256 bytes')
   if (kind === 'token' && looksLikeToken(value)) {
     return problem('value of a "token" rule is the jti of the token, not the token itself')
   }
@@ -126,6 +142,7 @@ export function buildRule(draft: RuleDraft, settings: RuleSettings): Rule | Prob
     kind,
     value,
     issuer: kind === 'issuer' ? undefined : issuer,
+    source,
     issuedBeforeSeconds: issuedBeforeSeconds === undefined ? undefined : toMilliseconds(issuedBeforeSeconds),
     expiresAtSeconds,
     reason: reason === '' ? undefined : reason,

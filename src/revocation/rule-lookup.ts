@@ -3,9 +3,10 @@
 import type { VerifiedToken } from '../model/decision.ts'
 import type { Command, RedisConnection } from './connection.ts'
 import { factsOf, issuersOf } from './facts.ts'
-import { decodeMirror, type ListKeys } from './mirror.ts'
+import { decodeMirror, type ListKeys, readMirrorField } from './mirror.ts'
 import { type PlainKey, plainKeyRule } from './plain-keys.ts'
-import { countOf, fieldsOf } from './replies.ts'
+import { countOf, fieldsOf, pairsOf } from './replies.ts'
+import type { Rights } from './rights.ts'
 import type { Rule } from './rule.ts'
 
 export interface RuleLookupParts {
@@ -13,24 +14,47 @@ export interface RuleLookupParts {
   readonly keys: ListKeys
   readonly plainKeys: readonly PlainKey[]
   readonly isCluster: boolean
+  readonly rights: Rights
   readonly timeoutMs: number
 }
 
 /** Makes the function that answers every rule that names a value of a token; whether it matches is for the caller to judge. */
 export function createRuleLookup(parts: RuleLookupParts): (token: VerifiedToken) => Promise<readonly Rule[]> {
-  const { keys, plainKeys } = parts
+  const { keys, plainKeys, rights } = parts
+
+  // A field for each issuer and source: which sources there are is not known beforehand. Where the user may not ask for all
+  // fields, those of people are read, and the copy of the log beside this has the others.
+  async function readHashes(names: readonly string[], issuers: readonly string[], exists: readonly Command[]) {
+    if (rights.mayUse('hgetall') !== false) {
+      const whole: Command[] = names.map((name) => ['hgetall', name])
+      const isSure = rights.mayUse('hgetall') === true
+      const replies = await rights.attempt('hgetall', () => ask(parts, whole, exists, isSure))
+      if (replies !== undefined) return { hashes: replies.slice(0, names.length).map(pairsOf), replies }
+    }
+    const some: Command[] = names.map((name) => ['hmget', name, ...issuers])
+    const replies = await ask(parts, some, exists, true)
+    const hashes = replies
+      .slice(0, names.length)
+      .map((reply) =>
+        fieldsOf(reply, issuers.length).flatMap((text, at) =>
+          text === null ? [] : [[issuers[at] ?? '', text] as const],
+        ),
+      )
+    return { hashes, replies }
+  }
+
   return async (token) => {
     const facts = factsOf(token)
     const issuers = ['', ...issuersOf(token)]
     const named = plainKeys.flatMap((plainKey) => plainKey(token))
-    const hashes: Command[] = facts.map(({ kind, value }) => ['hmget', keys.rule(kind, value), ...issuers])
+    const names = facts.map(({ kind, value }) => keys.rule(kind, value))
     const exists: Command[] = named.map((key) => ['exists', key])
-    const replies = await ask(parts, hashes, exists)
+    const { hashes, replies } = await readHashes(names, issuers, exists)
     const found: Rule[] = []
-    for (const [index, { kind, value }] of facts.entries()) {
-      for (const [position, text] of fieldsOf(replies[index], issuers.length).entries()) {
-        if (text === null) continue
-        found.push(decodeMirror({ kind, value, issuer: position === 0 ? undefined : issuers[position] }, text))
+    for (const [index, fact] of facts.entries()) {
+      for (const [field, text] of hashes[index] ?? []) {
+        const scope = readMirrorField(field)
+        if (issuers.includes(scope.issuer ?? '')) found.push(decodeMirror({ ...fact, ...scope }, text))
       }
     }
     // Every answer is read: one that is no count must not hide behind another.
@@ -44,8 +68,10 @@ async function ask(
   { connection, isCluster, timeoutMs }: RuleLookupParts,
   hashes: readonly Command[],
   exists: readonly Command[],
+  isCounted: boolean,
 ): Promise<readonly unknown[]> {
-  if (!isCluster || exists.length === 0) return connection.send([...hashes, ...exists], timeoutMs)
+  const send = isCounted ? connection.send : connection.probe
+  if (!isCluster || exists.length === 0) return send([...hashes, ...exists], timeoutMs)
   const parts = [hashes, ...exists.map((command) => [command])]
-  return (await Promise.all(parts.map((batch) => connection.send(batch, timeoutMs)))).flat()
+  return (await Promise.all(parts.map((batch) => send(batch, timeoutMs)))).flat()
 }

@@ -1,5 +1,5 @@
 // What is a revocation rule, when are two rules the same one, and which of two copies counts? Pure: knows no clock, no
-// Redis and no token. Must never let two different (kind, value, issuer) triples share a key.
+// Redis and no token. Must never let two different identities share a key, nor one source weaken the rule of another.
 
 /** Every kind of rule, in the order in which the list is asked. */
 export const ruleKinds = ['token', 'subject', 'session', 'client', 'key', 'issuer'] as const
@@ -12,6 +12,8 @@ export interface Rule {
   readonly value: string
   /** Narrows the rule to tokens of this issuer. */
   readonly issuer?: string | undefined
+  /** The automatic writer that made it; absent for people and other programs. Rules of different sources stand side by side. */
+  readonly source?: string | undefined
   /** Only tokens whose `iat` is at or before this time; without it, every token. */
   readonly issuedBeforeSeconds?: number | undefined
   /** When no matching token can be alive any more. */
@@ -23,8 +25,8 @@ export interface Rule {
   readonly lifted?: boolean | undefined
 }
 
-/** What identifies a rule: a later copy with the same three replaces it. */
-export type RuleIdentity = Pick<Rule, 'kind' | 'value' | 'issuer'>
+/** What identifies a rule: copies with the same four merge into one. */
+export type RuleIdentity = Pick<Rule, 'kind' | 'value' | 'issuer' | 'source'>
 
 /** Why something is not a rule: a sentence for the person who asked. */
 export interface Problem {
@@ -33,6 +35,7 @@ export interface Problem {
 
 export const MAX_VALUE_BYTES = 1024
 export const MAX_NOTE_BYTES = 256
+export const MAX_SOURCE_BYTES = 256
 /** 9999-12-31: larger numbers are milliseconds taken for seconds, or nonsense. */
 export const MAX_TIME_SECONDS = 253_402_300_799
 
@@ -61,6 +64,11 @@ export function isMatchable(text: unknown): text is string {
   )
 }
 
+/** Tells whether a text can be the source of a rule. */
+export function isSource(text: unknown): text is string {
+  return isMatchable(text) && Buffer.byteLength(text) <= MAX_SOURCE_BYTES
+}
+
 /** Tells whether a text holds a C0 control character or DEL. */
 export function hasControlCharacter(text: string): boolean {
   for (let index = 0; index < text.length; index += 1) {
@@ -85,7 +93,8 @@ export function tidyNote(text: string | undefined): string | undefined {
 
 /** The identity of a rule as one string. JSON, so that no separator inside a value can imitate another rule. */
 export function ruleKeyOf(rule: RuleIdentity): string {
-  return JSON.stringify([rule.kind, rule.value, rule.issuer ?? null])
+  const { kind, value, issuer = null, source } = rule
+  return JSON.stringify(source === undefined ? [kind, value, issuer] : [kind, value, issuer, source])
 }
 
 /**
@@ -105,6 +114,24 @@ export function compareRules(left: Rule, right: Rule): number {
     compareTexts(left.reason ?? '', right.reason ?? '') ||
     compareTexts(left.actor ?? '', right.actor ?? '')
   )
+}
+
+/**
+ * What two copies of one rule say together. Of people and other programs the later copy counts. Copies of one automatic source
+ * add up instead: the later `before` and the later end are kept, as two gates may write two events without knowing of each other.
+ */
+export function mergeRules(known: Rule, copy: Rule): Rule {
+  const latest = compareRules(copy, known) > 0 ? copy : known
+  if (known.source === undefined) return latest
+  const issuedBeforeSeconds = laterBefore(known.issuedBeforeSeconds, copy.issuedBeforeSeconds)
+  const expiresAtSeconds = Math.max(known.expiresAtSeconds, copy.expiresAtSeconds)
+  const isWhole = latest.issuedBeforeSeconds === issuedBeforeSeconds && latest.expiresAtSeconds === expiresAtSeconds
+  return isWhole ? latest : { ...latest, issuedBeforeSeconds, expiresAtSeconds }
+}
+
+// Without a limit a rule takes every token.
+function laterBefore(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : Math.max(one, other)
 }
 
 // Ends that were counted in seconds from now differ by as much, and mean the same.

@@ -11,6 +11,7 @@ import type { PlainKey } from './plain-keys.ts'
 import type { Credentials } from './redis-client.ts'
 import { countOf, entriesOf, entriesOfRead, millisecondsOf } from './replies.ts'
 import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
+import { createRights } from './rights.ts'
 import type { Rule } from './rule.ts'
 import { createRuleLookup } from './rule-lookup.ts'
 import { type Probe, readReplicaLink, readSafety, type Safety } from './safety.ts'
@@ -109,10 +110,12 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
   }
   const upCallbacks: (() => void)[] = []
   const troubles = createTroubleReport(log, describeAddress(address))
+  const rights = createRights({ list: parts.list, redis: describeAddress(address), log })
   const onState = (isUp: boolean) => {
     observe.redisUp(isUp)
     if (!isUp) return
     troubles.clear()
+    rights.forget()
     for (const callback of upCallbacks) callback()
   }
   const shared = { address, credentials: parts, observe, onTrouble: troubles.note }
@@ -222,6 +225,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
       keys,
       plainKeys: parts.plainKeys ?? [],
       isCluster,
+      rights,
       timeoutMs: commandTimeoutMs,
     }),
     timeMs,

@@ -50,13 +50,22 @@ export function sayReplaced(rule: Rule, known: Rule | undefined, nowSeconds: num
   return { ...rule, replaces: known }
 }
 
-/** Lifts a rule that is in force by writing its end; answers the rule, or undefined where there is nothing to lift. */
+/**
+ * Lifts rules that are in force by writing their end, for every source that is known of: a person's lift ends all. Answers the
+ * first of them, or undefined where there is nothing to lift.
+ */
 export async function liftBy(
-  rule: Rule | undefined,
+  copies: readonly Rule[],
   write: (rules: readonly Rule[]) => Promise<unknown>,
   by: { readonly nowSeconds: number; readonly actor: string | undefined },
 ): Promise<Rule | undefined> {
-  if (rule === undefined || rule.lifted || rule.expiresAtSeconds <= by.nowSeconds) return undefined
-  await write([{ ...rule, lifted: true, reason: undefined, actor: by.actor }])
-  return rule
+  const inForce = copies.filter(({ lifted, expiresAtSeconds }) => !lifted && expiresAtSeconds > by.nowSeconds)
+  const [first] = inForce
+  if (first === undefined) return undefined
+  const expiresAtSeconds = Math.max(...inForce.map((rule) => rule.expiresAtSeconds))
+  const lifts = inForce.map((rule) => ({ ...rule, lifted: true, reason: undefined, actor: by.actor }))
+  // Of a source alone it is lifted for people too: a gate that does not know of the source yet hears of it that way.
+  const forAll = { ...first, source: undefined, lifted: true, reason: undefined, actor: by.actor, expiresAtSeconds }
+  await write([forAll, ...lifts.filter(({ source }) => source !== undefined)])
+  return first
 }

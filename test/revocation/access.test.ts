@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { leastRights } from '../../src/revocation/access.ts'
+import { silentLog, silentObserver } from '../../src/revocation/report.ts'
 import type { RedisStore } from '../../src/revocation/store.ts'
 import { makeCertificates } from '../support/certificates.ts'
 import { freePort } from '../support/listen.ts'
@@ -18,6 +19,7 @@ import {
   startSynced,
   stateOf,
   stopAll,
+  storeFor,
   untilState,
   untilSynced,
 } from './harness.ts'
@@ -34,6 +36,9 @@ afterEach(async () => {
   await stopAll()
   for (const cleanUp of cleanUps.splice(0)) await cleanUp()
 })
+
+const rightsOf7d4b85d =
+  'ACL SETUSER sidegate on >pw resetkeys ~sidegate:{default}:* resetchannels -@all +xread +xrange +xlen +get +time +info +multi +exec +xadd +xtrim +hset +hdel +expireat +incrby +set +del +wait +hmget +exists +select +cluster|slots +cluster|info +asking'
 
 const setLeastRights = (redis: TestRedis) => {
   const [, name, ...parts] = leastRights.replace('PASSWORD', 'pw').split(' ')
@@ -102,8 +107,26 @@ describe('the least rights', () => {
     const sent = String(await redis.command('info', 'commandstats'))
     const named = [...leastRights.matchAll(/ \+([a-z|]+)/g)].map(([, name]) => name!)
     const never = named.filter((name) => !sent.includes(`cmdstat_${name}:`))
-    // Those of replicas, plain keys, another database and a Cluster.
-    expect(never).toEqual(['wait', 'exists', 'select', 'cluster|slots', 'cluster|info', 'asking'])
+    // Those of replicas, older gates, plain keys, another database and a Cluster.
+    expect(never).toEqual(['wait', 'hmget', 'exists', 'select', 'cluster|slots', 'cluster|info', 'asking'])
+  })
+
+  test('of a gate of 7d4b85d still carry all that it did, and one line says what to give now', async () => {
+    const redis = await start()
+    const [, name, ...parts] = rightsOf7d4b85d.split(' ')
+    await redis.command('acl', name!, ...parts)
+    const url = `redis://sidegate:pw@127.0.0.1:${redis.port}`
+    await useEverything(redis, url)
+    const lines: [fields: object, message: string][] = []
+    const warn = (fields: object, message: string) => lines.push([fields, message])
+    const store = storeFor({ url }, silentObserver, { ...silentLog, warn })
+    await store.open()
+    for (const jti of ['one', 'two', 'three']) await store.lookup(verifiedToken({ jti }))
+    await store.close()
+    expect(lines).toEqual([
+      [expect.objectContaining({ rights: leastRights }), expect.stringMatching(/^Redis denies its user a command/)],
+    ])
+    expect(JSON.stringify(lines)).not.toContain('pw')
   })
 
   test('open nothing else', async () => {

@@ -170,7 +170,7 @@ test('a rule that cannot be held is refused, and what was there stays', () => {
   list.apply(rule)
   expect(() => list.apply(ruleOf(1, { value: 'x'.repeat(1025) }))).toThrow('Cannot hold a revocation rule: its value')
   const withLongReason = { ...rule, reason: 'x'.repeat(3000), atMs: rule.atMs + 1 }
-  expect(() => list.apply(withLongReason)).toThrow('Cannot hold a revocation rule: its issuer or notes')
+  expect(() => list.apply(withLongReason)).toThrow('Cannot hold a revocation rule: its issuer, source or notes')
   expect(list.find(rule)).toEqual(rule)
   expect(list.find({ kind: 'token', value: 'x'.repeat(5000), issuer: undefined })).toBeUndefined()
   expect(list.check(verifiedToken({ jti: 'x'.repeat(5000) }), start)).toBeUndefined()
