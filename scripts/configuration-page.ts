@@ -6,7 +6,10 @@ const example = `listen: 0.0.0.0:8443
 tls:
   certFile: /etc/sidegate/tls/tls.crt
   keyFile: /etc/sidegate/tls/tls.key
-upstream: http://127.0.0.1:3000
+upstream: https://127.0.0.1:3443
+upstreamTls:
+  caFile: /etc/sidegate/app-ca.crt
+  serverName: app.example.svc
 workers: 1
 admin:
   listen: 0.0.0.0:9090

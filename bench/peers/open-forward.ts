@@ -18,6 +18,7 @@ const permit = gate({ method: 'GET', path: '/', query: '', headers: [] }) as Per
 const policy = {
   decide: () => permit,
   upstream: new URL(`http://127.0.0.1:${UPSTREAM_PORT}`),
+  upstreamTls: { authority: undefined, serverName: undefined },
   identity: [['x-auth-subject', 'sub']] as const,
   headerNames: { mode: 'strict' as const, allow: [], drop: [], sources: ['authorization'] },
   leftOut: { header: () => {}, identity: () => {} },

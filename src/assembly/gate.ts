@@ -108,6 +108,7 @@ function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide'], admit: Adm
   return {
     decide,
     upstream: new URL(config.upstream),
+    upstreamTls: { authority: parts.materials.appAuthority, serverName: config.upstreamTls?.serverName },
     identity: Object.entries(config.forward.identity),
     headerNames: {
       mode: config.forward.headerNames,

@@ -16,6 +16,8 @@ import { describeShared, readOwnKey, signingSettings } from './own-keys.ts'
 export interface Materials {
   /** What the listener shows to clients; undefined: plain HTTP. */
   readonly listenerCertificates: ListenerCertificates | undefined
+  /** Certificates as PEM that the connection to the app trusts. */
+  readonly appAuthority: string | undefined
   readonly adminToken: string | undefined
   readonly redisPassword: string | undefined
   readonly sentinelPassword: string | undefined
@@ -105,6 +107,7 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
 
   const materials = {
     listenerCertificates: await readListener(),
+    appAuthority: await authorityOf('upstreamTls.caFile'),
     adminToken: await textOf('admin.tokenFile'),
     redisPassword: await textOf('revocation.passwordFile'),
     sentinelPassword: await textOf('revocation.sentinelPasswordFile'),

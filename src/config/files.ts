@@ -28,6 +28,7 @@ export interface SettingFile {
     | 'sentinel password'
     | 'redis certificates'
     | 'identity provider certificates'
+    | 'app certificates'
     | 'listener certificate'
     | 'listener key'
     | 'client certificates'
@@ -35,7 +36,7 @@ export interface SettingFile {
 
 /** Every file that the settings name, in the order of the table. */
 export function filesOf(config: Config): SettingFile[] {
-  const { tls, admin, issuers, revocation, refresh } = config
+  const { tls, upstreamTls, admin, issuers, revocation, refresh } = config
   const files: SettingFile[] = []
   const add = (path: string | undefined, setting: string, purpose: SettingFile['purpose'], secret: boolean) => {
     if (path !== undefined) files.push({ path, setting, secret, purpose })
@@ -43,6 +44,7 @@ export function filesOf(config: Config): SettingFile[] {
   add(tls?.certFile, 'tls.certFile', 'listener certificate', false)
   add(tls?.keyFile, 'tls.keyFile', 'listener key', true)
   add(tls?.clientCaFile, 'tls.clientCaFile', 'client certificates', false)
+  add(upstreamTls?.caFile, 'upstreamTls.caFile', 'app certificates', false)
   add(admin.tokenFile, 'admin.tokenFile', 'admin token', true)
   for (const [index, { keys }] of issuers.entries()) {
     const at = `issuers[${index}].keys`

@@ -67,6 +67,13 @@ export function queryName() {
   return matching('parameter name', 'a parameter name such as "access_token"', /^[A-Za-z0-9_.~-]{1,64}$/)
 }
 
+/** The name of a machine; TLS knows no address as a name (RFC 6066 section 3). */
+export function hostName() {
+  const label = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?'
+  const pattern = new RegExp(`^(?=.{1,253}$)(?:${label}\\.)*(?!\\d+$)${label}$`)
+  return matching('host name', 'a host name such as "app.example.svc"', pattern)
+}
+
 /** The name of a list, which becomes part of the names of Redis keys. */
 export function listName() {
   return matching('name', 'a name of at most 64 letters, digits, ".", "_" or "-"', /^[A-Za-z0-9_.-]{1,64}$/)

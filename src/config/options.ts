@@ -15,6 +15,7 @@ import {
   cookieName,
   headerName,
   headerPattern,
+  hostName,
   keyTemplate,
   listName,
   method,
@@ -258,6 +259,19 @@ const table = {
     'Speaks HTTPS (TLS 1.2 or 1.3, HTTP/1.1) on `listen`; absent: plain HTTP. A changed certificate is taken over without a restart.',
   ),
   upstream: setting(origin().prefault('http://127.0.0.1:3000'), 'The app that stands behind.'),
+  upstreamTls: setting(
+    group({
+      caFile: setting(
+        filePath().exactOptional(),
+        'A file with the certificates (PEM) that vouch for the app; absent: those of the system.',
+      ),
+      serverName: setting(
+        hostName().exactOptional(),
+        'The name that must be in the certificate of the app, and that it is asked for (SNI); absent: the host of `upstream`.',
+      ),
+    }).exactOptional(),
+    'How an app with https proves that it is the app. A changed file is taken over without a restart.',
+  ),
   workers: setting(
     integer(1, 64).prefault(1),
     'How many processes serve requests, for more than one core. They share the ports, and each has its own copy of the revocation list and of remembered tokens. `maxConnections`, `upstreamConnections` and `refusedPerSecond` are divided among them.',

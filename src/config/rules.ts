@@ -17,6 +17,7 @@ import { workerRules } from './worker-rules.ts'
 export function findContradictions(draft: Draft<Config>): Finding[] {
   return [
     ...listenRules(draft),
+    ...upstreamTlsRules(draft),
     ...probeRules(draft),
     ...issuerRules(draft.issuers ?? []),
     ...sourceRules(draft),
@@ -57,6 +58,15 @@ function* listenRules({ listen, admin, upstream }: Draft<Config>): Generator<Fin
         message: `Expected the address of the app, got ${quote(upstream)}, which is "${name}" itself`,
       }
     }
+  }
+}
+
+function* upstreamTlsRules({ upstream, upstreamTls }: Draft<Config>): Generator<Finding> {
+  if (upstreamTls === undefined || upstream === undefined || upstream.startsWith('https:')) return
+  yield {
+    path: ['upstreamTls'],
+    message: 'Cannot use TLS settings: the connection to the app is not encrypted',
+    hint: 'begin "upstream" with "https"',
   }
 }
 

@@ -91,6 +91,7 @@ export function openTunnel(
     socket,
     head,
     upstream: policy.upstream,
+    upstreamTls: policy.upstreamTls,
     limits: policy.limits,
     events: {
       headersFor: async (status, rawHeaders) => {

@@ -7,8 +7,9 @@ import type { Permit } from '../model/decision.ts'
 import { bodyTooLongFault, codeOf, faultOf, overloadedFault, type UpstreamFault } from './fault.ts'
 import type { Message } from './message.ts'
 import { createPlaces } from './places.ts'
-import type { ProxyLimits } from './policy.ts'
+import type { ProxyLimits, UpstreamTls } from './policy.ts'
 import { createUpload, type Upload } from './upload.ts'
+import { certificateName, tlsOptions } from './upstream-tls.ts'
 
 /** Node's own servers close an idle connection after 5 s: leave before they do, or a request meets a closing door. */
 const IDLE_CONNECTION_MS = 4_000
@@ -62,20 +63,33 @@ export interface Forwarder {
   readonly destroy: () => Promise<void>
 }
 
-/**
- * Makes the pool for one application; nothing is connected before the first request. `onPassed` is told the size of each
- * piece of a body, in either direction.
- */
-export function createForwarder(upstream: URL, limits: ProxyLimits, onPassed: (bytes: number) => void): Forwarder {
+/** What a forwarder is made of. */
+export interface ForwarderParts {
+  readonly upstream: URL
+  readonly tls: UpstreamTls
+  readonly limits: ProxyLimits
+  /** Told the size of each piece of a body, in either direction. */
+  readonly onPassed: (bytes: number) => void
+  /** Told of each error on the way to the application. */
+  readonly onError: (error: Error) => void
+}
+
+/** Makes the pool for one application; nothing is connected before the first request. */
+export function createForwarder(parts: ForwarderParts): Forwarder {
+  const { limits, onPassed, onError } = parts
   const usedConnectionErrors = new WeakSet<Error>()
-  const pool = createPool(upstream, limits, usedConnectionErrors)
+  const pool = createPool(parts, usedConnectionErrors)
   const { upstreamConnections, upstreamResponseTimeoutMs } = limits
   const places = createPlaces(
     upstreamConnections,
     upstreamConnections * WAITING_PER_CONNECTION,
     upstreamResponseTimeoutMs,
   )
-  const shared: Shared = { usedConnectionErrors, onPassed, onLeft: places.giveBack }
+  const shared: Shared = {
+    ...{ usedConnectionErrors, onPassed, onError, onLeft: places.giveBack },
+    // Undici takes the name of the certificate from the Host of each request, and connects anew where it is another one
+    serverName: parts.upstream.protocol === 'https:' ? certificateName(parts.upstream, parts.tls) : undefined,
+  }
 
   const forward = (_permit: Permit, order: Order): (() => void) => {
     if (places.take()) return dispatch(pool, order, shared)
@@ -98,17 +112,20 @@ export function createForwarder(upstream: URL, limits: ProxyLimits, onPassed: (b
 interface Shared {
   readonly usedConnectionErrors: WeakSet<Error>
   readonly onPassed: (bytes: number) => void
+  readonly onError: (error: Error) => void
+  readonly serverName: string | undefined
   /** Called once for each request, when its connection is free for another. */
   readonly onLeft: () => void
 }
 
-function createPool(upstream: URL, limits: ProxyLimits, usedConnectionErrors: WeakSet<Error>): Pool {
-  const connectNew = buildConnector({ timeout: limits.upstreamConnectTimeoutMs, allowH2: false })
+function createPool({ upstream, tls, limits }: ForwarderParts, usedConnectionErrors: WeakSet<Error>): Pool {
+  const { servername, ...authority } = tlsOptions(upstream, tls)
+  const connectNew = buildConnector({ timeout: limits.upstreamConnectTimeoutMs, allowH2: false, ...authority })
   return new Pool(upstream.origin, {
     connections: limits.upstreamConnections,
     pipelining: 1,
     connect: (options, callback) => {
-      connectNew(options, (...result) => {
+      connectNew(upstream.protocol === 'https:' ? { ...options, servername } : options, (...result) => {
         // On an error there is no socket, not even null as the types have it
         const socket = result[0] === null ? result[1] : undefined
         if (socket !== undefined) markErrorsOfUsed(socket, usedConnectionErrors)
@@ -137,12 +154,12 @@ function markErrorsOfUsed(socket: Socket, errors: WeakSet<Error>): void {
 
 function dispatch(pool: Pool, order: Order, shared: Shared): () => void {
   const { message, reader } = order
-  const { usedConnectionErrors, onPassed, onLeft } = shared
+  const { usedConnectionErrors, onPassed, onError, onLeft } = shared
   const hasBody = message.framing !== 'none'
   const upload = hasBody
     ? createUpload(order.req, { limitBytes: order.bodyBytes, onFirstRead: order.onBodyWanted, onPassed })
     : undefined
-  const options = dispatchOptions(order, upload)
+  const options = dispatchOptions(order, upload, shared.serverName)
   const isRepeatable =
     !hasBody && (message.method === 'GET' || message.method === 'HEAD' || message.method === 'OPTIONS')
   let controller: Dispatcher.DispatchController | undefined
@@ -185,6 +202,7 @@ function dispatch(pool: Pool, order: Order, shared: Shared): () => void {
       onLeft()
       upload?.stream.destroy()
       if (isStopped) return
+      onError(error)
       isStopped = true
       reader.onFault(upload?.isTooLong() === true ? bodyTooLongFault : faultOf(error, controller !== undefined))
     },
@@ -199,7 +217,11 @@ function dispatch(pool: Pool, order: Order, shared: Shared): () => void {
   }
 }
 
-function dispatchOptions(order: Order, upload: Upload | undefined): Dispatcher.DispatchOptions {
+function dispatchOptions(
+  order: Order,
+  upload: Upload | undefined,
+  serverName: string | undefined,
+): Dispatcher.DispatchOptions & { readonly servername?: string } {
   const { message } = order
   const headers = ['host', message.host]
   if (message.framing === 'length') headers.push('content-length', String(message.contentLength))
@@ -209,6 +231,7 @@ function dispatchOptions(order: Order, upload: Upload | undefined): Dispatcher.D
     method: message.method as Dispatcher.HttpMethod,
     headers,
     body: upload === undefined ? null : upload.stream,
+    ...(serverName === undefined ? {} : { servername: serverName }),
   }
 }
 

@@ -36,6 +36,14 @@ export type Delivery = readonly HeaderLine[]
 /** Answers the next token for an admitted request, or nothing. Asked when the response of the application starts. */
 export type Refresh = (permit: Permit) => Delivery | undefined | Promise<Delivery | undefined>
 
+/** How an app with https proves that it is the app. */
+export interface UpstreamTls {
+  /** Certificates as PEM that are trusted in place of those of the system. */
+  readonly authority: string | undefined
+  /** The name that its certificate must have; undefined: the host of the upstream. */
+  readonly serverName: string | undefined
+}
+
 /** Which header names of requests cross to the app. */
 export interface HeaderNamePolicy {
   /** `strict`: names of letters, digits and `-` alone · `token`: every name that HTTP knows. */
@@ -74,6 +82,7 @@ export interface ProxyPolicy {
   readonly decide: Decide
   /** Where the application listens: scheme, host and port. Its path must be `/`. */
   readonly upstream: URL
+  readonly upstreamTls: UpstreamTls
   /** Which header carries which claim to the application. */
   readonly identity: readonly (readonly [header: string, claim: string])[]
   readonly headerNames: HeaderNamePolicy

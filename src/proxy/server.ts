@@ -13,6 +13,7 @@ import { createListener, type ListenerCertificates } from './listener.ts'
 import type { ProxyLog } from './parts.ts'
 import type { ProxyPolicy } from './policy.ts'
 import { createReclaim } from './reclaim.ts'
+import { createTlsReport } from './tls-trouble.ts'
 import { createTunnel } from './tunnel.ts'
 
 const CONNECTION_CHECK_MS = 1_000
@@ -58,7 +59,8 @@ export interface ProxyServer {
 /** Makes the proxy; nothing happens before `listen`. */
 export function createProxyServer(parts: ProxyParts): ProxyServer {
   const connections = createConnections()
-  const forwarders = createForwarders(createReclaim(parts.collectGarbage ?? (() => {})))
+  const reportTls = createTlsReport(parts.log, parts.monotonicMs)
+  const forwarders = createForwarders(createReclaim(parts.collectGarbage ?? (() => {})), reportTls)
   const policy = parts.current()
   const listener = createListener(serverOptions(policy), parts.certificates, policy.limits.headersTimeoutMs)
   const { server } = listener
@@ -66,7 +68,7 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
   const handler = createHandler({
     current: parts.current,
     forwarder: forwarders.of,
-    tunnel: createTunnel(),
+    tunnel: createTunnel(reportTls),
     lifetime: parts.lifetime,
     connections,
     observe: parts.observe,
@@ -199,7 +201,10 @@ function brokenMessageRefusal(code: string): Refusal | undefined {
 }
 
 /** One pool for each upstream; a reload that changes the upstream or its limits lets the old pool finish. */
-function createForwarders(onPassed: (bytes: number) => void): {
+function createForwarders(
+  onPassed: (bytes: number) => void,
+  onError: (error: Error, upstream: URL) => void,
+): {
   of: (policy: ProxyPolicy) => Forwarder
   destroy: () => Promise<void>
 } {
@@ -213,7 +218,9 @@ function createForwarders(onPassed: (bytes: number) => void): {
       return made.forwarder
     }
     if (made !== undefined) retire(made.forwarder)
-    made = { policy, key, forwarder: createForwarder(policy.upstream, policy.limits, onPassed) }
+    const { upstream, upstreamTls: tls, limits } = policy
+    const report = (error: Error): void => onError(error, upstream)
+    made = { policy, key, forwarder: createForwarder({ upstream, tls, limits, onPassed, onError: report }) }
     return made.forwarder
   }
   const retire = (forwarder: Forwarder): void => {
@@ -227,9 +234,10 @@ function createForwarders(onPassed: (bytes: number) => void): {
   return { of, destroy }
 }
 
-function poolKey({ upstream, limits }: ProxyPolicy): string {
+function poolKey({ upstream, upstreamTls: { authority, serverName }, limits }: ProxyPolicy): string {
   const { upstreamConnections, upstreamConnectTimeoutMs, upstreamResponseTimeoutMs } = limits
-  return [upstream.origin, upstreamConnections, upstreamConnectTimeoutMs, upstreamResponseTimeoutMs].join(' ')
+  const times = [upstreamConnectTimeoutMs, upstreamResponseTimeoutMs]
+  return [upstream.origin, upstreamConnections, ...times, serverName, authority].join(' ')
 }
 
 function listen(server: Server, address: { readonly host: string; readonly port: number }): Promise<AddressInfo> {

@@ -9,7 +9,8 @@ import { faultOf, protocolFault, type UpstreamFault } from './fault.ts'
 import { createFrameBoundary, policyViolationFrame } from './frame-boundary.ts'
 import { isProven, requestHeaders, upgradeHeaders } from './handshake.ts'
 import type { Message } from './message.ts'
-import type { ProxyLimits } from './policy.ts'
+import type { ProxyLimits, UpstreamTls } from './policy.ts'
+import { tunnelAgent } from './upstream-tls.ts'
 
 const CLOSING_GRACE_MS = 1_000
 const DEAD_PEER_CHECK_MS = 60_000
@@ -25,6 +26,7 @@ export interface TunnelOrder {
   /** What the client sent after its request: held back until the application has agreed. */
   readonly head: Buffer
   readonly upstream: URL
+  readonly upstreamTls: UpstreamTls
   readonly limits: ProxyLimits
   readonly events: TunnelEvents
 }
@@ -45,7 +47,9 @@ export interface TunnelEvents {
 }
 
 /** Makes the function that opens tunnels; it answers a function that breaks the attempt or the tunnel off. */
-export function createTunnel(): (permit: Permit, order: TunnelOrder) => () => void {
+export function createTunnel(
+  onError: (error: Error, upstream: URL) => void,
+): (permit: Permit, order: TunnelOrder) => () => void {
   const requests = new WeakMap<IncomingMessage, ClientRequest>()
   const proxy = new ProxyServer({ ws: true, xfwd: false, changeOrigin: false, prependPath: false, toProxy: true })
   proxy.on('proxyReqWs', (outgoing, req) => {
@@ -76,7 +80,12 @@ export function createTunnel(): (permit: Permit, order: TunnelOrder) => () => vo
     })
     const target = order.upstream
     const connectTimeout = order.limits.upstreamConnectTimeoutMs
-    proxy.ws(req, socket, order.head, { target, connectTimeout }, (error) => fail(faultOf(error, true)))
+    const agent = tunnelAgent(target, order.upstreamTls)
+    const options = agent === undefined ? { target, connectTimeout } : { target, connectTimeout, agent }
+    proxy.ws(req, socket, order.head, options, (error) => {
+      onError(error, target)
+      fail(faultOf(error, true))
+    })
     const outgoing = requests.get(req)
     if (outgoing === undefined) {
       fail(protocolFault)

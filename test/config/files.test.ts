@@ -28,6 +28,8 @@ issuers:
   - { issuer: b, audiences: [x], keys: { publicKeyFile: /public } }
   - { issuer: c, audiences: [x], keys: { secretFile: /shared }, algorithms: [HS256] }
   - { issuer: 'https://d', audiences: [x], keys: { discovery: true, caFile: /provider } }
+upstream: https://app
+upstreamTls: { caFile: /app }
 revocation: { redis: 'rediss+sentinel://r/m', passwordFile: /password, sentinelPasswordFile: /sentinel, caFile: /ca }
 refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
 `)
@@ -35,6 +37,7 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     { path: '/cert', setting: 'tls.certFile', purpose: 'listener certificate', secret: false },
     { path: '/key', setting: 'tls.keyFile', purpose: 'listener key', secret: true },
     { path: '/clients', setting: 'tls.clientCaFile', purpose: 'client certificates', secret: false },
+    { path: '/app', setting: 'upstreamTls.caFile', purpose: 'app certificates', secret: false },
     { path: '/token', setting: 'admin.tokenFile', purpose: 'admin token', secret: true },
     { path: '/jwks', setting: 'issuers[0].keys.jwksFile', purpose: 'key set', secret: false },
     { path: '/public', setting: 'issuers[1].keys.publicKeyFile', purpose: 'public key', secret: false },
@@ -81,7 +84,7 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     { path: '/three', setting: 'refresh.keys[2].secretFile', purpose: 'shared secret', secret: true },
   ])
   // A row that is added to the table must be added there as well.
-  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(20)
+  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(21)
 })
 
 describe('reading', () => {

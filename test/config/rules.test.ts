@@ -17,6 +17,16 @@ const rules: readonly (readonly [string, string, string])[] = [
     'upstream: Expected the address of the app, got "http://localhost:8080", which is "listen" itself',
   ],
   [
+    'an app without TLS has no certificate',
+    'upstreamTls: { caFile: /ca }',
+    'upstreamTls: Cannot use TLS settings: the connection to the app is not encrypted, begin "upstream" with "https"',
+  ],
+  [
+    'an address is no name of a certificate',
+    'upstream: https://127.0.0.1:8443\nupstreamTls: { serverName: 127.0.0.1 }',
+    'upstreamTls.serverName: Expected a host name such as "app.example.svc", got "127.0.0.1"',
+  ],
+  [
     'the admin port is not the app',
     'upstream: http://127.0.0.1:9090',
     'upstream: Expected the address of the app, got "http://127.0.0.1:9090", which is "admin.listen" itself',

@@ -12,6 +12,7 @@ interface Sample {
 }
 
 const issuers = '[{ issuer: https://id.example.com, audiences: [orders], keys: { discovery: true } }]'
+const secureUpstream = { upstream: 'https://app' }
 const refreshKey = {
   'refresh-key-secret-file': '/s',
   'refresh-key-algorithm': 'HS256',
@@ -45,6 +46,8 @@ const samples: Record<string, Sample> = {
   'tls.keyFile': { text: '/k2', value: '/k2', with: pair },
   'tls.clientCaFile': { text: '/ca', value: '/ca', with: pair },
   upstream: { text: 'http://127.0.0.1:4000/', value: 'http://127.0.0.1:4000' },
+  'upstreamTls.caFile': { text: '/ca', value: '/ca', with: secureUpstream },
+  'upstreamTls.serverName': { text: 'app.svc', value: 'app.svc', with: secureUpstream },
   workers: { text: '2', value: 2 },
   'admin.listen': { text: 'localhost:0', value: { host: 'localhost', port: 0 } },
   'admin.appProbes': {

@@ -131,6 +131,25 @@ describe('a token endpoint over TLS', () => {
   })
 })
 
+describe('an app over TLS', () => {
+  it('is reached where upstreamTls.caFile vouches for it, and the file counts anew when it changes', async () => {
+    const secure = await startKeyServer(answerWith('hello'), ours)
+    closing.push(secure.close)
+    const caFile = join(world.folder, 'app-ca.pem')
+    writeFileSync(caFile, others.authority)
+    const text = world.settings(new URL(secure.origin), `upstreamTls: { caFile: "${caFile}" }`)
+    const gate = await startGateway(text)
+    const answer = async () => (await gate.request('/', { token: world.mint() })).status
+    expect(await answer()).toBe(502)
+    expect(gate.lines).toContainEqual(
+      expect.objectContaining({ msg: expect.stringContaining('"upstreamTls.caFile"'), upstream: secure.origin }),
+    )
+    writeFileSync(caFile, ours.authority)
+    await gate.reload(text)
+    expect(await answer()).toBe(200)
+  })
+})
+
 describe('an outage of the provider', () => {
   it('is never a 401: neither at the start, nor later for a key that might be new', async () => {
     provider.answer = answerWith('<html>', 500)

@@ -16,6 +16,7 @@ function rulesOf(names: Partial<HeaderNamePolicy> = {}) {
   const policy: ProxyPolicy = {
     decide: admitAll,
     upstream: new URL('http://127.0.0.1'),
+    upstreamTls: { authority: undefined, serverName: undefined },
     identity: [['X-Auth-Subject', 'sub']],
     headerNames: { mode: 'strict', allow: [], drop: [], sources: ['authorization', 'x-token'], ...names },
     leftOut: { header: () => {}, identity: () => {} },

@@ -12,6 +12,7 @@ const policy = (
 ): ProxyPolicy => ({
   decide: admitAll,
   upstream: new URL('http://127.0.0.1'),
+  upstreamTls: { authority: undefined, serverName: undefined },
   identity: claims,
   headerNames: { mode: 'strict', allow: [], drop: [], sources: ['authorization'] },
   leftOut: { header: () => {}, identity },

@@ -90,6 +90,7 @@ export async function startProxy(
   let policy: ProxyPolicy = {
     decide: admitAll,
     upstream,
+    upstreamTls: { authority: undefined, serverName: undefined },
     identity: [
       ['x-auth-subject', 'sub'],
       ['X-Auth-Scope', 'scope'],
