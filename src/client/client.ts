@@ -356,9 +356,14 @@ function isReadOnce(input: string | URL | Request, init: RequestInit | undefined
 
 function openChannel(name: string | undefined): InstanceType<typeof BroadcastChannel> | undefined {
   if (name === undefined || typeof BroadcastChannel === 'undefined') return undefined
-  const channel = new BroadcastChannel(name)
-  // In Node an open channel keeps the process from ending.
-  const { unref } = channel as { unref?: () => void }
-  unref?.call(channel)
-  return channel
+  try {
+    const channel = new BroadcastChannel(name)
+    // In Node an open channel keeps the process from ending.
+    const { unref } = channel as { unref?: () => void }
+    unref?.call(channel)
+    return channel
+  } catch {
+    // Forbidden, as the storage then is.
+    return undefined
+  }
 }

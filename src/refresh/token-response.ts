@@ -45,7 +45,9 @@ export function readTokenAnswer(answer: WholeAnswer, secrets: readonly string[],
   if (error !== undefined) throw refusal(status, error, members.error_description, secrets, retryAfterMs)
   if (isGood) throw new ExchangeError('token', noTokenResponse(status), { isInDoubt: true })
   const concerns = ABOUT_THE_TOKEN.has(status) ? 'token' : 'provider'
-  throw new ExchangeError(concerns, `status is ${status}`, { retryAfterMs, isInDoubt: FROM_A_GATEWAY.has(status) })
+  const words = providerWords(otherWords(members, answer.body), secrets)
+  const reason = words === undefined ? `status is ${status}` : `status is ${status}, ${words}`
+  throw new ExchangeError(concerns, reason, { retryAfterMs, isInDoubt: FROM_A_GATEWAY.has(status) })
 }
 
 function noTokenResponse(status: number): string {
@@ -66,6 +68,25 @@ function membersOf(body: Buffer): Readonly<Record<string, unknown>> {
   } catch {
     return {}
   }
+}
+
+/** What an answer says that is no error of OAuth: a problem document, an error of some API, or plain text; no page. */
+function otherWords({ error, ...members }: Readonly<Record<string, unknown>>, body: Buffer): unknown {
+  const { message } = (typeof error === 'object' && error !== null ? error : {}) as { readonly message?: unknown }
+  const told = [
+    members.error_description,
+    members.detail,
+    members.message,
+    message,
+    members.errorSummary,
+    members.title,
+  ]
+  return told.find((each) => textOf(each) !== undefined) ?? plainText(body)
+}
+
+function plainText(body: Buffer): string | undefined {
+  const text = body.toString('utf8').trimStart()
+  return /^[<{[]/.test(text) ? undefined : text
 }
 
 function refusal(

@@ -321,6 +321,21 @@ describe('which token is kept', () => {
     expect(api.token()).toBe(OLD)
   })
 
+  test('in memory, where the browser forbids the channel too', () => {
+    vi.stubGlobal(
+      'BroadcastChannel',
+      class {
+        constructor() {
+          throw new DOMException('denied', 'SecurityError')
+        }
+      },
+    )
+    const { api } = clientOf('https://api.example.com', undefined, { channel: 'forbidden' })
+    vi.unstubAllGlobals()
+    api.setToken(OLD)
+    expect(api.token()).toBe(OLD)
+  })
+
   test('not a text in the storage that is no token', () => {
     for (const text of ['undefined', 'null', '', '[object Object]'])
       expect(withRefresh(fetch, memory(text)).token()).toBeNull()

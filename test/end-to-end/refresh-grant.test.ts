@@ -140,9 +140,13 @@ describe('the fleet', () => {
   })
 
   /** A gate that is killed while the provider is asked, and another one that finds that out. */
-  async function killWhileAsking(options: FleetGateOptions) {
+  async function killWhileAsking(options: FleetGateOptions & { readonly knows: boolean }) {
     let asked = 0
-    fleet.provider.onTokenRequest = () => ++asked > 1
+    let isKilled = () => {}
+    const killed = new Promise<boolean>((resolve) => {
+      isKilled = () => resolve(options.knows)
+    })
+    fleet.provider.onTokenRequest = () => ++asked > 1 || killed
     const file = join(fleet.folder, 'sidegate.yaml')
     writeFileSync(file, fleet.settings({ ...grant, timeout: '10ms', ...options }))
     const [victim, heir] = await Promise.all([
@@ -154,25 +158,27 @@ describe('the fleet', () => {
     await fetch(`http://127.0.0.1:${victim.port}/orders`, { headers: { authorization: `Bearer ${token}` } })
     await vi.waitFor(() => expect(asked).toBe(1), soon)
     victim.child.kill('SIGKILL')
+    isKilled()
+    if (options.knows) await eventually(() => expect(fleet.provider.refreshes).toHaveLength(1))
     expect(await ask(heir, token)).toBeNull()
     await fleet.endLocks()
     return { heir, token, refreshToken }
   }
 
   it('does not use the refresh token again of a gate that was killed while it asked, and says so once', async () => {
-    const { heir, token } = await killWhileAsking({})
+    const { heir, token, refreshToken } = await killWhileAsking({ knows: true })
     const problem = expect.stringContaining('no answer came, so that it may be used up; it is not used again')
     await eventually(async () => {
       expect(await ask(heir, token)).toBeNull()
       expect(problemsOf([heir])).toEqual([problem])
     })
     expect(await ask(heir, token)).toBeNull()
-    expect(fleet.provider.refreshes).toEqual([])
+    expect(fleet.provider.refreshes).toEqual([{ refreshToken, error: undefined }])
     expect(problemsOf([heir])).toEqual([problem])
   }, 60_000)
 
   it('takes over from a gate that was killed while it asked, once, where the settings say so', async () => {
-    const { heir, token, refreshToken } = await killWhileAsking({ whenInDoubt: 'retry' })
+    const { heir, token, refreshToken } = await killWhileAsking({ whenInDoubt: 'retry', knows: false })
     await nextFrom(heir, token)
     expect(fleet.provider.refreshes).toEqual([{ refreshToken, error: undefined }])
     expect(problemsOf([heir])).toEqual([expect.stringContaining('once more with a refresh token that may be used up')])

@@ -207,6 +207,24 @@ describe('the words of the provider', () => {
   })
 })
 
+describe('the words of something that is no OAuth server', () => {
+  const said: Record<string, [body: string, shown: string]> = {
+    'a problem document': ['{"title":"Forbidden","detail":"Not from this network"}', ', "Not from this network"'],
+    'an error that is an object': ['{"error":{"code":403,"message":"Quota exceeded"}}', ', "Quota exceeded"'],
+    'an error of some API': ['{"errorCode":"E0000006","errorSummary":"No permission"}', ', "No permission"'],
+    'a description alone': ['{"error_description":"No such client"}', ', "No such client"'],
+    'plain text': [`denied for ${SUBJECT_TOKEN}\r\n`, ', "denied for …"'],
+    'a page': ['<html>no</html>', ''],
+    nothing: ['', ''],
+  }
+  it.each(Object.entries(said))('are told as well: %s', async (_, [body, shown]) => {
+    const { ask } = await createWorld((_asked, res) => void res.writeHead(403).end(body))
+    expect((await failureOf(ask(SUBJECT_TOKEN, undefined))).message).toBe(
+      `Cannot exchange a token: status is 403${shown}`,
+    )
+  })
+})
+
 describe('a provider that wants to be left alone', () => {
   const asked: Record<string, [retryAfter: string, milliseconds: number]> = {
     'for some seconds': ['60', 60_000],
