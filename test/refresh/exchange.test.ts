@@ -72,6 +72,9 @@ function bySubject(answers: Record<string, Answer>): Answer {
   }
 }
 
+/** What was given out, of all that was asked for. */
+const givenOf = <Given>(all: readonly (Given | undefined)[]) => all.filter((given) => given !== undefined)
+
 const carrying = (text: string) => [{ name: 'x-refreshed-token', value: text }]
 
 describe('exchanging tokens', () => {
@@ -252,8 +255,8 @@ describe('backing off', () => {
         Array.from({ length: 100 }, (_, i) => request(due({ sub: 'mallory', jti: `m-${i}` }))),
       )
       const good = await Promise.all(Array.from({ length: 5 }, (_, i) => request(due({ sub: `good-${i}` }))))
-      expect(good.flat()).toHaveLength(5)
-      expect((await hanging).filter((given) => given !== undefined)).toEqual([])
+      expect(givenOf(good)).toHaveLength(5)
+      expect(givenOf(await hanging)).toEqual([])
     })
 
     it('also where two fail, as soon as another one asks: who has not failed comes first', async () => {
@@ -295,7 +298,40 @@ describe('backing off', () => {
     clock.monotonicMs = 110_000
     expect(await request(due({ sub: 'first' }))).toHaveLength(1)
     clock.monotonicMs = 115_000
-    expect((await Promise.all(people.map((text) => request(text)))).flat()).toHaveLength(20)
+    expect(givenOf(await Promise.all(people.map((text) => request(text))))).toHaveLength(20)
+  })
+
+  it('no shorter than the provider asks for, although it works again for others', async () => {
+    const { request, clock, endpoint } = await createWorld(
+      bySubject({
+        alice: (_, res) => void res.writeHead(429, { 'retry-after': '60' }).end(),
+        bob: refuseWith(500, {}),
+      }),
+    )
+    const ask = async (seconds: number, sub: string) => {
+      clock.monotonicMs = seconds * 1000
+      const before = endpoint.asked.length
+      await request(due({ sub, jti: `${sub}-${seconds}` }))
+      return endpoint.asked.length > before
+    }
+    for (const sub of ['alice', 'bob']) expect(await ask(0, sub)).toBe(true)
+    expect(await ask(1, 'carol')).toBe(true)
+    // Five seconds after it works again all may try; who is asked to wait for longer waits.
+    for (const seconds of [6, 30, 59]) expect(await ask(seconds, 'alice')).toBe(false)
+    expect(await ask(60, 'alice')).toBe(true)
+  })
+
+  it('not because of an answer that cannot be read, which does not end it either', async () => {
+    const { request, clock, endpoint } = await createWorld(refuseWith(500, {}))
+    for (const sub of ['alice', 'bob']) await request(due({ sub }))
+    clock.monotonicMs = 1_000
+    endpoint.answer = (_, res) => void res.end('<html>')
+    await request(due({ sub: 'carol' }))
+    expect(endpoint.asked).toHaveLength(3)
+    // Still one at a time.
+    endpoint.answer = bySubject({})
+    const both = await Promise.all(['dave', 'erin'].map((sub) => request(due({ sub }))))
+    expect(givenOf(both)).toHaveLength(1)
   })
 
   it('for as long as the provider asks for: one token, one person, and all once a second one is told so', async () => {
@@ -333,12 +369,12 @@ describe('backing off', () => {
     clock.monotonicMs = 1000
     const second = ask('c')
     await eventually(() => expect(waiting).toHaveLength(1))
-    endpoint.answer = issue(next())
+    endpoint.answer = bySubject({})
     for (const answer of waiting.splice(0)) answer()
     await second
     clock.monotonicMs = 3000
     expect(await request(due({ jti: 'd' }))).toHaveLength(1)
-    expect((await ask('e')).flat()).toHaveLength(20)
+    expect(givenOf(await ask('e'))).toHaveLength(20)
   })
 
   it('from a token that the provider does not accept: for that token alone', async () => {
