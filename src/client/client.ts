@@ -149,7 +149,8 @@ export function withRefresh(
       else if (reason !== undefined && tokens === undefined) end(ended, reason)
       else if (reason !== undefined && isMeant(tokens ?? [])) over(reason)
     }
-  listenToStorage(store, key, () => {
+  listenToStorage(key, () => {
+    store.reread()
     // Another tab says why, where it can.
     if (channel === undefined) look()
     else setTimeout(look, REASON_MS)
@@ -208,7 +209,6 @@ function isToken(text: unknown): text is string {
 }
 
 interface Store {
-  readonly place: TokenStorage | undefined
   get(): string | null
   set(token: string | null): void
   /** Forgets what was kept in memory: somebody else wrote to the storage. */
@@ -230,7 +230,6 @@ function openStore(storage: TokenStorage | (() => TokenStorage), key: string): S
     return isToken(text) ? text : null
   }
   return {
-    place,
     get: () => {
       if (memory !== undefined) return memory
       try {
@@ -258,14 +257,12 @@ function openStore(storage: TokenStorage | (() => TokenStorage), key: string): S
 }
 
 /** Calls back when another tab changed the token, or cleared the storage. */
-function listenToStorage(store: Store, key: string, changed: () => void): void {
+function listenToStorage(key: string, changed: () => void): void {
   const { addEventListener } = globalThis as {
-    addEventListener?: (type: string, listener: (event: { key: string | null; storageArea: unknown }) => void) => void
+    addEventListener?: (type: string, listener: (event: { readonly key: string | null }) => void) => void
   }
   addEventListener?.('storage', (event) => {
-    if (event.storageArea !== store.place || (event.key !== key && event.key !== null)) return
-    store.reread()
-    changed()
+    if (event.key === key || event.key === null) changed()
   })
 }
 

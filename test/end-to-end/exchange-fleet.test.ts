@@ -132,6 +132,21 @@ describe('the fleet', () => {
     expect(asked).toBe(2)
   })
 
+  withPromptRedis('asks again on no gate before the time that the provider asks for', async () => {
+    let asked = 0
+    fleet.provider.onTokenRequest = (response) => {
+      asked++
+      response.writeHead(503, { 'retry-after': '60' }).end()
+      return false
+    }
+    const gates = await startGates(2)
+    const token = fleet.due()
+    for (const gate of gates) expect(nextOf(await gate.request('/orders', { token }))).toBeNull()
+    expect(asked).toBe(1)
+    const [lock] = (await fleet.entries()).keys
+    await eventually(async () => expect(await fleet.redis.command('pttl', lock!)).toBeGreaterThan(40_000))
+  })
+
   withPromptRedis('takes over from a gate that was killed while it asked', async () => {
     let asked = 0
     fleet.provider.onTokenRequest = () => ++asked > 1
