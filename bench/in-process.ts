@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type BuiltGate, buildGate } from '../src/assembly/gate.ts'
 import { createIssuers } from '../src/assembly/issuers.ts'
 import { readMaterials } from '../src/assembly/materials.ts'
+import { createOutbound } from '../src/assembly/outbound.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { createList, type RuleList } from '../src/revocation/list.ts'
 import { createMemoryRevocations } from '../src/revocation/memory.ts'
@@ -43,7 +44,13 @@ export async function buildInProcess(issuers: readonly IssuerInProcess[], more =
 
   const metrics = createMetrics()
   const log = createLog({ ...config.log, level: 'silent' }, { isTerminal: false, to: process.stderr })
-  const shared = { metrics, log, clock: Date.now, monotonic: () => performance.now(), fetch: globalThis.fetch }
+  const shared = {
+    metrics,
+    log,
+    clock: Date.now,
+    monotonic: () => performance.now(),
+    outbound: createOutbound({ proxy: () => 'none', environment: {}, log }),
+  }
   const list = createList({ toleranceSeconds: 5 })
   const gate = buildGate({
     ...{ ...shared, config, materials },

@@ -49,6 +49,8 @@ forward:
   identity: { x-auth-subject: sub, x-auth-scope: scope, x-auth-issuer: iss }
   stripToken: false
   trustedProxies: []
+outbound:
+  proxy: env                   # none, or http://user:password@proxy.example.com:3128
 limits:
   headerBytes: 16384
   bodyBytes: 10485760

@@ -15,13 +15,14 @@ import { closeServer, listenOn } from './assembly/listening.ts'
 import { watchLoopLag } from './assembly/loop-lag.ts'
 import type { Materials } from './assembly/materials.ts'
 import { createLifetimeObserver, createRevocationObserver, readHoldings } from './assembly/observers.ts'
+import { createOutbound } from './assembly/outbound.ts'
+import type { Environment } from './assembly/proxy-choice.ts'
 import { createReadiness } from './assembly/readiness.ts'
 import { restartSettings } from './assembly/restart-settings.ts'
 import { buildRevocations } from './assembly/revocations.ts'
 import { createUnfinished } from './assembly/unfinished.ts'
 import type { Config } from './config/options.ts'
 import { judgeTime } from './gate.ts'
-import type { Fetch } from './model/bounded-fetch.ts'
 import type { Clock } from './model/clock.ts'
 import type { Reason } from './model/refusal.ts'
 import { createLeaving } from './proxy/leaving.ts'
@@ -45,7 +46,8 @@ export interface AppParts {
   readonly clock: Clock
   /** Milliseconds that only move forward, with fractions. */
   readonly monotonic: Clock
-  readonly fetch: Fetch
+  /** The variables that may name a proxy. */
+  readonly environment: Environment
   readonly version: string
   /** Absent: V8 collects in its own time. */
   readonly garbage?: GarbageCollectors | undefined
@@ -70,7 +72,8 @@ export function createApp(parts: AppParts): App {
   let isDraining = false
 
   const metrics = createMetrics()
-  const issuers = createIssuers({ fetch: parts.fetch, clock, monotonic, metrics, log })
+  const outbound = createOutbound({ proxy: () => config.outbound.proxy, environment: parts.environment, log })
+  const issuers = createIssuers({ outbound, clock, monotonic, metrics, log })
   const { revocations, entries } = buildRevocations({
     config,
     materials: () => materials,
@@ -98,7 +101,7 @@ export function createApp(parts: AppParts): App {
     metrics.enforcementInfo.set({ mode: config.mode, when_stale: config.revocation.whenStale }, 1)
     return buildGate({
       ...{ config, materials, issuers: trusted, revocations },
-      ...{ metrics, log, fetch: parts.fetch, clock, monotonic },
+      ...{ metrics, log, outbound, clock, monotonic },
       ...{ entries, track: exchanges.add, lagMs: loop.lagMs },
     })
   }
@@ -137,6 +140,7 @@ export function createApp(parts: AppParts): App {
     issuers: () => trusted,
     revocations,
     isDraining: () => isDraining,
+    monotonic,
     onFirstReady: () => garbage?.all(),
   })
   const readGauges = () => {

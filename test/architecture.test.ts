@@ -69,7 +69,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   jose: /^token\//,
   ioredis: /^revocation\/redis-client\.ts$/,
   // trust.ts: the fetch of Node takes no certificates of a private authority.
-  undici: /^(proxy\/forward|assembly\/trust)\.ts$/,
+  undici: /^(proxy\/forward|assembly\/outbound)\.ts$/,
   'http-proxy-3': /^proxy\/tunnel\.ts$/,
   'prom-client': /^telemetry\/(metrics|totals)\.ts$/,
   pino: /^telemetry\/log\.ts$/,

@@ -3,7 +3,6 @@
 import { BlockList, isIPv4 } from 'node:net'
 import type { Config } from '../config/options.ts'
 import { createGate, inShadow, type Questions, type RevocationAnswer } from '../gate.ts'
-import type { Fetch } from '../model/bounded-fetch.ts'
 import type { Clock } from '../model/clock.ts'
 import type { ProxyPolicy } from '../proxy/policy.ts'
 import type { FleetEntries } from '../refresh/fleet-entries.ts'
@@ -18,6 +17,7 @@ import { createTokenMemory, type TokenMemory } from '../token/memory.ts'
 import { createVerifier, type Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
 import { createLeftOutObserver } from './observers.ts'
+import type { Outbound } from './outbound.ts'
 import { buildRefresher, createAdmission } from './refresh.ts'
 import { buildRefreshTokenDoor, type KeepRefreshToken } from './refresh-exchange.ts'
 
@@ -36,7 +36,7 @@ export interface GateParts {
   readonly revocations: Pick<Revocations, 'check'>
   readonly metrics: Metrics
   readonly log: Log
-  readonly fetch: Fetch
+  readonly outbound: Outbound
   readonly clock: Clock
   readonly monotonic: Clock
   /** What all gates share, for the refresh by the identity provider; absent: nothing. */

@@ -12,11 +12,11 @@ import type { OwnKeys } from '../token/own-keys.ts'
 import { createRemoteKeys } from '../token/remote-keys.ts'
 import type { Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
+import type { Outbound } from './outbound.ts'
 import { describeShared } from './own-keys.ts'
-import { createRenewedFetch } from './trust.ts'
 
 export interface IssuerParts {
-  readonly fetch: Fetch
+  readonly outbound: Outbound
   readonly clock: Clock
   readonly monotonic: Clock
   readonly metrics: Metrics
@@ -46,7 +46,7 @@ export function createIssuers(parts: IssuerParts): Issuers {
         const fixed = materials.issuerKeys.get(issuer.issuer)
         const id = JSON.stringify([issuer.issuer, issuer.keys])
         // Asked again for each fetch: other certificates must not make the gate forget the keys that it has
-        const fetch = createRenewedFetch(() => authorities.get(issuer.issuer), parts.fetch)
+        const fetch = parts.outbound.fetchTrusting(() => authorities.get(issuer.issuer))
         const keys =
           fixed === undefined
             ? (sources.get(id) ?? startFetching(issuer, { ...parts, fetch, onKeys: warnOfShared.look }))
@@ -112,6 +112,7 @@ function createSharedKeyWarning(log: Log) {
 }
 
 interface FetchingParts extends IssuerParts {
+  readonly fetch: Fetch
   readonly onKeys: (issuer: string, keys: readonly VerificationKey[]) => void
 }
 

@@ -2,6 +2,7 @@
 import type { Config } from '../config/options.ts'
 import type { Clock } from '../model/clock.ts'
 import type { RefresherParts } from '../refresh/refresher.ts'
+import { isSameKey } from '../token/key-name.ts'
 import type { VerificationKey } from '../token/key-set.ts'
 import { createPrivateKeySigner, createSecretSigner } from '../token/mint.ts'
 import { type OwnKey, type OwnKeys, retiredKey, signingKey } from '../token/own-keys.ts'
@@ -41,7 +42,7 @@ export function readOwnKey({ kind, algorithm, keyId, active }: SigningSetting, b
 export function describeShared(own: OwnKeys, keys: readonly VerificationKey[]): readonly string[] {
   return own.verification.keys.flatMap((mine) => {
     const name = JSON.stringify(mine.name.slice(0, 64))
-    if (keys.some(({ key }) => key.equals(mine.key)))
+    if (keys.some(({ key }) => isSameKey(key, mine.key)))
       return [`The issuer signs with key ${name} of the refresh: its tokens and their successors cannot be told apart`]
     if (keys.some(({ keyId }) => keyId !== undefined && keyId === mine.keyId))
       return [`Key ${name} of the refresh has the key id of a key of the issuer: both are tried for each token with it`]

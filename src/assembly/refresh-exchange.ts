@@ -1,7 +1,6 @@
 // From the settings of `refresh.exchange` to the part that gets successors from the identity provider, alone or together with
 // the other gates of the fleet, and to the door through which refresh tokens come in.
 import type { Config, RefreshConfig } from '../config/options.ts'
-import type { Fetch } from '../model/bounded-fetch.ts'
 import type { Clock } from '../model/clock.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
 import type { ClientCredentials } from '../refresh/client-authentication.ts'
@@ -15,7 +14,7 @@ import type { SuccessorPolicy } from '../refresh/successor.ts'
 import { createTokenEndpoint, type TokenEndpoint } from '../refresh/token-endpoint.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Materials } from './materials.ts'
-import { createTrustingFetch } from './trust.ts'
+import type { Outbound } from './outbound.ts'
 
 /** An exchange may take longer than a response waits for it: it then serves the next response. */
 const EXCHANGE_DEADLINE_MS = 5_000
@@ -27,7 +26,7 @@ type Exchange = NonNullable<RefreshConfig['exchange']>
 export interface ExchangeBuildParts {
   readonly materials: Pick<Materials, 'clientSecret' | 'signAssertion' | 'exchangeAuthority' | 'storeKeys'>
   readonly log: Log
-  readonly fetch: Fetch
+  readonly outbound: Outbound
   readonly clock: Clock
   readonly monotonic: Clock
   readonly admit: ExchangerParts['admit']
@@ -55,7 +54,7 @@ export function buildExchanger(
     credentials,
     deadlineMs: EXCHANGE_DEADLINE_MS,
     clock,
-    fetch: exchangeAuthority === undefined ? parts.fetch : createTrustingFetch(exchangeAuthority),
+    fetch: parts.outbound.fetchTrusting(() => exchangeAuthority),
   })
   const obtain = obtainBy(exchange, endpoint, createJudge({ policy, admit, clock }), { ...parts, report })
   return (

@@ -1,7 +1,6 @@
 // From the settings of the refresh to the part that makes successors, or that fetches them from the identity provider.
 import type { Config, RefreshConfig } from '../config/options.ts'
 import { judgeTime, type Questions } from '../gate.ts'
-import type { Fetch } from '../model/bounded-fetch.ts'
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
@@ -15,6 +14,7 @@ import type { Revocations, Verdict } from '../revocation/revocations.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Materials } from './materials.ts'
+import type { Outbound } from './outbound.ts'
 import { signWith } from './own-keys.ts'
 import { buildExchanger } from './refresh-exchange.ts'
 
@@ -23,7 +23,7 @@ export interface RefreshParts {
   readonly materials: Materials
   readonly metrics: Metrics
   readonly log: Log
-  readonly fetch: Fetch
+  readonly outbound: Outbound
   readonly clock: Clock
   readonly monotonic: Clock
   readonly admit: Admit

@@ -27,7 +27,7 @@ export async function explain(given: ExplainArguments, shell: Shell): Promise<nu
   const settings = await readSettingsAloud(given, shell)
   if (settings === undefined) return ANSWER_IS_NO
   const token = await argumentOrInput(given.token, shell)
-  const explained = await explainRequest(settings, { ...given, token }, shell.clock)
+  const explained = await explainRequest(settings, { ...given, token }, shell)
   if (given.json) shell.print(JSON.stringify(explained, null, 2))
   else for (const line of lines(explained)) shell.print(line)
   return explained.decision === 'refuse' ? ANSWER_IS_NO : DONE

@@ -3,10 +3,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { buildGate } from '../assembly/gate.ts'
 import { createIssuers } from '../assembly/issuers.ts'
+import { createOutbound } from '../assembly/outbound.ts'
 import { buildRevocations } from '../assembly/revocations.ts'
 import type { Config } from '../config/options.ts'
 import { createGate, judgeTime, type Questions } from '../gate.ts'
-import type { Clock } from '../model/clock.ts'
 import type { RequestView, VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Reason, type Refusal, refuse, statusOf } from '../model/refusal.ts'
 import { silentLog, silentObserver } from '../revocation/report.ts'
@@ -21,6 +21,7 @@ import { createVerifier, type Issuer } from '../token/verify.ts'
 import { type ExplainedRefresh, explainRefresh } from './describe-refresh.ts'
 import { describeTimes, distance, isoTime } from './describe-times.ts'
 import type { Settings } from './settings.ts'
+import type { Shell } from './shell.ts'
 
 const LIST_WAIT_MS = 3_000
 
@@ -50,12 +51,17 @@ export interface ExplainedRequest {
 }
 
 /** Answers each step of the decision on this request, which carries the token where the settings look for it first. */
-export async function explainRequest(settings: Settings, request: ExplainedRequest, clock: Clock): Promise<Explained> {
+export async function explainRequest(
+  settings: Settings,
+  request: ExplainedRequest,
+  { clock, environment }: Pick<Shell, 'clock' | 'environment'>,
+): Promise<Explained> {
   const { config, materials } = settings
   const metrics = createMetrics()
   const log = createLog({ level: 'silent', format: 'json' }, { isTerminal: false, to: { write: () => {} } })
   const monotonic = () => performance.now()
-  const outside = { metrics, log, fetch: globalThis.fetch, clock, monotonic }
+  const outbound = createOutbound({ proxy: () => config.outbound.proxy, environment, log })
+  const outside = { metrics, log, outbound, clock, monotonic }
   const issuers = createIssuers(outside)
   const { revocations } = buildRevocations({
     config,

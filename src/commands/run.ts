@@ -86,7 +86,7 @@ async function runGate({ given, first, joined }: GateGiven, shell: Shell): Promi
     logOutput,
     clock: shell.clock,
     monotonic: () => performance.now(),
-    fetch: globalThis.fetch,
+    environment: shell.environment,
     version,
     garbage,
     siblings: joined,

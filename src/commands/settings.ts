@@ -1,6 +1,7 @@
 // How a command gets its settings: from the file, the variables and the flags, with every problem told at once.
 import type { Argv } from 'yargs'
 import { type Materials, readMaterials } from '../assembly/materials.ts'
+import { proxyWarnings } from '../assembly/proxy-choice.ts'
 import { readSettingFile, SettingFileError } from '../config/files.ts'
 import { namedRows } from '../config/flags.ts'
 import { loadConfig } from '../config/load.ts'
@@ -64,7 +65,11 @@ export async function readSettings(given: SettingsArguments, shell: Shell): Prom
   return {
     config: loaded.config,
     materials: read.materials,
-    warnings: [...warnings, ...placeProblems(read.warnings, sources)],
+    warnings: [
+      ...warnings,
+      ...placeProblems(read.warnings, sources),
+      ...proxyWarnings(loaded.config.outbound.proxy, shell.environment),
+    ],
   }
 }
 

@@ -23,6 +23,7 @@ import {
   scope,
 } from './names.ts'
 import { natMap } from './nat-map.ts'
+import { outboundProxy } from './proxy-url.ts'
 import { routePath } from './route-path.ts'
 
 const asymmetric = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519', 'RS256'] as const
@@ -402,6 +403,15 @@ const table = {
       ),
     }).prefault({}),
     'What the app sees.',
+  ),
+  outbound: setting(
+    group({
+      proxy: setting(
+        outboundProxy().prefault('env'),
+        'The HTTP proxy through which identity providers are asked (keys, discovery, token endpoint): a URL, `none`, or `env` for HTTPS_PROXY, or HTTP_PROXY for http URLs. Never asked through it: this machine, names without a dot, names below `svc` and `cluster.local`, KUBERNETES_SERVICE_HOST, and what NO_PROXY names.',
+      ),
+    }).prefault({}),
+    'How Sidegate reaches servers other than the app and Redis.',
   ),
   limits: setting(
     group({

@@ -16,18 +16,20 @@ function redactAt(root: object, path: readonly string[]): void {
   const last = path.at(-1)
   if (last === undefined || !isRecord(group)) return
   const value = group[last]
-  if (typeof value === 'string') group[last] = redactUrl(value)
+  // Words stand in place of some URLs, such as `env` of `outbound.proxy`
+  if (typeof value === 'string' && !/^[a-z]{1,8}$/.test(value)) group[last] = redactUrl(value)
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
-/** A URL with `***` in place of its password; the user stays. A text that is no URL is replaced as a whole. */
+/** A URL with `***` in place of its password; the user stays, but for a proxy, where it may be a token. A text that is no URL is replaced as a whole. */
 export function redactUrl(url: string): string {
   const match = /^([a-z][a-z0-9+.-]*:\/\/)(?:([^:@/]*)(:[^/]*)?@)?([^@]*)$/i.exec(url)
   if (match === null) return '***'
   const [, scheme = '', user, password, rest = ''] = match
   if (user === undefined) return scheme + rest
+  if (/^https?:/i.test(scheme)) return `${scheme}***@${rest}`
   return `${scheme}${user}${password === undefined ? '' : ':***'}@${rest}`
 }

@@ -135,7 +135,7 @@ async function buildGate(settingsText: string, parts: StageParts): Promise<App> 
     config: loaded.config,
     materials: read.materials,
     monotonic: () => performance.now(),
-    fetch: globalThis.fetch,
+    environment: {},
     version,
     ...parts,
   })

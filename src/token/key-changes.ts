@@ -1,5 +1,6 @@
 // What is different between two sets of one issuer? It decides which verifications are forgotten: those of a key that is
 // gone, and no others.
+import { isSameKey } from './key-name.ts'
 import type { KeySet, VerificationKey } from './key-set.ts'
 
 /** True where a key of the old set is not in the new one as it was: tokens verified with it must be verified again. */
@@ -22,7 +23,7 @@ export function isSameSet(before: KeySet, after: KeySet): boolean {
 function serves(key: VerificationKey, old: VerificationKey): boolean {
   return (
     key.keyId === old.keyId &&
-    key.key.equals(old.key) &&
+    isSameKey(key.key, old.key) &&
     old.algorithms.every((algorithm) => key.algorithms.includes(algorithm))
   )
 }

@@ -13,3 +13,12 @@ export function thumbprint(key: KeyObject): string {
 export function secretName(secret: Buffer): string {
   return createHmac('sha256', secret).update('sidegate key id').digest('base64url').slice(0, 16)
 }
+
+/**
+ * True where both are the same key. `KeyObject.equals` is not asked about public keys: where their types differ it leaves an
+ * error in the queue of OpenSSL, and the next private key that is read fails with it.
+ */
+export function isSameKey(one: KeyObject, other: KeyObject): boolean {
+  if (one.type !== other.type) return false
+  return one.type === 'secret' ? one.equals(other) : thumbprint(one) === thumbprint(other)
+}

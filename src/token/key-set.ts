@@ -2,7 +2,7 @@
 // not understood is left out and named, so that one bad key does not take the good ones with it. The algorithm comes
 // from the kind of the key, never from the token's header alone (RFC 8725 section 3.1).
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
-import { secretName, thumbprint } from './key-name.ts'
+import { isSameKey, secretName, thumbprint } from './key-name.ts'
 import { hasRocaFingerprint } from './roca.ts'
 
 const MINIMUM_RSA_BITS = 2048
@@ -74,7 +74,7 @@ export function readKeySet(text: string): KeySet {
 
 /** Adds a key, or what it may do to the equal one that is there: some providers list a key twice while they rotate. */
 function addOnce(keys: VerificationKey[], key: VerificationKey): void {
-  const at = keys.findIndex((other) => other.keyId === key.keyId && other.key.equals(key.key))
+  const at = keys.findIndex((other) => other.keyId === key.keyId && isSameKey(other.key, key.key))
   const equal = keys[at]
   if (equal === undefined) keys.push(key)
   else keys[at] = { ...equal, algorithms: [...new Set([...equal.algorithms, ...key.algorithms])] }

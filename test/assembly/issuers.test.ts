@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { createIssuers } from '../../src/assembly/issuers.ts'
 import { readMaterials } from '../../src/assembly/materials.ts'
+import { createOutbound } from '../../src/assembly/outbound.ts'
 import { isRefusal } from '../../src/model/refusal.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
@@ -24,12 +25,13 @@ afterEach(async () => {
 function createTestIssuers() {
   const clocks = { wallMs: 1_800_000_000_000, monotonicMs: 5000 }
   const metrics = createMetrics()
+  const log = createLog({ level: 'silent', format: 'json' }, { isTerminal: false, to: { write: () => {} } })
   const issuers = createIssuers({
-    fetch: globalThis.fetch,
+    outbound: createOutbound({ proxy: () => 'none', environment: {}, log }),
     clock: () => clocks.wallMs,
     monotonic: () => clocks.monotonicMs,
     metrics,
-    log: createLog({ level: 'silent', format: 'json' }, { isTerminal: false, to: { write: () => {} } }),
+    log,
   })
   closing.push(issuers.stop)
   const build = async (keys: string) => {

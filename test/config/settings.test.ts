@@ -133,6 +133,7 @@ const samples: Record<string, Sample> = {
   'forward.allowHeaders': { text: '[X_Legacy, client-ip]', value: ['x_legacy', 'client-ip'] },
   'forward.drop': { text: '[X-Internal, "x-debug-*"]', value: ['x-internal', 'x-debug-*'] },
   'forward.stripToken': { text: 'true', value: true },
+  'outbound.proxy': { text: 'http://u:p@proxy:3128/', value: 'http://u:p@proxy:3128' },
   'forward.trustedProxies': {
     text: '[10.0.0.0/8, "fd00::/8", 192.0.2.1]',
     value: ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'],
@@ -322,6 +323,7 @@ test('the defaults are the documented ones', () => {
       stripToken: false,
       trustedProxies: [],
     },
+    outbound: { proxy: 'env' },
     limits: {
       headerBytes: 16_384,
       headers: 100,

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createRenewedFetch } from '../../src/assembly/trust.ts'
+import { createOutbound } from '../../src/assembly/outbound.ts'
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts'
 import { createWorld, type Gateway, reasonOf, startGateway, stopGateways, type World } from '../support/gateway.ts'
 import { answerWith, flood, type KeyServer, startKeyServer } from '../support/key-server.ts'
@@ -71,7 +71,11 @@ describe('keys over TLS', () => {
   it('trust no other authority any more, those of the system neither', async () => {
     const elsewhere = await startKeyServer(answerWith(jwksOf(key)), others)
     closing.push(elsewhere.close)
-    const fetchTrusted = createRenewedFetch(() => ours.authority, fetch)
+    const fetchTrusted = createOutbound({
+      proxy: () => 'none',
+      environment: {},
+      log: { info: () => {} },
+    }).fetchTrusting(() => ours.authority)
     await expect(fetchTrusted(elsewhere.url)).rejects.toThrow('fetch failed')
     expect((await fetchTrusted(provider.url)).status).toBe(200)
   })

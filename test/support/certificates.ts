@@ -16,8 +16,8 @@ export interface TestCertificates extends TestPair {
   readonly authorityFile: string
   /** The certificate of the authority, as PEM. */
   readonly authority: string
-  /** One more certificate of this authority, for 127.0.0.1 and localhost. */
-  issue(commonName: string): TestPair
+  /** One more certificate of this authority, for 127.0.0.1 and localhost, or for these names. */
+  issue(commonName: string, names?: string): TestPair
   remove(): void
 }
 
@@ -30,11 +30,11 @@ export function makeCertificates(): TestCertificates {
     ...['req', '-x509', ...newKey, '-subj', '/CN=Test authority'],
     ...['-keyout', file('ca.key'), '-out', file('ca.pem')],
   ])
-  const issue = (commonName: string): TestPair => {
+  const issue = (commonName: string, names = 'IP:127.0.0.1,DNS:localhost'): TestPair => {
     const [certificateFile, keyFile] = [file(`${commonName}.pem`), file(`${commonName}.key`)]
     run([
       ...['req', '-x509', ...newKey, '-subj', `/CN=${commonName}`, '-CA', file('ca.pem'), '-CAkey', file('ca.key')],
-      ...['-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-addext', 'basicConstraints=critical,CA:FALSE'],
+      ...['-addext', `subjectAltName=${names}`, '-addext', 'basicConstraints=critical,CA:FALSE'],
       ...['-keyout', keyFile, '-out', certificateFile],
     ])
     const [certificate, privateKey] = [readFileSync(certificateFile, 'utf8'), readFileSync(keyFile, 'utf8')]

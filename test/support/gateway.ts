@@ -77,7 +77,11 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
 const running: App[] = []
 
 /** Starts a gate with these settings; `clock` is what it takes for the time. */
-export async function startGateway(settingsText: string, clock: () => number = Date.now): Promise<Gateway> {
+export async function startGateway(
+  settingsText: string,
+  clock: () => number = Date.now,
+  environment: Record<string, string> = {},
+): Promise<Gateway> {
   const { config, materials } = await prepare(settingsText, clock)
   const lines: Record<string, unknown>[] = []
   const to = { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) }
@@ -87,7 +91,7 @@ export async function startGateway(settingsText: string, clock: () => number = D
     log: createLog({ ...config.log, format: 'json' }, { isTerminal: false, to }),
     clock,
     monotonic: () => performance.now(),
-    fetch: globalThis.fetch,
+    environment,
     version: 'test',
   })
   const addresses = await app.start()

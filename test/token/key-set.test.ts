@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { candidates, readKeySet, readPublicKey, readSecret } from '../../src/token/key-set.ts'
 import { jwksOf, makeKey, privatePem, publicJwk, publicPem } from '../support/tokens.ts'
@@ -49,6 +49,11 @@ describe('reading a key set', () => {
     const set = readKeySet(JSON.stringify({ keys: twice }))
     expect(set.keys.map((key) => key.algorithms)).toEqual([['RS256', 'PS256']])
     expect(set.rejected).toEqual([])
+  })
+
+  it('compares keys of different types without a trace: the next private key can be read', () => {
+    readKeySet(jwksOf(makeKey('ES256', 'same'), makeKey('RS256', 'same'), makeKey('ES384', 'same')))
+    expect(createPrivateKey(privatePem(makeKey('EdDSA'))).type).toBe('private')
   })
 
   it('keeps different keys with one kid, and answers all of them for a token that names it', () => {
