@@ -116,8 +116,7 @@ function* allowRules(draft: Draft<Config>): Generator<Finding> {
     if (name === undefined) continue
     const folded = foldName(name)
     const [, what, hint] = kinds.find(([is]) => is(folded)) ?? []
-    const read = folded.replaceAll('_', '-')
-    const subject = read === name ? 'it' : `apps read it as ${quote(read)}, which`
+    const subject = folded === name ? 'it' : `apps read it as ${quote(folded)}, which`
     if (what !== undefined)
       yield {
         path: ['forward', 'allowHeaders', index],

@@ -7,9 +7,9 @@ import {
   foldName,
   forwardingNames,
   hopByHopNames,
-  isStrictName,
   namesOf,
   ownNames,
+  protectedGroups,
   rewritingNames,
   untrustedGroups,
 } from '../model/header-names.ts'
@@ -65,7 +65,8 @@ export function headerRules(policy: ProxyPolicy): HeaderRules {
 }
 
 const isAttested = foldedNameTest(namesOf(attestedGroups))
-const isUntrusted = foldedNameTest(namesOf(untrustedGroups))
+
+const listedNames = namesOf([...protectedGroups, ...attestedGroups, ...untrustedGroups])
 
 /** Names that only the gate may set for the app. */
 function ourNames({ identity, refreshHeader }: ProxyPolicy): readonly string[] {
@@ -89,19 +90,22 @@ function createCrossing(policy: ProxyPolicy): (name: string) => Crossing {
   const protections = protectedRows(policy)
   const isDropped = foldedNameTest(drop)
   const allowed = new Set(allow.map((name) => name.toLowerCase()))
+  const isListed = foldedNameTest([...listedNames, ...ourNames(policy), ...policy.headerNames.sources, ...drop])
 
-  return (name) => {
-    const folded = foldName(name)
-    const isStrict = isStrictName(name)
-    const protection = protections.find(([is]) => is(folded))
-    if (protection !== undefined && !isStrict) return 'folded'
-    if (protection !== undefined) return isDropped(folded) ? 'listed' : protection[1]
+  const judgeListed = (name: string, folded: string): Crossing => {
+    const isStrict = folded === name
+    const protection = protections.find(([is]) => is(folded))?.[1]
+    if (protection !== undefined) return !isStrict ? 'folded' : isDropped(folded) ? 'listed' : protection
     if (allowed.has(name)) return 'passes'
     if (!isStrict && mode === 'strict') return 'name'
-    if (isDropped(folded) || isUntrusted(folded)) return 'listed'
-    if (!isAttested(folded)) return 'passes'
     // A proxy that overwrites its own spelling lets another one of the client through
-    return isStrict ? 'attested' : 'listed'
+    return isStrict && isAttested(folded) && !isDropped(folded) ? 'attested' : 'listed'
+  }
+  return (name) => {
+    const folded = foldName(name)
+    // Strangers can send ever new names: most are on no list, and that is asked once
+    if (isListed(folded)) return judgeListed(name, folded)
+    return folded === name || mode === 'token' || allowed.has(name) ? 'passes' : 'name'
   }
 }
 
