@@ -78,7 +78,9 @@ flag beats the variable, the variable beats the file, and the file beats the def
 - **Mistakes.** An unknown name or a wrong value stops the start. All problems are told in one run, each with its place
   and what would be right. \`sidegate check --config sidegate.yaml\` does the same without starting.
 - **Reload.** The settings file and the files it names are read again when they change, also when a ConfigMap or Secret
-  is updated. If the new settings are wrong, the old ones stay in force, which is logged and counted.
+  is updated. If the new settings are wrong, the old ones stay in force, which is logged and counted. These keep the value
+  of the start until the next one, and a warning names them: ${restartNames()}. Whether there is
+  a ${presenceNames()} is settled at the start as well.
 
 The JSON Schema is in [sidegate.schema.json](sidegate.schema.json); \`sidegate schema\` prints it. Editors use it after
 this line at the top of the file: \`# yaml-language-server: $schema=./sidegate.schema.json\`.
@@ -88,6 +90,21 @@ this line at the top of the file: \`# yaml-language-server: $schema=./sidegate.s
 \`\`\`yaml
 ${example}\`\`\`
 `
+
+/** The settings that only a start reads; a group where all of it does. */
+function restartNames(): string {
+  const restart = settingRows.filter(
+    ({ path, isGroup, onChange }) => onChange === 'restart' && !isGroup && !path.includes('[]'),
+  )
+  return restart.map(({ name }) => `\`${name}\``).join(', ')
+}
+
+function presenceNames(): string {
+  return settingRows
+    .filter(({ onChange }) => onChange === 'presence')
+    .map(({ name }) => `\`${name}\``)
+    .join(' and a ')
+}
 
 /** The text of docs/configuration.md. */
 export function configurationPage(): string {

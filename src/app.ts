@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { createAppProbe } from './admin/app-probe.ts'
 import { createAdminServer } from './admin/server.ts'
 import { buildAccessLog } from './assembly/access-lines.ts'
-import { buildAdminApi } from './assembly/admin-api.ts'
+import { buildAdminApi, reportUnusableToken } from './assembly/admin-api.ts'
 import { createExposureReport, outsideAddresses, watchExposure } from './assembly/exposure.ts'
 import type { GarbageCollectors } from './assembly/garbage.ts'
 import { type BuiltGate, buildGate } from './assembly/gate.ts'
@@ -18,7 +18,7 @@ import { createLifetimeObserver, createRevocationObserver, readHoldings } from '
 import { createOutbound } from './assembly/outbound.ts'
 import type { Environment } from './assembly/proxy-choice.ts'
 import { createReadiness } from './assembly/readiness.ts'
-import { restartSettings } from './assembly/restart-settings.ts'
+import { keepUntilRestart } from './assembly/restart-settings.ts'
 import { buildRevocations } from './assembly/revocations.ts'
 import { createUnfinished } from './assembly/unfinished.ts'
 import type { Config } from './config/options.ts'
@@ -51,15 +51,15 @@ export interface AppParts {
   readonly version: string
   /** Absent: V8 collects in its own time. */
   readonly garbage?: GarbageCollectors | undefined
-  /** The other processes of this gate, for which the admin port speaks as well; absent: there are none. */
+  /** The other processes of this gate, of which the first has the admin port; absent: there are none. */
   readonly siblings?: Siblings | undefined
 }
 
 export interface App {
   /** Listens on both ports and connects to what is outside. Rejects where a port cannot be had; waits for nothing else. */
   start(): Promise<{ readonly proxy: AddressInfo; readonly admin: AddressInfo }>
-  /** Takes over new settings for all requests that begin from now on. */
-  reload(config: Config, materials: Materials): void
+  /** Takes over new settings for all requests that begin from now on; `waiting` names those that had to be left out. */
+  reload(config: Config, materials: Materials, waiting?: readonly string[]): void
   /** Counts and logs settings that could not be taken over; those before stay in force. */
   reloadFailed(problems: readonly string[]): void
   /** Not ready, no new connections, open requests finish within `drainTimeout`, then everything is closed. */
@@ -148,7 +148,14 @@ export function createApp(parts: AppParts): App {
     metrics.requestsInFlight.set(proxy.inFlight())
     metrics.tokenMemoryEntries.set(gate.memory.size())
   }
+  const api = buildAdminApi({
+    config: () => config,
+    materials: () => materials,
+    keepRefreshToken: () => gate.keepRefreshToken,
+    ...{ revocations, clock, log },
+  })
   siblings?.answer({
+    api,
     checks,
     leave,
     measurements: () => {
@@ -156,23 +163,13 @@ export function createApp(parts: AppParts): App {
       return measurementsOf(metrics.registry)
     },
   })
-  const api = buildAdminApi({
-    config: () => config,
-    materials: () => materials,
-    keepRefreshToken: () => gate.keepRefreshToken,
-    ...{ revocations, clock, log },
-  })
   const admin = createAdminServer({
-    isAlive: siblings?.isAlive ?? (async () => true),
-    checks: siblings?.checks ?? checks,
-    leave: siblings?.leave ?? leave,
+    isAlive: async () => true,
+    checks,
+    leave,
     metrics: (accept) => {
       readGauges()
-      const { registry } = metrics
-      return expose(
-        { contentType: registry.contentType, metrics: siblings?.metrics ?? (() => registry.metrics()) },
-        accept,
-      )
+      return expose(metrics.registry, accept)
     },
     keySet: () => materials.ownKeys?.publicSet,
     appProbe: createAppProbe({ probes: () => config.admin.appProbes }),
@@ -182,6 +179,7 @@ export function createApp(parts: AppParts): App {
 
   /** Both ports or none: a gate that could not start must not look alive. */
   async function listenOnBoth(): Promise<{ proxy: AddressInfo; admin: AddressInfo }> {
+    if (siblings !== undefined) return { admin: siblings.admin, proxy: await proxy.listen(config.listen) }
     const adminAddress = await listenOn(admin, config.admin.listen)
     try {
       return { admin: adminAddress, proxy: await proxy.listen(config.listen) }
@@ -198,6 +196,7 @@ export function createApp(parts: AppParts): App {
       metrics.configLastReloadSuccess.set(clock() / 1000)
       for (const result of ['ok', 'error']) metrics.configReloads.inc({ result }, 0)
       metrics.workers.set(1)
+      if (siblings === undefined) reportUnusableToken(log, materials.adminToken)
       revocations.start()
       const addresses = await listenOnBoth()
       exposure.start()
@@ -205,7 +204,7 @@ export function createApp(parts: AppParts): App {
       return addresses
     },
 
-    reload: (nextConfig, nextMaterials) => {
+    reload: (given, nextMaterials, waiting = []) => {
       // First, as it alone can fail: then everything before stays in force
       const { listenerCertificates } = nextMaterials
       if (
@@ -213,9 +212,10 @@ export function createApp(parts: AppParts): App {
         !isDeepStrictEqual(listenerCertificates, materials.listenerCertificates)
       )
         proxy.renewCertificates(listenerCertificates)
-      const waiting = restartSettings(config, nextConfig)
-      if (waiting.length > 0) log.warn({ settings: waiting }, 'These settings take effect with the next start')
-      config = nextConfig
+      const kept = keepUntilRestart(config, given)
+      const settings = [...new Set([...waiting, ...kept.waiting, ...waitingFiles(materials, nextMaterials)])]
+      if (settings.length > 0) log.warn({ settings }, 'These settings take effect with the next start')
+      config = kept.config
       materials = nextMaterials
       gate = build()
       lifetime.sweepNow()
@@ -243,9 +243,14 @@ export function createApp(parts: AppParts): App {
       // What the identity provider answers now has to be in Redis before the connection goes.
       await exchanges.settled()
       await revocations.stop()
-      await closeServer(admin)
+      if (siblings === undefined) await closeServer(admin)
       accessLog.close()
       log.info('Stopped')
     },
   }
+}
+
+/** The connection to Redis has its certificates from the start on. */
+function waitingFiles(before: Materials, after: Materials): readonly string[] {
+  return before.redisCertificates === after.redisCertificates ? [] : ['revocation.caFile']
 }

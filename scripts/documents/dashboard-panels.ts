@@ -298,8 +298,9 @@ export const dashboardRows: readonly Row[] = [
       line(
         'Workers',
         'short',
-        'Processes that serve requests, and those that ended without being told to.',
+        'Processes that serve requests, those that ended without being told to, and those with other settings.',
         [of('sidegate_workers'), '{{pod}}'],
+        [of('sidegate_workers_with_other_settings'), 'other settings: {{pod}}'],
         [`sum(increase(${of('sidegate_worker_restarts_total')}[$__rate_interval]))`, 'replaced'],
       ),
       line('Log lines left out', 'ops', 'rate: too many refusals; reader: too slow a reader.', [

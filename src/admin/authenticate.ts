@@ -1,50 +1,100 @@
-// Does this request carry the admin token? Compared in constant time. Wrong ones are told to wait after a few, so that a
-// client with an old token stops asking; what keeps the token from being guessed is its length.
+// Does this request carry the admin token? Compares in constant time, and always: a brake on wrong tokens must not lock out the
+// right one. A token that can be guessed opens nothing.
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../model/clock.ts'
 import { type Answer, problem } from './answer.ts'
+import type { AdminRequest } from './request.ts'
 
-const FAILURES_PER_MINUTE = 10
+const SHORTEST_TOKEN = 32
+const FAILURES_AT_ONCE = 10
+const MS_FOR_EACH_FAILURE = 6_000
+const COMPLAINT_EVERY_MS = 60_000
 
-export type AdminAnswer = 'granted' | 'wrong' | 'too_many_failures'
+export type AdminAnswer = 'granted' | 'wrong' | 'too_many_failures' | 'no_token' | 'unusable_token'
 
 /** Judges an `Authorization` header. */
 export type Authenticate = (authorization: string | undefined) => AdminAnswer
 
+export interface AuthenticatorParts {
+  /** The admin token of this moment, so that a changed file counts at once; undefined: there is none. */
+  readonly token: () => string | undefined
+  readonly clock: Clock
+  /** Told, at most once a minute, that a route was asked for which the token opens, and why it opens none. */
+  readonly onUnusable: (why: string) => void
+}
+
+/** Why a token opens nothing; undefined where it can be used. Names no byte of it. */
+export function whyUnusable(token: string): string | undefined {
+  if (token.length < SHORTEST_TOKEN)
+    return `it has ${token.length} characters, and needs at least ${SHORTEST_TOKEN}: write one with "openssl rand -hex 32"`
+  return /^[\x21-\x7e]+$/.test(token) ? undefined : 'it has characters that no "Authorization: Bearer" can carry'
+}
+
 /**
- * Makes the function that judges an `Authorization` header. `token` answers the current admin token, so that a changed
- * file counts at once. After ten wrong ones within a minute, wrong ones are told to wait; the right one always passes, or an attacker could
- * lock the operator out.
+ * Makes the function that judges an `Authorization` header. Ten wrong tokens are answered as wrong at once, and ten more a
+ * minute; those beyond that have to wait. The right one always passes.
  */
-export function createAuthenticator(token: () => string, clock: Clock): Authenticate {
-  let windowStartedMs = 0
-  let failures = 0
+export function createAuthenticator({ token, clock, onUnusable }: AuthenticatorParts): Authenticate {
+  let failuresLeft = FAILURES_AT_ONCE
+  let filledMs = clock()
+  let complainedMs = Number.NEGATIVE_INFINITY
+
+  function takeFailure(): boolean {
+    const nowMs = clock()
+    // A clock that was set back gives nothing
+    const passedMs = Math.max(0, nowMs - filledMs)
+    failuresLeft = Math.min(FAILURES_AT_ONCE, failuresLeft + passedMs / MS_FOR_EACH_FAILURE)
+    filledMs = nowMs
+    if (failuresLeft < 1) return false
+    failuresLeft -= 1
+    return true
+  }
+
+  function complain(why: string): void {
+    const passedMs = Math.abs(clock() - complainedMs)
+    if (passedMs < COMPLAINT_EVERY_MS) return
+    complainedMs = clock()
+    onUnusable(why)
+  }
+
   return (authorization) => {
-    if (isSame(afterBearer(authorization), token())) return 'granted'
-    if (clock() - windowStartedMs > 60_000) {
-      windowStartedMs = clock()
-      failures = 0
+    const expected = token()
+    if (expected === undefined) return 'no_token'
+    const why = whyUnusable(expected)
+    if (why !== undefined) {
+      complain(why)
+      return 'unusable_token'
     }
-    failures++
-    return failures > FAILURES_PER_MINUTE ? 'too_many_failures' : 'wrong'
+    if (isSame(afterBearer(authorization), expected)) return 'granted'
+    return takeFailure() ? 'wrong' : 'too_many_failures'
   }
 }
 
 /** What `handle` answers to a request with the admin token, else why it is not asked. */
 export async function whenGranted(
-  request: IncomingMessage,
+  request: AdminRequest,
   authenticate: Authenticate,
   handle: () => Answer | Promise<Answer>,
 ): Promise<Answer> {
   const granted = authenticate(request.headers.authorization)
-  if (granted === 'too_many_failures')
-    return problem(429, 'Too many failures', 'Wait a minute before the next try', { 'retry-after': '60' })
-  if (granted !== 'granted')
-    return problem(401, 'Unauthorized', 'Send "Authorization: Bearer" and the admin token', {
-      'www-authenticate': 'Bearer',
-    })
-  return handle()
+  return granted === 'granted' ? handle() : refusals[granted]
+}
+
+const refusals: Readonly<Record<Exclude<AdminAnswer, 'granted'>, Answer>> = {
+  no_token: problem(404, 'Not found', 'This needs an admin token: set "admin.tokenFile"'),
+  unusable_token: problem(
+    404,
+    'Not found',
+    `The token in "admin.tokenFile" cannot be used: write one of at least ${SHORTEST_TOKEN} characters`,
+  ),
+  // Each further guess costs a connection
+  too_many_failures: problem(429, 'Too many failures', 'Wait a minute before the next try', {
+    'retry-after': '60',
+    connection: 'close',
+  }),
+  wrong: problem(401, 'Unauthorized', 'Send "Authorization: Bearer" and the admin token', {
+    'www-authenticate': 'Bearer',
+  }),
 }
 
 function afterBearer(authorization: string | undefined): string {
@@ -54,5 +104,5 @@ function afterBearer(authorization: string | undefined): string {
 /** Digests have one length: neither the time nor an exception tells how long the token is. */
 function isSame(given: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(given), digest(expected)) && expected !== ''
+  return timingSafeEqual(digest(given), digest(expected))
 }

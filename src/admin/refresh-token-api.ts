@@ -1,11 +1,11 @@
 // The door through which the login app hands in a refresh token for an access token that it just got. Only with the admin token,
 // and only for an access token that the gate admits; no answer, no log line and no audit holds either of them.
-import type { IncomingMessage } from 'node:http'
 import { isKeepable, MAXIMUM_REFRESH_TOKEN_BYTES } from '../model/refresh-token.ts'
 import { type Refusal, statusOf } from '../model/refusal.ts'
 import { type Answer, json, problem } from './answer.ts'
 import { type Authenticate, whenGranted } from './authenticate.ts'
 import { readBody } from './body.ts'
+import type { AdminRequest } from './request.ts'
 
 const PATH = '/refresh-tokens'
 const MAXIMUM_BYTES = 32 * 1024
@@ -15,8 +15,8 @@ const EXPECTED = 'Send { "token": "<access token>", "refreshToken": "<refresh to
 const TOO_LONG = `A refresh token may have ${MAXIMUM_REFRESH_TOKEN_BYTES} bytes; gates keep none that is longer`
 
 export interface RefreshTokenApiParts {
-  /** Judges the `Authorization` header; absent where no admin token is configured. */
-  readonly authenticate: Authenticate | undefined
+  /** Judges the `Authorization` header. */
+  readonly authenticate: Authenticate
   /**
    * Keeps a refresh token for an access token, or answers why the gate would refuse that one; rejects where that is not
    * certain. Answers nothing where the settings ask for no refresh tokens.
@@ -29,10 +29,10 @@ export interface RefreshTokenApiParts {
 /** Makes the function that answers requests for this path, or nothing for all others. */
 export function createRefreshTokenApi(
   parts: RefreshTokenApiParts,
-): (request: IncomingMessage, url: URL) => Promise<Answer | undefined> {
+): (request: AdminRequest, url: URL) => Promise<Answer | undefined> {
   return async (request, url) => {
     const keep = parts.keep()
-    if (url.pathname !== PATH || keep === undefined || parts.authenticate === undefined) return undefined
+    if (url.pathname !== PATH || keep === undefined) return undefined
     return whenGranted(request, parts.authenticate, async () => {
       if (request.method !== 'POST') return problem(405, 'Method not allowed', 'Use POST', { allow: 'POST' })
       const body = await readBody(request, MAXIMUM_BYTES)

@@ -1,7 +1,6 @@
 // The revocation API of the admin port, and RFC 7009. It says yes only when the rule is written for the whole fleet, and
 // refuses a rule that can never match instead of a silent yes. Only with the admin token; without one configured, the
-// API does not exist.
-import type { IncomingMessage } from 'node:http'
+// API answers 404.
 import type { Clock } from '../model/clock.ts'
 import { PartlyWrittenError, writeInBatches } from '../revocation/batches.ts'
 import { prepareRevocation, sentenceOf } from '../revocation/request.ts'
@@ -13,6 +12,7 @@ import type { WrittenRule } from '../revocation/writing.ts'
 import { type Answer, json, problem } from './answer.ts'
 import { type Authenticate, whenGranted } from './authenticate.ts'
 import { readBody } from './body.ts'
+import type { AdminRequest } from './request.ts'
 
 const MAXIMUM_BYTES = 1024 * 1024
 /** Some hundred thousand rules. All are read before the first is written, so they are in memory at once. */
@@ -21,8 +21,8 @@ const PROBLEMS_SHOWN = 20
 
 export interface RevocationApiParts {
   readonly revocations: Pick<Revocations, 'write' | 'list' | 'lift'>
-  /** Judges the `Authorization` header; absent where no admin token is configured. */
-  readonly authenticate: Authenticate | undefined
+  /** Judges the `Authorization` header. */
+  readonly authenticate: Authenticate
   readonly clock: Clock
   readonly maxLifetimeSeconds: () => number
   /** The longest session, where gates sign successors. */
@@ -36,16 +36,16 @@ export interface RevocationApiParts {
 /** Makes the function that answers requests for the API, or nothing where the path is not one of its own. */
 export function createRevocationApi(
   parts: RevocationApiParts,
-): (request: IncomingMessage, url: URL) => Promise<Answer | undefined> {
+): (request: AdminRequest, url: URL) => Promise<Answer | undefined> {
   return async (request, url) => {
     const handle = handlerFor(request, url, parts)
-    if (handle === undefined || parts.authenticate === undefined) return undefined
+    if (handle === undefined) return undefined
     return whenGranted(request, parts.authenticate, handle)
   }
 }
 
 function handlerFor(
-  request: IncomingMessage,
+  request: AdminRequest,
   url: URL,
   parts: RevocationApiParts,
 ): (() => Promise<Answer> | Answer) | undefined {
@@ -64,7 +64,7 @@ async function listRules(parts: RevocationApiParts): Promise<Answer> {
   return json(200, { revocations: (await parts.revocations.list()).map(ruleToJson) })
 }
 
-async function writeRules(request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
+async function writeRules(request: AdminRequest, parts: RevocationApiParts): Promise<Answer> {
   if (isLines(request.headers['content-type'])) return writeLines(request, parts)
   const body = await readBody(request, MAXIMUM_BYTES)
   if (body === undefined) return tooLarge()
@@ -86,7 +86,7 @@ async function writeRules(request: IncomingMessage, parts: RevocationApiParts): 
 }
 
 /** More rules than one transaction takes: a JSON rule a line. All are read before the first is written. */
-async function writeLines(request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
+async function writeLines(request: AdminRequest, parts: RevocationApiParts): Promise<Answer> {
   const body = await readBody(request, MAXIMUM_LINES_BYTES)
   if (body === undefined) return tooLarge()
   const { rules, problems } = readJsonLines(body, settingsFor(request, parts))
@@ -110,7 +110,7 @@ function isLines(contentType: string | undefined): boolean {
 }
 
 /** RFC 7009 section 2.2: a token that is unknown, invalid or expired is answered 200, as there is nothing left to do. */
-async function revokeToken(request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
+async function revokeToken(request: AdminRequest, parts: RevocationApiParts): Promise<Answer> {
   const body = await readBody(request, MAXIMUM_BYTES)
   if (body === undefined) return tooLarge()
   const tokens = new URLSearchParams(body).getAll('token')
@@ -122,7 +122,7 @@ async function revokeToken(request: IncomingMessage, parts: RevocationApiParts):
   return 'status' in written ? written : json(200, {})
 }
 
-async function liftRule(url: URL, request: IncomingMessage, parts: RevocationApiParts): Promise<Answer> {
+async function liftRule(url: URL, request: AdminRequest, parts: RevocationApiParts): Promise<Answer> {
   const [, , kind, encoded, ...more] = url.pathname.split('/')
   const value = decode(encoded ?? '')
   if (!isRuleKind(kind) || value === undefined || value === '' || more.length > 0)
@@ -148,7 +148,7 @@ async function write(rules: readonly Rule[], parts: RevocationApiParts): Promise
   }
 }
 
-function settingsFor(request: IncomingMessage, parts: RevocationApiParts): RuleSettings {
+function settingsFor(request: AdminRequest, parts: RevocationApiParts): RuleSettings {
   return {
     nowSeconds: parts.clock() / 1000,
     maxLifetimeSeconds: parts.maxLifetimeSeconds(),
@@ -158,7 +158,7 @@ function settingsFor(request: IncomingMessage, parts: RevocationApiParts): RuleS
   }
 }
 
-function actorOf(request: IncomingMessage): string {
+function actorOf(request: AdminRequest): string {
   return `admin API, ${request.socket.remoteAddress ?? 'unknown'}`
 }
 

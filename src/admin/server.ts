@@ -2,9 +2,17 @@
 // through the port that clients use.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type Answer, problem, send, text } from './answer.ts'
+import { boundConnections } from './connections.ts'
 import { type Check, livez, readyz } from './probes.ts'
+import { type AdminApi, readTarget } from './request.ts'
 
 const MAXIMUM_HEADER_BYTES = 16 * 1024
+/** What a client may take for a head; with the bound on connections, a bound on the memory that it can make us hold. */
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+const CONNECTION_CHECK_MS = 1_000
+/** A kubelet, a Prometheus and some people at once, many times over; their heads are 4 MiB at most. */
+const MOST_CONNECTIONS = 256
 /** Well below the time for which a new key waits before it signs. */
 const KEY_SET_MAX_AGE_SECONDS = 300
 const WHAT_IS_HERE =
@@ -20,16 +28,23 @@ export interface AdminParts {
   readonly keySet: () => string | undefined
   /** Answers for a probe of the app, by its path below /app-probe/. */
   readonly appProbe: (path: string) => Promise<Answer>
-  /** Answers requests below /revocations and /oauth, or nothing where it has no such path. */
-  readonly api: (request: IncomingMessage, url: URL) => Promise<Answer | undefined>
+  /** Answers requests for the paths that need the admin token. */
+  readonly api: AdminApi
   readonly onError: (error: unknown) => void
 }
 
 /** Makes the server; the caller listens and closes. */
 export function createAdminServer(parts: AdminParts): Server {
-  const server = createServer({ maxHeaderSize: MAXIMUM_HEADER_BYTES, requestTimeout: 30_000 }, (request, response) => {
+  const options = {
+    maxHeaderSize: MAXIMUM_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CONNECTION_CHECK_MS,
+  }
+  const server = createServer(options, (request, response) => {
     void answerRequest(request, response, parts)
   })
+  boundConnections(server, MOST_CONNECTIONS)
   server.on('clientError', (_error, socket) => socket.destroy())
   return server
 }
@@ -51,8 +66,10 @@ async function answerRequest(request: IncomingMessage, response: ServerResponse,
 }
 
 async function route(request: IncomingMessage, parts: AdminParts): Promise<Answer> {
-  const url = URL.parse(request.url ?? '', 'http://admin')
-  if (url === null) return problem(400, 'Bad request', 'The request target is not a path')
+  const { url: target = '' } = request
+  if (!target.startsWith('/')) return problem(400, 'Bad request', 'The request target is not a path')
+  const url = readTarget(target)
+  if (url === undefined) return problem(404, 'Not found', WHAT_IS_HERE)
   switch (url.pathname) {
     case '/livez':
       return whenReading(request, async () => livez(await parts.isAlive()))

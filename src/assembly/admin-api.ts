@@ -1,9 +1,8 @@
 // The part of the admin port that changes something: revocations, and refresh tokens that are handed in. Both go by the admin
 // token, and both are audited.
-import type { IncomingMessage } from 'node:http'
-import type { Answer } from '../admin/answer.ts'
-import { createAuthenticator } from '../admin/authenticate.ts'
+import { type Authenticate, createAuthenticator, whyUnusable } from '../admin/authenticate.ts'
 import { createRefreshTokenApi, type RefreshTokenApiParts } from '../admin/refresh-token-api.ts'
+import type { AdminApi } from '../admin/request.ts'
 import { createRevocationApi } from '../admin/revocation-api.ts'
 import type { Config } from '../config/options.ts'
 import type { Clock } from '../model/clock.ts'
@@ -23,14 +22,11 @@ export interface AdminApiParts {
 }
 
 /** Makes the function that answers what is asked below its paths, or nothing for all others. */
-export function buildAdminApi(
-  parts: AdminApiParts,
-): (request: IncomingMessage, url: URL) => Promise<Answer | undefined> {
+export function buildAdminApi(parts: AdminApiParts): AdminApi {
   const { config, materials, revocations, clock, log } = parts
   // Who took what back is written whatever the level, save where everything is silent.
   const auditLog = log.level === 'silent' ? log : log.child({}, { level: 'info' })
-  const isGuarded = materials().adminToken !== undefined
-  const authenticate = isGuarded ? createAuthenticator(() => materials().adminToken ?? '', clock) : undefined
+  const authenticate = buildAuthenticator({ token: () => materials().adminToken, clock, log })
   const revocationApi = createRevocationApi({
     revocations,
     authenticate,
@@ -46,4 +42,24 @@ export function buildAdminApi(
     audit: (actor) => auditLog.info({ audit: 'refresh_token', actor }, 'Refresh token kept'),
   })
   return async (request, url) => (await revocationApi(request, url)) ?? refreshTokenApi(request, url)
+}
+
+/** Judges the admin token, and logs where one is given that opens nothing. */
+export function buildAuthenticator(parts: {
+  readonly token: () => string | undefined
+  readonly clock: Clock
+  readonly log: Pick<Log, 'error'>
+}): Authenticate {
+  const onUnusable = (why: string) => report(parts.log, why)
+  return createAuthenticator({ token: parts.token, clock: parts.clock, onUnusable })
+}
+
+/** Logs where this admin token opens nothing; with none there is nothing to say. */
+export function reportUnusableToken(log: Pick<Log, 'error'>, token: string | undefined): void {
+  const why = token === undefined ? undefined : whyUnusable(token)
+  if (why !== undefined) report(log, why)
+}
+
+function report(log: Pick<Log, 'error'>, why: string): void {
+  log.error({ setting: 'admin.tokenFile' }, `Cannot use the admin token: ${why}. All that needs it answers 404`)
 }

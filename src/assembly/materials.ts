@@ -1,6 +1,7 @@
 // What do the files that the settings name really hold? Read before anything starts, and again on each reload: a key that
 // cannot be used is a problem of the settings, found together with all others.
-import { filesOf, readSettingFile, readSettingText, type SettingFile } from '../config/files.ts'
+import { whyUnusable } from '../admin/authenticate.ts'
+import { filesOf, type ReadFile, readSettingFile, readSettingText, type SettingFile } from '../config/files.ts'
 import type { Config, IssuerConfig } from '../config/options.ts'
 import type { Problem } from '../config/problems.ts'
 import type { Clock } from '../model/clock.ts'
@@ -43,7 +44,11 @@ export type MaterialsResult =
   | { readonly problems: readonly Problem[] }
 
 /** Reads every file that the settings name. Answers all problems at once; no message holds a byte of a file. */
-export async function readMaterials(config: Config, clock: Clock = Date.now): Promise<MaterialsResult> {
+export async function readMaterials(
+  config: Config,
+  clock: Clock = Date.now,
+  readFile: ReadFile = readSettingFile,
+): Promise<MaterialsResult> {
   const problems: Problem[] = []
   const warnings: Problem[] = []
   const read = async <T>(
@@ -59,14 +64,14 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
     }
   }
   const files = new Map(filesOf(config).map((file) => [file.setting, file]))
-  const textOf = (setting: string) => read(files.get(setting), (file) => readSettingText(file.path))
+  const textOf = (setting: string) => read(files.get(setting), (file) => readSettingText(file.path, readFile))
   const authorityOf = (setting: string) =>
-    read(files.get(setting), async ({ path }) => readAuthority(await readSettingText(path), clock()))
+    read(files.get(setting), async ({ path }) => readAuthority(await readSettingText(path, readFile), clock()))
 
   async function readListener(): Promise<ListenerCertificates | undefined> {
     const certificate = await textOf('tls.certFile')
     const privateKey = await read(files.get('tls.keyFile'), async ({ path }) =>
-      readListenerKey(await readSettingText(path)),
+      readListenerKey(await readSettingText(path, readFile)),
     )
     const clientAuthority = await authorityOf('tls.clientCaFile')
     if (certificate === undefined || privateKey === undefined) return undefined
@@ -85,7 +90,7 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
     const authority = await authorityOf(`${at}.caFile`)
     if (authority !== undefined) issuerAuthorities.set(issuer.issuer, authority)
     const file = files.get(`${at}.jwksFile`) ?? files.get(`${at}.publicKeyFile`) ?? files.get(`${at}.secretFile`)
-    const keys = await read(file, async ({ path }) => readIssuerKeys(issuer, await readSettingFile(path)))
+    const keys = await read(file, async ({ path }) => readIssuerKeys(issuer, await readFile(path)))
     if (keys === undefined || file === undefined) continue
     issuerKeys.set(issuer.issuer, keys)
     warnings.push(...rejectionWarnings(keys, file.setting))
@@ -95,7 +100,7 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
     const keys: OwnKey[] = []
     for (const setting of signingSettings(config)) {
       const file = files.get(`${setting.at}.${setting.kind}`)
-      const key = await read(file, async ({ path }) => readOwnKey(setting, await readSettingFile(path)))
+      const key = await read(file, async ({ path }) => readOwnKey(setting, await readFile(path)))
       if (key !== undefined) keys.push(key)
     }
     if (keys.length === 0) return undefined
@@ -116,15 +121,15 @@ export async function readMaterials(config: Config, clock: Clock = Date.now): Pr
     ownKeys: await readOwnKeys(),
     clientSecret: await textOf('refresh.exchange.clientSecretFile'),
     signAssertion: await read(files.get('refresh.exchange.clientKeyFile'), async ({ path }) =>
-      readClientKey(config, await readSettingText(path)),
+      readClientKey(config, await readSettingText(path, readFile)),
     ),
     storeKeys: await read(files.get('refresh.exchange.storeKeyFile'), async ({ path }) =>
-      readStoreKeys(await readSettingText(path)),
+      readStoreKeys(await readSettingText(path, readFile)),
     ),
     issuerAuthorities,
     exchangeAuthority: await authorityOf('refresh.exchange.caFile'),
   }
-  warnings.push(...sharedKeyWarnings(config, materials))
+  warnings.push(...sharedKeyWarnings(config, materials), ...adminTokenWarnings(materials.adminToken))
   return problems.length > 0 ? { problems } : { materials, warnings }
 }
 
@@ -160,6 +165,12 @@ function sharedKeyWarnings(
     .filter(({ refresh }) => refresh)
     .flatMap(({ issuer }) => describeShared(ownKeys, issuerKeys.get(issuer)?.keys ?? []))
     .map((message) => ({ where, message }))
+}
+
+function adminTokenWarnings(token: string | undefined): readonly Problem[] {
+  const why = token === undefined ? undefined : whyUnusable(token)
+  if (why === undefined) return []
+  return [{ where: 'admin.tokenFile', message: `Cannot use the admin token: ${why}. All that needs it answers 404` }]
 }
 
 function isAllowed(issuer: IssuerConfig, algorithm: string): boolean {

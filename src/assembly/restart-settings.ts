@@ -1,24 +1,48 @@
-// Which changed settings cannot be taken over by a running process? They are named, so that nobody believes that they are
-// in force.
+// Which changed settings does a running gate not take over? They keep the value of the start, and are named. The list comes from
+// the table of settings: a gate whose settings say one thing and whose parts do another would be believed.
 import { isDeepStrictEqual } from 'node:util'
+import { settingRows } from '../config/flags.ts'
+import { isGroup } from '../config/kinds.ts'
 import type { Config } from '../config/options.ts'
 
-/** Answers the names of settings that differ and that only a start reads. */
-export function restartSettings(before: Config, after: Config): readonly string[] {
-  const names: string[] = []
-  const compare = (name: string, one: unknown, other: unknown) => {
-    if (!isDeepStrictEqual(one, other)) names.push(name)
+export interface KeptSettings {
+  /** The new settings, with the values of the start where only a start reads them. */
+  readonly config: Config
+  /** The names of the settings that wait for the next start. */
+  readonly waiting: readonly string[]
+}
+
+/** The rows that hold a value of their own: a group is kept by its parts, a list as a whole. */
+const kept = settingRows.filter(
+  ({ path, isGroup, onChange }) =>
+    !path.includes('[]') && (onChange === 'presence' || (onChange === 'restart' && !isGroup)),
+)
+
+/** Keeps what only a start reads, and takes over the rest. Changes neither of the two. */
+export function keepUntilRestart(running: Config, next: Config): KeptSettings {
+  const waiting: string[] = []
+  let config: unknown = next
+  for (const { path, name, onChange } of kept) {
+    const [before, after] = [valueAt(running, path), valueAt(config, path)]
+    const isSame =
+      onChange === 'presence' ? (before === undefined) === (after === undefined) : isDeepStrictEqual(before, after)
+    if (isSame) continue
+    waiting.push(name)
+    config = withValueAt(config, path, before)
   }
-  compare('workers', before.workers, after.workers)
-  compare('listen', before.listen, after.listen)
-  compare('tls', before.tls === undefined, after.tls === undefined)
-  if (before.tls !== undefined && after.tls !== undefined)
-    compare('tls.clientCaFile', before.tls.clientCaFile === undefined, after.tls.clientCaFile === undefined)
-  compare('admin.listen', before.admin.listen, after.admin.listen)
-  compare('admin.tokenFile', before.admin.tokenFile === undefined, after.admin.tokenFile === undefined)
-  compare('revocation', before.revocation, after.revocation)
-  compare('log', before.log, after.log)
-  for (const name of ['headerBytes', 'requestTimeout', 'headersTimeout', 'idleTimeout', 'maxConnections'] as const)
-    compare(`limits.${name}`, before.limits[name], after.limits[name])
-  return names
+  return { config: config as Config, waiting }
+}
+
+function valueAt(root: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((part, name) => (isGroup(part) ? part[name] : undefined), root)
+}
+
+/** A copy of the groups on the way; undefined takes the setting away. */
+function withValueAt(root: unknown, path: readonly string[], value: unknown): unknown {
+  const [name, ...rest] = path
+  if (name === undefined) return value
+  if (!isGroup(root)) return root
+  const { [name]: before, ...others } = root
+  const after = withValueAt(before, rest, value)
+  return after === undefined ? others : { ...others, [name]: after }
 }

@@ -1,6 +1,6 @@
 // Which files do the settings name, where is each named, and can it be read? Asked also where the settings are wrong in
 // other ways, so that one run tells everything. Puts no byte of a file into a message.
-import { readSettingFile, SettingFileError } from '../config/files.ts'
+import { type ReadFile, readSettingFile, SettingFileError } from '../config/files.ts'
 import { settingRows } from '../config/flags.ts'
 import { type Given, readGiven } from '../config/given.ts'
 import type { SettingsSources } from '../config/load.ts'
@@ -23,12 +23,15 @@ export function placeProblems(problems: readonly Problem[], sources: SettingsSou
 }
 
 /** A problem for each file that is named and cannot be read, whatever else is wrong with the settings. */
-export async function unreadableFiles(sources: SettingsSources): Promise<readonly Problem[]> {
+export async function unreadableFiles(
+  sources: SettingsSources,
+  readFile: ReadFile = readSettingFile,
+): Promise<readonly Problem[]> {
   const { given, file } = readWritten(sources)
   const findings: Finding[] = []
   for (const { path, name } of namedFiles(given, file)) {
     try {
-      await readSettingFile(name)
+      await readFile(name)
     } catch (error) {
       if (!(error instanceof SettingFileError)) throw error
       findings.push({ path, message: error.message })

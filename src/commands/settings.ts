@@ -2,11 +2,13 @@
 import type { Argv } from 'yargs'
 import { type Materials, readMaterials } from '../assembly/materials.ts'
 import { proxyWarnings } from '../assembly/proxy-choice.ts'
-import { readSettingFile, SettingFileError } from '../config/files.ts'
+import { keepUntilRestart } from '../assembly/restart-settings.ts'
+import { type ReadFile, readSettingFile, SettingFileError } from '../config/files.ts'
 import { namedRows } from '../config/flags.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/options.ts'
-import { formatProblem, formatProblems, type Problem } from '../config/problems.ts'
+import { formatPath, formatProblem, formatProblems, type Problem } from '../config/problems.ts'
+import { findContradictions } from '../config/rules.ts'
 import type { Log } from '../telemetry/log.ts'
 import { placeProblems, unreadableFiles } from './named-files.ts'
 import type { Shell } from './shell.ts'
@@ -15,7 +17,14 @@ export interface Settings {
   readonly config: Config
   readonly materials: Materials
   readonly warnings: readonly Problem[]
+  /** The settings that keep the value of the start until the next one. */
+  readonly waiting: readonly string[]
+  /** The bytes of every file that was read, the settings file included. */
+  readonly files: Files
 }
+
+/** Bytes of files, by the path that the settings name. */
+export type Files = ReadonlyMap<string, Uint8Array>
 
 export type SettingsResult = Settings | WrongSettings
 
@@ -51,26 +60,63 @@ export function withConfigFlag<T>(argv: Argv<T>) {
   })
 }
 
+export interface ReadOptions {
+  /** Where files come from; absent: the disk. */
+  readonly readFile?: ReadFile
+  /** The settings that the gate started with, where it runs: what only a start reads is kept from them. */
+  readonly running?: Config | undefined
+}
+
 /** Reads the settings and the files that they name. Throws for nothing that a person could write. */
-export async function readSettings(given: SettingsArguments, shell: Shell): Promise<SettingsResult> {
-  const file = await readFile(given.config)
+export async function readSettings(
+  given: SettingsArguments,
+  shell: Pick<Shell, 'environment' | 'clock'>,
+  { readFile: read = readSettingFile, running }: ReadOptions = {},
+): Promise<SettingsResult> {
+  const files = new Map<string, Buffer>()
+  const readAndKeep: ReadFile = async (path) => {
+    const bytes = await read(path)
+    files.set(path, bytes)
+    return bytes
+  }
+  const file = await readSettingsFile(given.config, readAndKeep)
   if (file !== undefined && 'problem' in file) return { problems: [file.problem], warnings: [] }
   const flags = Object.fromEntries(namedRows.map((row) => [row.flag, given[row.flag]]))
   const sources = { file, environment: shell.environment, flags }
   const loaded = loadConfig(sources)
   const { warnings } = loaded
-  if ('problems' in loaded) return { problems: [...loaded.problems, ...(await unreadableFiles(sources))], warnings }
-  const read = await readMaterials(loaded.config, shell.clock)
-  if ('problems' in read) return { problems: placeProblems(read.problems, sources), warnings, config: loaded.config }
+  if ('problems' in loaded)
+    return { problems: [...loaded.problems, ...(await unreadableFiles(sources, read))], warnings }
+  const { config, waiting } =
+    running === undefined ? { config: loaded.config, waiting: [] } : keepUntilRestart(running, loaded.config)
+  if (waiting.length > 0) {
+    const problems = mixtureProblems(config, waiting)
+    if (problems.length > 0) return { problems, warnings }
+  }
+  const made = await readMaterials(config, shell.clock, readAndKeep)
+  if ('problems' in made) return { problems: placeProblems(made.problems, sources), warnings, config }
   return {
-    config: loaded.config,
-    materials: read.materials,
+    config,
+    materials: made.materials,
     warnings: [
       ...warnings,
-      ...placeProblems(read.warnings, sources),
-      ...proxyWarnings(loaded.config.outbound.proxy, shell.environment),
+      ...placeProblems(made.warnings, sources),
+      ...proxyWarnings(config.outbound.proxy, shell.environment),
     ],
+    waiting,
+    files,
   }
+}
+
+/** New settings that are right by themselves may contradict those that wait: then nothing is taken over. */
+function mixtureProblems(config: Config, waiting: readonly string[]): readonly Problem[] {
+  return findContradictions(config)
+    .filter(({ severity }) => severity !== 'warning')
+    .map(({ path, message }) => ({
+      where: formatPath(path),
+      message,
+      hint: `restart the gate: until then ${waiting.map((name) => `"${name}"`).join(', ')} keep the value of the start`,
+    }))
 }
 
 /**
@@ -98,10 +144,10 @@ export function logWarnings(log: Pick<Log, 'warn'>, warnings: readonly Problem[]
 
 type FileResult = { readonly path: string; readonly text: string } | { readonly problem: Problem } | undefined
 
-async function readFile(path: string | undefined): Promise<FileResult> {
+async function readSettingsFile(path: string | undefined, read: ReadFile): Promise<FileResult> {
   if (path === undefined) return undefined
   try {
-    return { path, text: (await readSettingFile(path)).toString('utf8') }
+    return { path, text: (await read(path)).toString('utf8') }
   } catch (error) {
     if (!(error instanceof SettingFileError)) throw error
     return { problem: { where: '--config', message: error.message } }

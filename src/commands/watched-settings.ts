@@ -2,11 +2,12 @@
 // comes between the reading of a file and the beginning of its watch must not be lost: what is used was read after that.
 import { isDeepStrictEqual } from 'node:util'
 import type { App } from '../app.ts'
+import type { Materials } from '../assembly/materials.ts'
 import { filesOf } from '../config/files.ts'
 import type { Config } from '../config/options.ts'
 import { formatProblem, type Problem } from '../config/problems.ts'
 import { type WatchOptions, watchFiles } from '../config/watch.ts'
-import { readSettings, type Settings, type SettingsArguments } from './settings.ts'
+import { type Files, readSettings, type Settings, type SettingsArguments } from './settings.ts'
 import type { Shell } from './shell.ts'
 
 export interface WatchedSettings {
@@ -18,7 +19,8 @@ export interface WatchedSettings {
   readonly close: () => void
 }
 
-export interface Follower extends Pick<App, 'reload' | 'reloadFailed'> {
+export interface Follower extends Pick<App, 'reloadFailed'> {
+  readonly reload: (config: Config, materials: Materials, waiting: readonly string[], files: Files) => void
   /** Told after each reload of what is doubtful about the settings now in force; absent: nobody listens. */
   readonly warn?: (warnings: readonly Problem[]) => void
 }
@@ -40,6 +42,8 @@ export async function watchSettings(
   const again = await readSettings(given, shell)
   const isSame = !('problems' in again) && isDeepStrictEqual(filesToWatch(given, again.config), files)
   hasNews ||= !isSame
+  const settings = isSame ? again : first
+  const readNew = () => readSettings(given, shell, { running: settings.config })
 
   function startWatch() {
     const onError = (error: unknown) => app?.reloadFailed([error instanceof Error ? error.message : String(error)])
@@ -58,7 +62,7 @@ export async function watchSettings(
   async function reloadNow(): Promise<void> {
     if (app === undefined || isClosed) return
     hasNews = false
-    let result = await readSettings(given, shell)
+    let result = await readNew()
     // Files that are not right yet are watched as well: a Secret may come after the settings that name it
     while (result.config !== undefined && !isDeepStrictEqual(filesToWatch(given, result.config), files)) {
       files = filesToWatch(given, result.config)
@@ -66,15 +70,15 @@ export async function watchSettings(
       watch = await startWatch()
       before.close()
       if (isClosed) return watch.close()
-      result = await readSettings(given, shell)
+      result = await readNew()
     }
     if ('problems' in result) return app.reloadFailed(result.problems.map(formatProblem))
-    app.reload(result.config, result.materials)
+    app.reload(result.config, result.materials, result.waiting, result.files)
     app.warn?.(result.warnings)
   }
 
   return {
-    settings: isSame ? again : first,
+    settings,
     follow: async (follower) => {
       app = follower
       if (hasNews) await reload()

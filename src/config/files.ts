@@ -71,6 +71,9 @@ export function filesOf(config: Config): SettingFile[] {
   return files
 }
 
+/** Answers the bytes of a file, or rejects with a `SettingFileError`. */
+export type ReadFile = (path: string) => Promise<Buffer>
+
 /** A file that cannot be used. The message names it and the reason, and nothing from it. */
 export class SettingFileError extends Error {
   override readonly name = 'SettingFileError'
@@ -95,8 +98,8 @@ export async function readSettingFile(path: string): Promise<Buffer> {
  *
  * @throws {SettingFileError} as `readSettingFile` does, and where the bytes are not UTF-8
  */
-export async function readSettingText(path: string): Promise<string> {
-  const bytes = await readSettingFile(path)
+export async function readSettingText(path: string, read: ReadFile = readSettingFile): Promise<string> {
+  const bytes = await read(path)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)

@@ -2,7 +2,7 @@
 // it. Only these exact names are ever read: a prefix would swallow what Kubernetes sets for a Service named "sidegate".
 import * as z from 'zod'
 import { type Note, notes } from './kinds.ts'
-import { settingsSchema } from './options.ts'
+import { type OnChange, onChangeOf, settingsSchema } from './options.ts'
 
 /** One setting as the documentation, the command line and the loader see it. */
 export interface SettingRow extends Note {
@@ -22,6 +22,8 @@ export interface SettingRow extends Note {
   readonly isText: boolean
   /** True for a group: it is given by its parts, and has no variable and no flag of its own. */
   readonly isGroup: boolean
+  /** What a running gate does with a change; undefined where neither the setting nor a group around it says so. */
+  readonly onChange: OnChange | undefined
 }
 
 /** Every group and setting, in the order of the table, the parts of list items included. */
@@ -79,18 +81,24 @@ export function namesAt(path: readonly PropertyKey[]): readonly string[] {
   return group instanceof z.ZodObject ? Object.keys(group.shape) : []
 }
 
-function* rowsBelow(schema: z.ZodObject, above: readonly string[]): Generator<SettingRow> {
+function* rowsBelow(schema: z.ZodObject, above: readonly string[], around?: OnChange): Generator<SettingRow> {
   for (const [name, child] of Object.entries(schema.shape)) {
     const path = [...above, name]
+    const onChange = onChangeOf.get(child) ?? around
     const inner = bare(child)
     const part = inner instanceof z.ZodArray ? bare(inner.element) : inner
     const isGroup = inner instanceof z.ZodObject
-    yield rowOf(child, path, isGroup)
-    if (part instanceof z.ZodObject) yield* rowsBelow(part, isGroup ? path : [...path, '[]'])
+    yield rowOf(child, path, { isGroup, onChange })
+    if (part instanceof z.ZodObject)
+      yield* rowsBelow(part, isGroup ? path : [...path, '[]'], onChange === 'presence' ? undefined : onChange)
   }
 }
 
-function rowOf(schema: z.core.$ZodType, path: readonly string[], isGroup: boolean): SettingRow {
+function rowOf(
+  schema: z.core.$ZodType,
+  path: readonly string[],
+  { isGroup, onChange }: Pick<SettingRow, 'isGroup' | 'onChange'>,
+): SettingRow {
   const hasNames = !isGroup && !path.includes('[]')
   const words = path.map((name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`))
   const flag = words.join('-')
@@ -105,6 +113,7 @@ function rowOf(schema: z.core.$ZodType, path: readonly string[], isGroup: boolea
     required: schema._zod.optin === undefined,
     isText: bare(schema) instanceof z.ZodString || bare(schema) instanceof z.ZodEnum,
     isGroup,
+    onChange,
   })
 }
 

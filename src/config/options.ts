@@ -29,9 +29,23 @@ import { routePath } from './route-path.ts'
 const asymmetric = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519', 'RS256'] as const
 const algorithm = choice([...asymmetric, 'ES512', 'RS384', 'RS512', 'HS256', 'HS384', 'HS512'])
 
-/** Gives a setting the sentence that the documentation and the JSON Schema print. */
-function setting<S extends z.ZodType>(schema: S, sentence: string): S {
-  return schema.meta({ description: sentence })
+/**
+ * What a running gate does with a changed value. `reload`: takes it over at once. `restart`: keeps the value of the start.
+ * `presence`: takes over another value, and keeps only whether the setting is there at all.
+ */
+export type OnChange = 'reload' | 'restart' | 'presence'
+
+/** For each row of the table that says so, what a running gate does with a change; the others follow their group. */
+export const onChangeOf = new WeakMap<object, OnChange>()
+
+/**
+ * Gives a setting the sentence that the documentation and the JSON Schema print. A setting at the top of the table, and
+ * one in a group that does not say it for all, says what a change does; a test asks each for it.
+ */
+function setting<S extends z.ZodType>(schema: S, sentence: string, onChange?: OnChange): S {
+  const row = schema.meta({ description: sentence })
+  if (onChange !== undefined) onChangeOf.set(row, onChange)
+  return row
 }
 
 const issuer = group({
@@ -244,22 +258,25 @@ const probe = () =>
 const appProbes = group({ startup: probe(), readiness: probe(), liveness: probe() })
 
 const table = {
-  listen: setting(address().prefault('0.0.0.0:8080'), 'Where requests arrive.'),
+  listen: setting(address().prefault('0.0.0.0:8080'), 'Where requests arrive.', 'restart'),
   tls: setting(
     group({
       certFile: setting(
         filePath(),
         'A file with the certificate (PEM) of this server, and those between it and its authority after it.',
+        'reload',
       ),
-      keyFile: setting(filePath(), 'A file with the private key (PEM) of the certificate.'),
+      keyFile: setting(filePath(), 'A file with the private key (PEM) of the certificate.', 'reload'),
       clientCaFile: setting(
         filePath().exactOptional(),
         'A file with the certificates (PEM) that vouch for clients. When set, a client without a certificate from them is not let in.',
+        'presence',
       ),
     }).exactOptional(),
     'Speaks HTTPS (TLS 1.2 or 1.3, HTTP/1.1) on `listen`; absent: plain HTTP. A changed certificate is taken over without a restart.',
+    'presence',
   ),
-  upstream: setting(origin().prefault('http://127.0.0.1:3000'), 'The app that stands behind.'),
+  upstream: setting(origin().prefault('http://127.0.0.1:3000'), 'The app that stands behind.', 'reload'),
   upstreamTls: setting(
     group({
       caFile: setting(
@@ -272,24 +289,29 @@ const table = {
       ),
     }).exactOptional(),
     'How an app with https proves that it is the app. A changed file is taken over without a restart.',
+    'reload',
   ),
   workers: setting(
     integer(1, 64).prefault(1),
     'How many processes serve requests, for more than one core. They share the ports, and each has its own copy of the revocation list and of remembered tokens. `maxConnections`, `upstreamConnections` and `refusedPerSecond` are divided among them.',
+    'restart',
   ),
   admin: setting(
     group({
       listen: setting(
         address().prefault('0.0.0.0:9090'),
         'Where /livez, /readyz, /metrics and the APIs for revocations and refresh tokens are.',
+        'restart',
       ),
       tokenFile: setting(
         filePath().exactOptional(),
         'A file with the bearer token of the APIs for revocations and refresh tokens; without it they answer 404.',
+        'reload',
       ),
       appProbes: setting(
         byContainer(appProbes).prefault({}),
         'What is asked of the app when the kubelet asks `/app-probe/<container>/<kind>`: a URL of this machine (http, https or tcp), or `{ url, headers }`, for the kinds startup, readiness and liveness of each container, as in `{ app: { readiness: "http://127.0.0.1:3000/health" } }`. `sidegate inject` writes it.',
+        'reload',
       ),
     }).prefault({}),
     'The port for probes, metrics and operators.',
@@ -297,6 +319,7 @@ const table = {
   issuers: setting(
     list(issuer, { min: 1, max: 32, expects: 'a list of at least one issuer' }),
     'Whose tokens are accepted.',
+    'reload',
   ),
   tokens: setting(
     group({
@@ -311,10 +334,12 @@ const table = {
       maxBytes: setting(integer(256, 16_384).prefault(8192), 'The longest token that is read, in bytes.'),
     }).prefault({}),
     'How a token comes with a request.',
+    'reload',
   ),
   routes: setting(
     list(route, { expects: 'a list of routes' }).prefault([]),
     'What each path asks for. The first match wins; a path that no route covers needs a token. Routes before the match that ask for something are asked too where an app could take the path for theirs: in any letter case, with or without a slash at the end.',
+    'reload',
   ),
   cors: setting(
     group({
@@ -324,6 +349,7 @@ const table = {
       ),
     }).prefault({}),
     'Pages of other origins (CORS). The app answers them itself; this is what the gate has to know.',
+    'reload',
   ),
   revocation: setting(
     group({
@@ -331,10 +357,15 @@ const table = {
         redisUrl().exactOptional(),
         'Where the revocation list is kept; absent: in the memory of this process only.',
       ),
-      passwordFile: setting(filePath().exactOptional(), 'A file with the Redis password, instead of one in the URL.'),
+      passwordFile: setting(
+        filePath().exactOptional(),
+        'A file with the Redis password, instead of one in the URL.',
+        'reload',
+      ),
       sentinelPasswordFile: setting(
         filePath().exactOptional(),
         'A file with the password of the Sentinels, where they have one.',
+        'reload',
       ),
       caFile: setting(
         filePath().exactOptional(),
@@ -372,8 +403,13 @@ const table = {
       ),
     }).prefault({}),
     'Which tokens were taken back.',
+    'restart',
   ),
-  refresh: setting(refresh.exactOptional(), 'Hands out the next token before the old one expires; absent: off.'),
+  refresh: setting(
+    refresh.exactOptional(),
+    'Hands out the next token before the old one expires; absent: off.',
+    'reload',
+  ),
   forward: setting(
     group({
       identity: setting(
@@ -403,6 +439,7 @@ const table = {
       ),
     }).prefault({}),
     'What the app sees.',
+    'reload',
   ),
   outbound: setting(
     group({
@@ -412,51 +449,69 @@ const table = {
       ),
     }).prefault({}),
     'How Sidegate reaches servers other than the app and Redis.',
+    'reload',
   ),
   limits: setting(
     group({
-      headerBytes: setting(integer(1024, 65_536).prefault(16_384), 'The largest request head, in bytes.'),
-      headers: setting(integer(8, 900).prefault(100), 'The largest number of request headers.'),
+      headerBytes: setting(integer(1024, 65_536).prefault(16_384), 'The largest request head, in bytes.', 'restart'),
+      headers: setting(integer(8, 900).prefault(100), 'The largest number of request headers.', 'reload'),
       bodyBytes: setting(
         integer(0, Number.MAX_SAFE_INTEGER).prefault(0),
         'The largest request body, in bytes; 0: no limit.',
+        'reload',
       ),
       requestTimeout: setting(
         duration().prefault('0s'),
         'How long a client may take to send a whole request; 0s: no limit.',
+        'restart',
       ),
       headersTimeout: setting(
         duration({ min: '1ms' }).prefault('10s'),
         'How long a client may take to send the head of a request.',
+        'restart',
       ),
       idleTimeout: setting(
         duration({ min: '1ms' }).prefault('75s'),
         'How long a connection stays open between two requests.',
+        'restart',
       ),
       sendTimeout: setting(
         duration().prefault('60s'),
         'How long a client may take no byte of an answer that waits for it, before it is broken off; 0s: no limit.',
+        'reload',
       ),
       upstreamConnectTimeout: setting(
         duration({ min: '1ms' }).prefault('2s'),
         'How long connecting to the app may take.',
+        'reload',
       ),
       upstreamResponseTimeout: setting(
         duration({ min: '1ms' }).prefault('60s'),
         'How long the app may take to begin its answer, and how long a request waits before that for a free connection to it.',
+        'reload',
       ),
-      upstreamConnections: setting(integer(1, 65_535).prefault(256), 'The largest number of connections to the app.'),
+      upstreamConnections: setting(
+        integer(1, 65_535).prefault(256),
+        'The largest number of connections to the app.',
+        'reload',
+      ),
       maxConnections: setting(
         integer(1, 1_000_000).prefault(10_000),
         'The largest number of connections from clients.',
+        'restart',
       ),
-      drainTimeout: setting(duration().prefault('25s'), 'How long open requests may go on after the signal to stop.'),
+      drainTimeout: setting(
+        duration().prefault('25s'),
+        'How long open requests may go on after the signal to stop.',
+        'reload',
+      ),
     }).prefault({}),
     'Sizes, counts and times.',
   ),
   mode: setting(
     choice(['enforce', 'shadow']).prefault('enforce'),
     '`shadow` forwards everything, and counts and logs what would have been refused.',
+    'reload',
   ),
   log: setting(
     group({
@@ -475,6 +530,7 @@ const table = {
       ),
     }).prefault({}),
     'What is logged.',
+    'restart',
   ),
 }
 

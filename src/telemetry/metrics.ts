@@ -159,6 +159,10 @@ export function createMetrics() {
     buildInfo: gauge('build_info', 'What is running', ['version', 'node_version']),
 
     workers: gauge('workers', 'Processes that serve requests'),
+    workersWithOtherSettings: gauge(
+      'workers_with_other_settings',
+      'Processes that serve requests by other settings than the gate has taken over',
+    ),
     workerRestarts: counter('worker_restarts_total', 'Workers that ended without being told to, and were replaced'),
   }
 }

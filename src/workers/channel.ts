@@ -9,12 +9,15 @@ export interface Port {
 
 /** For each question, how it is answered here. */
 export type Answering<Answers> = {
-  readonly [Question in keyof Answers]: () => Answers[Question] | Promise<Answers[Question]>
+  readonly [Question in keyof Answers]: (detail: unknown) => Answers[Question] | Promise<Answers[Question]>
 }
 
 export interface Channel<Answers> {
   /** Rejects where the other process cannot answer, or not in time. */
-  readonly ask: <Question extends keyof Answers & string>(question: Question) => Promise<Answers[Question]>
+  readonly ask: <Question extends keyof Answers & string>(
+    question: Question,
+    more?: { readonly detail?: unknown; readonly timeoutMs?: number },
+  ) => Promise<Answers[Question]>
   /** Ends the waiting for answers that will not come any more. */
   readonly close: () => void
 }
@@ -32,10 +35,10 @@ export function createChannel<Theirs, Ours>(
   const waiting = new Map<number, Waiting>()
   let count = 0
 
-  async function answer(question: string, id: number): Promise<void> {
+  async function answer(question: string, id: number, detail: unknown): Promise<void> {
     try {
       if (!Object.hasOwn(answering, question)) throw new Error(`Unknown question "${question}"`)
-      port.send({ id, answer: await answering[question as keyof Ours]() })
+      port.send({ id, answer: await answering[question as keyof Ours](detail) })
     } catch (error) {
       port.send({ id, failure: error instanceof Error ? error.message : String(error) })
     }
@@ -43,7 +46,10 @@ export function createChannel<Theirs, Ours>(
 
   port.onMessage((message) => {
     if (typeof message !== 'object' || message === null || !('id' in message) || typeof message.id !== 'number') return
-    if ('question' in message) return void answer(String(message.question), message.id)
+    if ('question' in message) {
+      void answer(String(message.question), message.id, 'detail' in message ? message.detail : undefined)
+      return
+    }
     const asked = waiting.get(message.id)
     waiting.delete(message.id)
     if ('failure' in message) asked?.reject(new Error(String(message.failure)))
@@ -51,12 +57,12 @@ export function createChannel<Theirs, Ours>(
   })
 
   return {
-    ask: async (question) => {
+    ask: async (question, { detail, timeoutMs: patienceMs = timeoutMs } = {}) => {
       const id = ++count
       const { promise, resolve, reject } = Promise.withResolvers<unknown>()
       waiting.set(id, { resolve, reject })
-      const timer = setTimeout(() => reject(new Error(`No answer to "${question}" in ${timeoutMs} ms`)), timeoutMs)
-      port.send({ id, question })
+      const timer = setTimeout(() => reject(new Error(`No answer to "${question}" in ${patienceMs} ms`)), patienceMs)
+      port.send({ id, question, detail })
       try {
         return (await promise) as Theirs[typeof question]
       } finally {

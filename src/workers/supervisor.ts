@@ -1,6 +1,8 @@
 // The first process of several: it starts the workers, starts another where one ends, and answers for all of them. It holds
-// the port that they share and hands out its connections in turn, but never reads one.
+// the port that they share and hands out its connections in turn, but never reads one of a client.
 import cluster, { type Worker } from 'node:cluster'
+import type { Answer } from '../admin/answer.ts'
+import type { Check } from '../admin/probes.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { LogOutput } from '../telemetry/log-output.ts'
@@ -8,8 +10,15 @@ import { createMetrics } from '../telemetry/metrics.ts'
 import { createTotals, measurementsOf } from '../telemetry/totals.ts'
 import { type Channel, createChannel } from './channel.ts'
 import { eachLine } from './lines.ts'
-import { ANSWER_TIMEOUT_MS, type FirstAnswers, type WorkerAnswers } from './questions.ts'
-import { mergeChecks } from './together.ts'
+import {
+  ANSWER_TIMEOUT_MS,
+  API_TIMEOUT_MS,
+  type FirstAnswers,
+  type RelayedRequest,
+  type SharedSettings,
+  type WorkerAnswers,
+} from './questions.ts'
+import { hasOtherSettings, mergeChecks } from './together.ts'
 
 /** A worker that ends sooner than this after its start may do so again. */
 const SHORT_LIFE_MS = 30_000
@@ -24,11 +33,24 @@ export interface SupervisorParts {
   readonly isTerminal: boolean
   /** Milliseconds that only move forward. */
   readonly monotonic: Clock
+  /** What each worker, now or later, has in force. */
+  readonly settings: () => SharedSettings
 }
 
 export interface Supervisor {
   /** Starts one worker and, once it runs, the others. Answers false where the first could not start: it has said why. */
   readonly start: () => Promise<boolean>
+  /** Tells all workers that the settings have to be looked at again. */
+  readonly tellNews: () => void
+  readonly isAlive: () => Promise<boolean>
+  readonly checks: () => Promise<readonly Check[]>
+  /** Lets clients go to other pods. */
+  readonly leave: () => Promise<void>
+  /** The text of the metrics of all processes, and its type. */
+  readonly metrics: () => Promise<string>
+  readonly metricsType: string
+  /** Has a worker answer a request to the API. Rejects where none does. */
+  readonly relay: (request: RelayedRequest) => Promise<Answer | undefined>
   /** Tells all workers to stop, and resolves when the last has ended. */
   readonly stop: () => Promise<void>
 }
@@ -46,7 +68,8 @@ export function restartDelayMs(shortLives: number): number {
 }
 
 /** Makes the supervisor; no process is started before `start`. */
-export function createSupervisor({ count, log, logOutput, isTerminal, monotonic }: SupervisorParts): Supervisor {
+export function createSupervisor(parts: SupervisorParts): Supervisor {
+  const { count, log, logOutput, isTerminal, monotonic, settings } = parts
   const metrics = createMetrics()
   metrics.workers.set(0)
   // Its output is that of all: what a slow reader costs is known here alone
@@ -57,33 +80,55 @@ export function createSupervisor({ count, log, logOutput, isTerminal, monotonic 
   const timers = new Set<NodeJS.Timeout>()
   let isReplacing = false
   let shortLives = 0
+  let wasReady = false
 
   cluster.schedulingPolicy = cluster.SCHED_RR
   const output = isTerminal ? 'inherit' : 'pipe'
   cluster.setupPrimary({ serialization: 'advanced', stdio: ['ignore', output, 'inherit', 'ipc'] })
 
+  const isPresent = (id: number) => members.get(id)?.worker.isConnected() === true
   const running = () => [...members.values()].filter(({ isRunning }) => isRunning)
 
-  const answering = {
-    checks: async () => {
-      const answers = running().map(async ({ worker, channel }) => ({
-        worker: worker.id,
-        checks: await channel.ask('checks').catch(() => undefined),
-      }))
-      return mergeChecks(count, await Promise.all(answers))
-    },
-    leave: async () => {
-      await Promise.all(running().map(({ channel }) => channel.ask('leave').catch(() => undefined)))
-      return undefined
-    },
-    life: async () => {
-      const lives = await Promise.all(running().map(({ channel }) => channel.ask('life').catch(() => false)))
-      return !lives.includes(false)
-    },
-    metrics: async () => {
-      await Promise.all(running().map(measure))
-      return totals.text(await measurementsOf(metrics.registry, isOfFirstProcess))
-    },
+  async function checks(): Promise<readonly Check[]> {
+    const answers = await Promise.all(
+      running().map(async ({ worker, channel }) => {
+        const [own, settingsVersion] = await Promise.all([
+          channel.ask('checks').catch(() => undefined),
+          channel.ask('settingsVersion').catch(() => undefined),
+        ])
+        return { worker: worker.id, checks: own, settingsVersion }
+      }),
+    )
+    // One that has ended meanwhile is away, not silent
+    const present = answers.filter(({ worker }) => isPresent(worker))
+    const merged = mergeChecks({ count, settingsVersion: settings().version, wasReady }, present)
+    wasReady ||= merged.every(({ missing }) => missing === undefined)
+    return merged
+  }
+
+  async function allMetrics(): Promise<string> {
+    const all = running()
+    const [versions] = await Promise.all([Promise.all(all.map(versionOf)), Promise.all(all.map(measure))])
+    const { version } = settings()
+    metrics.workersWithOtherSettings.set(versions.filter((answer) => hasOtherSettings(answer, version)).length)
+    return totals.text(await measurementsOf(metrics.registry, isOfFirstProcess))
+  }
+
+  async function versionOf({ worker, channel }: Member) {
+    const settingsVersion = await channel.ask('settingsVersion').catch(() => undefined)
+    return { worker: worker.id, checks: undefined, settingsVersion }
+  }
+
+  /** The first that lives: what is asked once must not be asked of two. */
+  async function relay(request: RelayedRequest): Promise<Answer | undefined> {
+    const lives = running().map(async (member) => {
+      await member.channel.ask('life')
+      return member
+    })
+    const { channel } = await Promise.any(lives).catch(() => {
+      throw new Error('no worker answers')
+    })
+    return channel.ask('api', { detail: request, timeoutMs: API_TIMEOUT_MS })
   }
 
   /** One that does not answer in time is counted as it was before. */
@@ -105,10 +150,12 @@ export function createSupervisor({ count, log, logOutput, isTerminal, monotonic 
     const channel = createChannel<WorkerAnswers, FirstAnswers>(port, {
       timeoutMs: ANSWER_TIMEOUT_MS,
       answering: {
-        ...answering,
+        settings,
         running: () => {
           member.isRunning = true
           runs.resolve(true)
+          // Said again: what came while it started may have been said before it could hear
+          tell(member)
           return undefined
         },
       },
@@ -147,6 +194,10 @@ export function createSupervisor({ count, log, logOutput, isTerminal, monotonic 
     return runs.promise
   }
 
+  function tell({ channel }: Member): void {
+    channel.ask('news').catch(() => {})
+  }
+
   async function stop(): Promise<void> {
     isReplacing = false
     for (const timer of timers) clearTimeout(timer)
@@ -165,6 +216,20 @@ export function createSupervisor({ count, log, logOutput, isTerminal, monotonic 
       for (let others = count - 1; others > 0; others--) void begin()
       return true
     },
+    tellNews: () => running().forEach(tell),
+    isAlive: async () => {
+      const lives = await Promise.all(
+        running().map(({ worker, channel }) => channel.ask('life').catch(() => !isPresent(worker.id))),
+      )
+      return !lives.includes(false)
+    },
+    checks,
+    leave: async () => {
+      await Promise.all(running().map(({ channel }) => channel.ask('leave').catch(() => undefined)))
+    },
+    metrics: allMetrics,
+    metricsType: metrics.registry.contentType,
+    relay,
     stop,
   }
 }

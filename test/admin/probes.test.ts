@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createWorld, startGateway, stopGateways, type World } from '../support/gateway.ts'
 import { listen } from '../support/listen.ts'
-import { exchangeRaw, statuses } from '../support/raw-client.ts'
+import { exchangeRaw, rawClient, statuses } from '../support/raw-client.ts'
 import { startRedis } from '../support/redis.ts'
 import { jwksOf } from '../support/tokens.ts'
 
@@ -115,6 +115,36 @@ test('a target that is no path is answered, and the gate lives on', async () => 
   const text = await exchangeRaw(gate.adminPort, 'GET http://[/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
   expect(statuses(text)).toEqual([400])
   expect((await gate.admin('/livez')).status).toBe(200)
+})
+
+test.each([
+  '//x/metrics',
+  '//metrics',
+  '/revocations/../metrics',
+  '/revocations/%2e%2e/metrics',
+  '/./livez',
+  '/livez/',
+  '/livez#',
+  '/\\metrics',
+  '/\\x/metrics',
+  '/Metrics',
+  '/%6detrics',
+  'http://evil/readyz',
+  'http://evil/metrics',
+  'readyz',
+])('only the exact path is answered, not %s', async (target) => {
+  const gate = await startGateway(world.settings(nowhere))
+  const text = await exchangeRaw(gate.adminPort, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+  expect(text === '' || [400, 404].includes(statuses(text)[0] ?? 0)).toBe(true)
+})
+
+test('silent connections and unfinished heads keep no probe out', async () => {
+  const gate = await startGateway(world.settings(nowhere))
+  const clients = Array.from({ length: 400 }, () => rawClient(gate.adminPort))
+  for (const client of clients) client.send(`GET /metrics HTTP/1.1\r\nx: ${'y'.repeat(8_000)}`)
+  await Promise.all(clients.slice(0, 100).map((client) => client.closed()))
+  expect((await gate.admin('/livez')).status).toBe(200)
+  for (const { socket } of clients) socket.destroy()
 })
 
 test('/drain closes connections after their next answer, and never changes what the probes say', async () => {

@@ -1,4 +1,6 @@
 // The revocation API of the admin port and RFC 7009, on a running gate with the list in memory.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   ADMIN_TOKEN,
@@ -84,6 +86,42 @@ describe('who may', () => {
     expect((await gate.admin('/revocations', { headers: bearer })).status).toBe(200)
     expect((await guess(12)).status).toBe(429)
   })
+
+  test('many wrong tokens at once are not all judged, and lock nobody out', async () => {
+    const guesses = Array.from({ length: 300 }, (_, n) =>
+      gate.admin('/revocations', { headers: { authorization: `Bearer guess-${n}` } }),
+    )
+    const right = gate.admin('/revocations', { headers: bearer })
+    const statuses = (await Promise.all(guesses)).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 401).length).toBeLessThan(20)
+    expect(statuses.filter((status) => status === 429).length).toBeGreaterThan(280)
+    expect((await right).status).toBe(200)
+  })
+
+  test.each([
+    ['31 characters', 'x'.repeat(31), 'it has 31 characters, and needs at least 32'],
+    ['a character that no header carries', `${'x'.repeat(40)} y`, 'it has characters that no'],
+  ])(
+    'a token of %s opens nothing: 404 with the setting, and an error line at the start and each minute of use',
+    async (_, token, why) => {
+      writeFileSync(join(world.folder, 'weak'), `${token}\n`)
+      let nowMs = Date.now()
+      const weak = await startGateway(world.settings(app.url).replace('admin-token', 'weak'), () => nowMs)
+      const complaints = () => weak.lines.filter(({ setting }) => setting === 'admin.tokenFile')
+      expect(complaints()).toEqual([expect.objectContaining({ level: 'error', msg: expect.stringContaining(why) })])
+      const headers = { authorization: `Bearer ${token}` }
+      for (const path of ['/revocations', '/revocations', '/oauth/revoke']) {
+        const answer = await weak.admin(path, { method: 'POST', headers, body: '{}' })
+        expect([answer.status, await answer.text()]).toEqual([404, expect.stringContaining('admin.tokenFile')])
+      }
+      expect(complaints()).toHaveLength(2)
+      nowMs += 60_001
+      await weak.admin('/revocations', { headers })
+      expect(complaints()).toHaveLength(3)
+      expect((await weak.admin('/livez')).status).toBe(200)
+      expect(JSON.stringify(weak.lines)).not.toContain(token)
+    },
+  )
 
   test('the scheme may be written in any case', async () => {
     const headers = { authorization: `bEARER  ${ADMIN_TOKEN}` }

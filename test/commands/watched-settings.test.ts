@@ -118,7 +118,7 @@ it('tells what changes after new files were read and before they are watched', a
   const certificates = makeCertificates()
   closing.push(certificates.remove)
   const tls = `tls: { certFile: ${certificates.certificateFile}, keyFile: ${certificates.keyFile} }`
-  writeSettings(1)
+  writeFileSync(file('sidegate.yaml'), world.settings(upstream(1), tls))
   writeKeys('one')
   writeKeys('two', 'other.json')
   const { watched, app, told } = await start()

@@ -261,7 +261,7 @@ describe('the fleet', () => {
     const { jti } = claimsOf(next)
     await first!.admin('/revocations', {
       method: 'POST',
-      headers: { authorization: 'Bearer admin-token-of-the-tests' },
+      headers: { authorization: 'Bearer admin-token-of-the-tests-32-chars' },
       body: JSON.stringify({ kind: 'token', value: jti }),
     })
     await vi.waitFor(async () => expect((await second!.request('/orders', { token: next })).status).toBe(401), soon)

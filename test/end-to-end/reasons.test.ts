@@ -99,7 +99,7 @@ const provoke: Record<Reason, () => Promise<Answer>> = {
     expect((await withToken(token)).status).toBe(200)
     const written = await gate.admin('/revocations', {
       method: 'POST',
-      headers: { authorization: 'Bearer admin-token-of-the-tests' },
+      headers: { authorization: 'Bearer admin-token-of-the-tests-32-chars' },
       body: JSON.stringify({ kind: 'token', value: 'to-be-revoked' }),
     })
     expect(written.status).toBe(201)

@@ -215,7 +215,7 @@ describe('a worker that ends', () => {
 
     process.kill(processOf(gate, 0), 'SIGKILL')
     await vi.waitFor(() => expect(gate.output()).toContain('A worker has ended; another takes its place'), PATIENCE)
-    await isReady(gate)
+    await vi.waitFor(async () => expect(await metric(gate, 'sidegate_workers')).toBe(2), PATIENCE)
     for (const connection of connections) connection.stop()
     await Promise.all(connections.map(({ ended }) => ended))
     expect(others.map(({ failures }) => failures())).toEqual(others.map(() => 0))
@@ -234,26 +234,90 @@ describe('a worker that ends', () => {
     const gate = await startWorkers()
     const stuck = processOf(gate, 0)
     process.kill(stuck, 'SIGSTOP')
-    // Every second connection is the stuck one's
-    const askAwake = async (path: string) => {
-      const attempts = [1, 2].map(() => admin(gate, path, { signal: AbortSignal.timeout(5_000) }))
-      const response = await Promise.any(attempts)
-      for (const attempt of attempts) attempt.catch(() => {})
-      return response
-    }
-    // Where the first process is late as well, the one that answers knows no more than that. A look takes a second.
-    const looks = 8
-    await eventually(async () => {
-      const readyz = await askAwake('/readyz')
-      expect(readyz.status).toBe(503)
-      expect(await readyz.json()).toMatchObject({
-        checks: { workers: expect.stringMatching(/^worker \d does not answer$/) },
-      })
-    }, looks)
-    await eventually(async () => expect((await askAwake('/livez')).status).toBe(503), looks)
+    const readyz = await admin(gate, '/readyz')
+    expect(readyz.status).toBe(503)
+    expect(await readyz.json()).toMatchObject({
+      checks: { workers: expect.stringMatching(/^worker \d does not answer$/) },
+    })
+    for (let look = 0; look < 3; look++) expect((await admin(gate, '/livez')).status).toBe(503)
+    const other = processOf(gate, 1)
+    process.kill(other, 'SIGSTOP')
+    expect((await admin(gate, '/livez')).status).toBe(503)
+    expect((await admin(gate, '/revocations')).status).toBe(503)
+    expect((await admin(gate, '/metrics')).status).toBe(200)
+    process.kill(other, 'SIGCONT')
     process.kill(stuck, 'SIGCONT')
     await isReady(gate)
     expect((await admin(gate, '/livez')).status).toBe(200)
+  })
+
+  /** Ends the first worker, and waits until another has taken its place. */
+  async function replaceWorker(gate: GateProcess) {
+    const before = linesOf(gate).filter(({ msg }) => msg === 'Sidegate is running').length
+    process.kill(processOf(gate, 0), 'SIGKILL')
+    await vi.waitFor(() => {
+      const now = linesOf(gate).filter(({ msg }) => msg === 'Sidegate is running').length
+      expect(now).toBe(before + 1)
+    }, PATIENCE)
+  }
+  const reloads = (gate: GateProcess, result: 'ok' | 'error', count: number) =>
+    vi.waitFor(
+      async () => expect(await metric(gate, 'sidegate_config_reloads_total', { result })).toBe(count),
+      PATIENCE,
+    )
+
+  it('is replaced by one with the settings of the others, also where the file names others by now', async () => {
+    const gate = await startWorkers()
+    writeFileSync(
+      join(world.folder, 'sidegate.yaml'),
+      world
+        .settings(upstream.url, 'routes: [{ path: /open, access: public }]\n')
+        .concat(`workers: 3\nrevocation: { redis: '${redis.url}', list: other }\nlog: { access: none }\n`)
+        .replace('listen: 127.0.0.1:0', 'listen: 127.0.0.1:1'),
+    )
+    await reloads(gate, 'ok', 2)
+    expect(gate.output()).toContain('"settings":["listen","workers","revocation.list","log.access"]')
+    await replaceWorker(gate)
+    const rule = { kind: 'subject', value: 'mallory', issuedBefore: 'now' }
+    expect((await admin(gate, '/revocations', { method: 'POST', body: JSON.stringify(rule) })).status).toBe(201)
+    const token = world.mint({ sub: 'mallory', iat: Math.floor(Date.now() / 1000) - 5 })
+    let round = 0
+    await vi.waitFor(async () => {
+      round += 1
+      const paths = [1, 2, 3, 4].map((index) => `/revoked/${round}/${index}`)
+      const reasons = await Promise.all(paths.map(async (path) => reasonOf(await ask(gate, path, token))))
+      expect(reasons).toEqual(paths.map(() => 'token_revoked'))
+      expect(await workersOf(gate, paths)).toEqual(new Set([2, 3]))
+    }, PATIENCE)
+    // What can be taken over is in force on both as well
+    const open = await Promise.all([1, 2].map(() => ask(gate, '/open', '')))
+    expect(open.map(({ status }) => status)).toEqual([200, 200])
+    expect(await (await admin(gate, '/readyz')).json()).toMatchObject({ ready: true, checks: { settings: 'ok' } })
+    expect(await metric(gate, 'sidegate_workers_with_other_settings')).toBe(0)
+  })
+
+  it('is replaced by the last good settings where the file is wrong by now, and the gate stays ready', async () => {
+    const gate = await startWorkers('routes: [{ path: /open, access: public }]\n')
+    const jwks = join(world.folder, 'jwks.json')
+    writeFileSync(jwks, 'no keys')
+    await reloads(gate, 'error', 2)
+    writeFileSync(join(world.folder, 'sidegate.yaml'), 'nonsense: true\n')
+    await reloads(gate, 'error', 4)
+    const looks: number[] = []
+    let isOver = false
+    const watching = (async () => {
+      while (!isOver) looks.push((await admin(gate, '/readyz')).status)
+    })()
+    await replaceWorker(gate)
+    await vi.waitFor(async () => expect(await metric(gate, 'sidegate_workers')).toBe(2), PATIENCE)
+    isOver = true
+    await watching
+    expect(new Set(looks)).toEqual(new Set([200]))
+    const paths = [1, 2, 3, 4].map((index) => `/still/${index}`)
+    const served = await Promise.all(paths.map((path) => ask(gate, path, world.mint())))
+    expect(served.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    expect(await workersOf(gate, paths)).toEqual(new Set([2, 3]))
+    expect(await metric(gate, 'sidegate_worker_restarts_total')).toBe(1)
   })
 })
 

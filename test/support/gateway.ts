@@ -10,7 +10,7 @@ import { createLog } from '../../src/telemetry/log.ts'
 import { goodClaims, jwksOf, makeKey, privatePem, signToken, type TestKey } from './tokens.ts'
 
 export const ISSUER = 'https://id.example.com'
-export const ADMIN_TOKEN = 'admin-token-of-the-tests'
+export const ADMIN_TOKEN = 'admin-token-of-the-tests-32-chars'
 
 /** Files that gates share: one issuer, one signing key. */
 export interface World {

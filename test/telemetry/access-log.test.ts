@@ -86,7 +86,7 @@ describe('which requests get a line', () => {
 
 test('a revoked token is named by its id, so that a rule can be found', async () => {
   const gate = await startGateway(world.settings(app.url))
-  const headers = { authorization: 'Bearer admin-token-of-the-tests' }
+  const headers = { authorization: 'Bearer admin-token-of-the-tests-32-chars' }
   await gate.admin('/revocations', { method: 'POST', headers, body: '{"kind":"token","value":"stolen"}' })
   await gate.request('/orders', { token: world.mint({ jti: 'stolen' }) })
   await expect
@@ -223,7 +223,7 @@ describe('a flood of refusals', () => {
     const gate = await startGateway(world.settings(app.url, 'log: { access: all, refusedPerSecond: 1 }\n'))
     for (let count = 0; count < 5; count++) await gate.request('/x')
     await gate.request('/x', { token: world.mint() })
-    const headers = { authorization: 'Bearer admin-token-of-the-tests' }
+    const headers = { authorization: 'Bearer admin-token-of-the-tests-32-chars' }
     await gate.admin('/revocations', { method: 'POST', headers, body: '{"kind":"token","value":"stolen"}' })
     await expect.poll(() => gate.lines).toContainEqual(expect.objectContaining({ audit: 'revoke', value: 'stolen' }))
     await expect.poll(() => requestsIn(gate)).toContainEqual(expect.objectContaining({ decision: 'permit' }))
