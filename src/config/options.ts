@@ -172,7 +172,7 @@ const refresh = group({
   ),
   maxSession: setting(
     duration({ min: '1s', max: '87600h', wholeSeconds: true }).prefault('12h'),
-    'The longest session, counted from `auth_time`, else from the `iat` of the first token. No successor goes past it.',
+    'The longest session, counted from the `auth_time` of the first token, else from its `iat`. No successor goes past it.',
   ),
   key: setting(key.exactOptional(), 'The key that signs successors here: this, keys or exchange.'),
   keys: setting(

@@ -44,6 +44,8 @@ export interface VerifiedToken {
   readonly namedKeyId?: string | undefined
   /** Whether one of the gate's own keys verified it. Only then may its `sid` be the id of the token that began its session. */
   readonly isSuccessor: boolean
+  /** Of a successor: the name of the key that verified the first token of its session. Older gates wrote none. */
+  readonly originalKeyId?: string | undefined
   /** What a `token` rule names: the jti, or `sha256:` and the digest of `header.payload` where it has none. */
   readonly id: string
   /** Unix seconds from which it must be refused, the issuer's clock tolerance included. */

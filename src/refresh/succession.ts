@@ -2,7 +2,7 @@
 // what a refresh must never do: change the person, add a right, or begin the session anew.
 import { isDeepStrictEqual } from 'node:util'
 import type { Claims, VerifiedToken } from '../model/decision.ts'
-import { isInWindow, type SuccessorPolicy } from './successor.ts'
+import { isInWindow, type SuccessorPolicy, timeUntil } from './successor.ts'
 
 /**
  * Answers why `next` must not be given to the holder of `token`, for the operator, or nothing. Both were admitted. The end
@@ -29,8 +29,9 @@ export function objectionTo(
   return undefined
 }
 
-function keepsAuthenticationTime({ auth_time: before }: Claims, { auth_time: after }: Claims): boolean {
-  return typeof before !== 'number' || (typeof after === 'number' && after <= before)
+function keepsAuthenticationTime({ auth_time, exp }: Claims, { auth_time: after }: Claims): boolean {
+  const before = timeUntil(exp, auth_time)
+  return before === undefined || (typeof after === 'number' && after > 0 && after <= before)
 }
 
 function audiencesOf({ aud }: Claims): ReadonlySet<string> {

@@ -8,7 +8,7 @@ export interface SuccessorPolicy {
   /** A token with less left than this gets a successor. */
   readonly windowSeconds: number
   readonly lifetimeSeconds: number
-  /** Counted from `auth_time`, else from the first token's `iat`. */
+  /** Counted from the first token's `auth_time`, else from its `iat`. */
   readonly maxSessionSeconds: number
 }
 
@@ -23,19 +23,25 @@ export function isInWindow(token: VerifiedToken, policy: SuccessorPolicy, nowSec
  * Answers the claims of the token's successor, or `undefined` where the session has no time left: the successor would
  * end no later than the token itself.
  *
- * `iat'` is `exp - window`, `exp'` is `iat' + lifetime` but not after the session's end, `jti'` is derived from the
- * token's id, `sid` and `auth_time` are kept or begun, and everything else is copied: no right is added. With an
- * `issuer`, `iss` is that one, and `original_issuer` the issuer that vouches for the first token.
+ * `iat'` is `exp - window` but not before the token's `iat`, `exp'` is `iat' + lifetime` but not after the session's end,
+ * `jti'` is derived from the token's id, `sid` is kept or begun, `session_start` and `original_key_id` say when the session
+ * began and which key verified its first token, and everything else is copied: no right is added. With an `issuer`, `iss`
+ * is that one, and `original_issuer` the issuer that vouches for the first token.
  */
 export function successor(
   token: VerifiedToken,
   policy: SuccessorPolicy,
   issuer?: string | undefined,
 ): SuccessorClaims | undefined {
-  const { claims } = token
-  const issuedAt = claims.exp - policy.windowSeconds
+  // What an identity provider writes under these two names is not ours, and never crosses.
+  const { session_start: _start, original_key_id: _key, auth_time: _authenticated, ...claims } = token.claims
+  const windowStart = claims.exp - policy.windowSeconds
+  // A rule against tokens issued before a new log-in must not reach the successors of what that log-in gave.
+  const issuedAt = Math.max(claims.iat ?? windowStart, windowStart)
   const expiresAt = Math.min(issuedAt + policy.lifetimeSeconds, sessionEndSeconds(token, policy))
   if (expiresAt <= claims.exp) return undefined
+  const authenticatedAt = authenticationTime(token)
+  const originalKeyId = token.isSuccessor ? token.originalKeyId : token.keyId
   return {
     ...claims,
     // Not the claim of the token: an identity provider may write there whatever it likes.
@@ -45,7 +51,9 @@ export function successor(
     jti: successorId(token.id),
     // No rule can name an empty one
     sid: claims.sid || token.id,
-    auth_time: sessionStartSeconds(token, policy),
+    session_start: sessionStartSeconds(token, policy),
+    ...(authenticatedAt === undefined ? {} : { auth_time: authenticatedAt }),
+    ...(originalKeyId === undefined ? {} : { original_key_id: originalKeyId }),
   }
 }
 
@@ -54,10 +62,30 @@ export function sessionEndSeconds(token: VerifiedToken, policy: SuccessorPolicy)
   return sessionStartSeconds(token, policy) + policy.maxSessionSeconds
 }
 
-/** Nobody logs in after the end of the token: an `auth_time` in milliseconds would make a session without an end. */
-function sessionStartSeconds({ claims }: VerifiedToken, policy: SuccessorPolicy): number {
-  const { auth_time: loggedIn, iat = claims.exp - policy.windowSeconds, exp } = claims
-  return typeof loggedIn === 'number' ? Math.min(loggedIn, exp) : iat
+function sessionStartSeconds(token: VerifiedToken, policy: SuccessorPolicy): number {
+  const { session_start: begun, auth_time: loggedIn, exp, iat = exp - policy.windowSeconds } = token.claims
+  return (token.isSuccessor ? timeUntil(exp, begun) : undefined) ?? timeUntil(exp, loggedIn) ?? iat
+}
+
+/**
+ * The `auth_time` of the identity provider as it came, unreadable or not. A gate of 7d4b85d wrote one where there was none:
+ * a successor without `session_start` is its work, and so is an `auth_time` after the start of the session. Neither may pass
+ * for a time at which somebody authenticated.
+ */
+function authenticationTime({ claims, isSuccessor }: VerifiedToken): unknown {
+  const { auth_time: loggedIn, session_start: begun, exp } = claims
+  if (!isSuccessor) return loggedIn
+  const start = timeUntil(exp, begun)
+  if (start === undefined) return undefined
+  return typeof loggedIn === 'number' && loggedIn > start ? undefined : loggedIn
+}
+
+/**
+ * A time at which a session can have begun. Nobody logs in after the end of the token: an `auth_time` in milliseconds would
+ * make a session without an end. Zero, texts (ADFS writes ISO 8601) and the like say nothing.
+ */
+export function timeUntil(exp: number, time: unknown): number | undefined {
+  return typeof time === 'number' && time > 0 && time <= exp ? time : undefined
 }
 
 /** One way: who sees a successor cannot tell its predecessor's jti, and no two ids give the same one. */

@@ -38,6 +38,7 @@ export function factsOf(token: VerifiedToken): readonly Fact[] {
   if (clientId !== authorizedParty) add('client', clientId)
   add('key', token.keyId)
   if (token.namedKeyId !== token.keyId) add('key', token.namedKeyId)
+  add('key', token.originalKeyId)
   for (const issuer of issuersOf(token)) add('issuer', issuer)
   return facts
 }

@@ -73,6 +73,14 @@ export function eachRow(shard: Shard, visit: (words: Int32Array, row: number) =>
   for (let row = first; row < first + shard.used; row += lengthOf(shard.words, row)) visit(shard.words, row)
 }
 
+/** The first row for which the answer is true. */
+export function findRow(shard: Shard, isWanted: (words: Int32Array, row: number) => boolean): number {
+  const first = shard.start
+  for (let row = first; row < first + shard.used; row += lengthOf(shard.words, row))
+    if (isWanted(shard.words, row)) return row
+  return noRow
+}
+
 /** Keeps the rows for which the answer is true, in one pass. The capacity stays. */
 export function keepRows(shard: Shard, isKept: (words: Int32Array, row: number) => boolean): void {
   const { words } = shard

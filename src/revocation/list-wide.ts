@@ -16,6 +16,8 @@ export interface WideRules {
   absorb(rule: Rule): boolean
   /** The rule of the value, where it is against the token now. */
   against(kind: RuleKind, value: string, token: VerifiedToken, nowSeconds: number): Rule | undefined
+  /** Any rule of the kind that is against the token now, whatever its value. */
+  againstAny(kind: RuleKind, token: VerifiedToken, nowSeconds: number): Rule | undefined
   /** Drops the rules that ended, and answers the kind of each. */
   drop(nowSeconds: number): readonly RuleKind[]
   /** As rules, which a log that has lost the many gets back as this one. */
@@ -52,6 +54,8 @@ export function createWideRules(toleranceSeconds: number): WideRules {
       const rule = held.get(keyOf(kind, value))
       return rule !== undefined && matches(rule, token, nowSeconds, toleranceSeconds) ? rule : undefined
     },
+    againstAny: (kind, token, nowSeconds) =>
+      [...held.values()].find((rule) => rule.kind === kind && matches(rule, token, nowSeconds, toleranceSeconds)),
     drop: (nowSeconds) => {
       const dropped: RuleKind[] = []
       for (const [key, { kind, expiresAtSeconds }] of held) {

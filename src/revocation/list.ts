@@ -8,7 +8,7 @@ import { createKey, fillKey, MAX_KEY_UNITS } from './list-key.ts'
 import { createRounds } from './list-rounds.ts'
 import { createRows } from './list-row.ts'
 import { writeScope } from './list-scopes.ts'
-import { eachRow, firstRow, nextRow, noRow, type Shard } from './list-shard.ts'
+import { eachRow, findRow, firstRow, nextRow, noRow, type Shard } from './list-shard.ts'
 import { createTable, type Table } from './list-table.ts'
 import { createWideRules, heaviestValue } from './list-wide.ts'
 import { mergeRules, type Rule, type RuleIdentity, type RuleKind, ruleKinds } from './rule.ts'
@@ -209,8 +209,19 @@ export function createList(settings: ListSettings = {}): RuleList {
   function lookUpKey(asked: VerifiedToken, nowSeconds: number): Rule | undefined {
     return (
       lookUp(keyId, asked.keyId, asked, nowSeconds) ??
-      (asked.namedKeyId === asked.keyId ? undefined : lookUp(keyId, asked.namedKeyId, asked, nowSeconds))
+      (asked.namedKeyId === asked.keyId ? undefined : lookUp(keyId, asked.namedKeyId, asked, nowSeconds)) ??
+      (asked.isSuccessor ? lookUpFirstKey(asked, nowSeconds) : undefined)
     )
+  }
+
+  // The key that verified the first token of the session. Successors of older gates do not name it: it may be any.
+  function lookUpFirstKey(asked: VerifiedToken, nowSeconds: number): Rule | undefined {
+    if (asked.originalKeyId !== undefined) return lookUp(keyId, asked.originalKeyId, asked, nowSeconds)
+    for (const shard of keyId.shards()) {
+      const row = findRow(shard, (words, at) => rows.isAgainst(words, at, asked, nowSeconds))
+      if (row !== noRow) return rows.read(shard.words, row, 'key')
+    }
+    return wide.againstAny('key', asked, nowSeconds)
   }
 
   function check(asked: VerifiedToken, nowSeconds: number): Rule | undefined {

@@ -30,7 +30,8 @@ export interface IssuerPolicy {
 export function judgeClaimTypes(payload: Readonly<Record<string, unknown>>): Refusal | undefined {
   for (const name of ['iss', 'sub', 'jti', 'sid'])
     if (payload[name] !== undefined && !isName(payload[name])) return wrongType(name)
-  for (const name of ['exp', 'nbf', 'iat', 'auth_time'])
+  // Not `auth_time`: ADFS writes a text there, and what asks for it reads it for itself.
+  for (const name of ['exp', 'nbf', 'iat'])
     if (payload[name] !== undefined && !isNumericDate(payload[name])) return wrongType(name)
   if (payload.aud !== undefined && !isAudience(payload.aud)) return wrongType('aud')
   if (payload.iss === undefined) return refuse('issuer_unknown', { detail: 'the token has no "iss"' })

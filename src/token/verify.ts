@@ -136,12 +136,18 @@ function toVerifiedToken({ token, issuer: { policy }, claims }: Question, key: V
     keyId: key.name,
     namedKeyId: header.kid,
     isSuccessor: key.isOwn === true,
+    // An identity provider may write there whatever it likes.
+    originalKeyId: key.isOwn === true ? textOf(claims.original_key_id) : undefined,
     // An empty jti names nothing, so it counts as none.
     id: claims.jti || signedPartId(token.signedPart),
     refusedFromSeconds: claims.exp + policy.clockToleranceSeconds,
     refusedBeforeSeconds: Math.max(claims.nbf ?? 0, claims.iat ?? 0) - policy.clockToleranceSeconds,
     scopes: scopesOf(claims),
   } as VerifiedToken
+}
+
+function textOf(claim: unknown): string | undefined {
+  return typeof claim === 'string' && claim !== '' ? claim : undefined
 }
 
 /** Names a token without a jti. Of the signed part alone: a signature can be spelled in several ways. */

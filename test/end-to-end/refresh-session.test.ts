@@ -85,7 +85,7 @@ describe('a session', () => {
     const chain = tokens.map(claimsOf)
     expect(chain.map(({ exp }) => exp - began)).toEqual([120, 180, 240, 300, 360, 420, 480, 540, 600])
     expect(new Set(chain.map(({ jti }) => jti)).size).toBe(chain.length)
-    for (const claims of chain.slice(1)) expect(claims).toMatchObject({ sid: 'first', auth_time: began })
+    for (const claims of chain.slice(1)) expect(claims).toMatchObject({ sid: 'first', session_start: began })
     expect(await gate.metric('sidegate_refresh_total', { result: 'session_over' })).toBe(1)
 
     const [last = ''] = tokens.slice(-1)
@@ -105,9 +105,13 @@ describe('a session', () => {
     expect(claimsOf(tokens.at(-1) ?? '').exp).toBe(Number(claimsOf(first).auth_time) + 600)
   })
 
-  it('has an end even where the issuer writes auth_time in milliseconds', async () => {
-    const first = firstToken({ auth_time: nowSeconds * 1000 })
-    const ends = claimsOf(first).exp + 600
+  it.each([
+    ['in milliseconds', () => nowSeconds * 1000],
+    ['as 0', () => 0],
+    ['as ISO 8601', () => new Date(nowSeconds * 1000).toISOString()],
+  ])('has an end even where the issuer writes auth_time %s', async (_, authTime) => {
+    const first = firstToken({ auth_time: authTime() })
+    const ends = claimsOf(first).iat + 600
     const last = (await chainFrom(first)).at(-1) ?? ''
     expect(claimsOf(last).exp).toBe(ends)
   })

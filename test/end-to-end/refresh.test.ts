@@ -136,7 +136,7 @@ describe('the refresh', () => {
     const beganSeconds = nowSeconds() - 90
     const first = world.mint({ iat: beganSeconds, exp: beganSeconds + 120 })
     const last = nextOf(await gate.request('/', { token: first }))
-    expect(claimsOf(last)).toMatchObject({ exp: beganSeconds + 150, auth_time: beganSeconds })
+    expect(claimsOf(last)).toMatchObject({ exp: beganSeconds + 150, session_start: beganSeconds })
     const response = await gate.request('/', { token: last ?? '' })
     expect(response.status).toBe(200)
     expect(nextOf(response)).toBeNull()

@@ -166,6 +166,28 @@ describe.each([
   })
 })
 
+it('goes on with a session through gates of both versions, to the end that it began with', async () => {
+  const [byOld, byNew] = await startBoth()
+  const first = world.due({ jti: 'first' })
+  const began = claimsOf(first).iat
+  const ofOld = nextOf(await byOld.request(first)) ?? ''
+  expect(claimsOf(ofOld)).toMatchObject({ auth_time: began })
+  for (const gate of [byOld, byNew]) await admitted(gate, ofOld)
+  const ofNew = nextOf(await byNew.request(first)) ?? ''
+  expect(claimsOf(ofNew)).toMatchObject({ session_start: began, original_key_id: 'ES256-key', sid: 'first' })
+  expect(claimsOf(ofNew)).not.toHaveProperty('auth_time')
+  for (const gate of [byOld, byNew]) await admitted(gate, ofNew)
+})
+
+it("ends at today's gates what an older one signed, with any key of its issuer", async () => {
+  const [byOld, byNew] = await startBoth()
+  const next = nextOf(await byOld.request(world.due())) ?? ''
+  await admitted(byNew, next)
+  await run('new', ['revoke', '--redis', redis.url, '--key-id', 'some-key'])
+  await refused(byNew, next)
+  await admitted(byNew, world.mint())
+})
+
 it('gives one next token for one token, whichever version is asked', async () => {
   const gates = await startBoth()
   const first = world.due({ sid: 'session' })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { VerifiedToken } from '../../src/model/decision.ts'
 import { type SuccessorPolicy, sessionEndSeconds, successor } from '../../src/refresh/successor.ts'
 import { NOW_SECONDS, verifiedToken } from '../support/tokens.ts'
 
@@ -12,6 +13,13 @@ const first = verifiedToken({
   cnf: { jkt: 'x' },
 })
 
+/** The successor as every gate verifies it. */
+function successorOf(token: VerifiedToken): VerifiedToken {
+  const claims = successor(token, policy) ?? {}
+  const originalKeyId = claims.original_key_id as string | undefined
+  return verifiedToken(claims, { id: String(claims.jti), isSuccessor: true, keyId: 'own', originalKeyId })
+}
+
 describe('the successor of a token', () => {
   it('begins where the window begins and lives for the configured time', () => {
     expect(successor(first, policy)).toMatchObject({ iat: NOW_SECONDS + 240, exp: NOW_SECONDS + 540 })
@@ -21,13 +29,63 @@ describe('the successor of a token', () => {
     expect(successor(first, policy)).toMatchObject({ sub: 'alice', aud: 'orders', scope: 'read', cnf: { jkt: 'x' } })
   })
 
-  it('starts a session that is named after the first token and begins with it', () => {
-    expect(successor(first, policy)).toMatchObject({ sid: 'first', auth_time: NOW_SECONDS })
+  it('never begins before the token that it follows', () => {
+    const short = verifiedToken({ iat: NOW_SECONDS, exp: NOW_SECONDS + 30 })
+    expect(successor(short, policy)).toMatchObject({ iat: NOW_SECONDS, exp: NOW_SECONDS + 300 })
+  })
+
+  it('starts a session that is named after the first token and begins with it, and claims no log-in', () => {
+    const next = successor(first, policy)
+    expect(next).toMatchObject({ sid: 'first', session_start: NOW_SECONDS })
+    expect(next).not.toHaveProperty('auth_time')
   })
 
   it('keeps a session that the issuer began', () => {
     const token = verifiedToken({ sid: 's-1', auth_time: NOW_SECONDS - 100 })
-    expect(successor(token, policy)).toMatchObject({ sid: 's-1', auth_time: NOW_SECONDS - 100 })
+    const begun = { sid: 's-1', auth_time: NOW_SECONDS - 100, session_start: NOW_SECONDS - 100 }
+    expect(successor(token, policy)).toMatchObject(begun)
+    expect(successor(successorOf(token), policy)).toMatchObject(begun)
+  })
+
+  it.each([0, -1, '2026-12-01T10:00:00Z', true, null, { at: 1 }, NOW_SECONDS * 1000])(
+    'begins the session with the first token where "auth_time" is %j, and copies that as it came',
+    (auth_time) => {
+      const token = verifiedToken({ iat: NOW_SECONDS, exp: NOW_SECONDS + 300, auth_time })
+      expect(successor(token, policy)).toMatchObject({ session_start: NOW_SECONDS, auth_time })
+    },
+  )
+
+  it('names the key that verified the first token, through the whole session', () => {
+    const token = verifiedToken({ jti: 'first' }, { keyId: 'k1', namedKeyId: 'anything' })
+    const next = successorOf(token)
+    expect(next.claims.original_key_id).toBe('k1')
+    expect(successorOf({ ...next, keyId: 'own' }).claims.original_key_id).toBe('k1')
+  })
+
+  it('takes neither the start of its session nor the name of its key from an identity provider', () => {
+    const token = verifiedToken(
+      { iat: NOW_SECONDS, exp: NOW_SECONDS + 300, session_start: NOW_SECONDS - 9999, original_key_id: 'other' },
+      { keyId: 'k1' },
+    )
+    expect(successor(token, policy)).toMatchObject({ session_start: NOW_SECONDS, original_key_id: 'k1' })
+  })
+
+  describe('of a successor by a gate of 7d4b85d', () => {
+    const old = { isSuccessor: true, keyId: 'own', originalKeyId: undefined }
+
+    it('goes on with the session that began at its "auth_time", which may be the work of that gate', () => {
+      const next = successor(verifiedToken({ auth_time: NOW_SECONDS - 200, sid: 'first' }, old), policy)
+      expect(next).toMatchObject({ session_start: NOW_SECONDS - 200, sid: 'first' })
+      expect(next).not.toHaveProperty('auth_time')
+      expect(next).not.toHaveProperty('original_key_id')
+    })
+
+    it('goes on with the session of ours before it, and drops the "auth_time" that it began with ours', () => {
+      const claims = { session_start: NOW_SECONDS - 500, auth_time: NOW_SECONDS - 60, original_key_id: 'k1' }
+      const next = successor(verifiedToken(claims, { ...old, originalKeyId: 'k1' }), policy)
+      expect(next).toMatchObject({ session_start: NOW_SECONDS - 500, original_key_id: 'k1' })
+      expect(next).not.toHaveProperty('auth_time')
+    })
   })
 
   it('has another id than its predecessor, and always the same', () => {
@@ -48,7 +106,7 @@ describe('the successor of a token', () => {
       const claims = successor(token, policy)
       if (claims === undefined) break
       last = token
-      token = verifiedToken(claims, { id: String(claims.jti) })
+      token = successorOf(token)
     }
     expect(token.claims.exp).toBe(NOW_SECONDS + 3600)
     expect(token.claims.exp - (token.claims.iat ?? 0)).toBeLessThan(300)
@@ -75,8 +133,8 @@ describe('the successor of a token', () => {
           if (one === undefined) return
           expect(one.exp).toBeGreaterThan(token.claims.exp)
           expect(one.exp).toBeLessThanOrEqual(sessionEndSeconds(token, anyPolicy))
-          const { iat, exp, jti, sid, auth_time, ...rest } = one
-          const { iat: _1, exp: _2, jti: _3, sid: _4, auth_time: _5, ...before } = token.claims
+          const { iat, exp, jti, sid, session_start, original_key_id, ...rest } = one
+          const { iat: _1, exp: _2, jti: _3, sid: _4, session_start: _5, original_key_id: _6, ...before } = token.claims
           expect(rest).toEqual(before)
         },
       ),

@@ -118,11 +118,15 @@ function createModel() {
     },
     /** Every rule against a token that may be the answer: of people for any issuer, else any other. */
     check(token: VerifiedToken, nowSeconds: number): readonly Rule[] {
+      const rules = [...entries.values()]
+        .map(({ rule }) => rule)
+        .filter((rule) => matches(rule, token, nowSeconds, toleranceSeconds))
+      // A successor that does not name the first key of its session: any may be it.
+      const mayBeOfAnyKey = token.isSuccessor && token.originalKeyId === undefined
       for (const { kind, value } of factsOf(token)) {
-        const against = [...entries.values()]
-          .map(({ rule }) => rule)
-          .filter((rule) => rule.kind === kind && rule.value === value)
-          .filter((rule) => matches(rule, token, nowSeconds, toleranceSeconds))
+        const ofAnyKey = mayBeOfAnyKey && kind === 'issuer' ? rules.filter((rule) => rule.kind === 'key') : []
+        if (ofAnyKey.length > 0) return ofAnyKey
+        const against = rules.filter((rule) => rule.kind === kind && rule.value === value)
         const first = against.find(({ issuer, source }) => issuer === undefined && source === undefined)
         if (against.length > 0) return first === undefined ? against : [first]
       }
