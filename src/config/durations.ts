@@ -27,7 +27,11 @@ export function duration(bounds: DurationBounds = {}) {
     expects: DURATION_EXPECTS,
     pattern: DURATION_PATTERN.source,
     suggest: (input) =>
-      typeof input === 'number' && Number.isSafeInteger(input) && input >= 0 ? `${input}s` : undefined,
+      typeof input === 'number' && Number.isSafeInteger(input * 1000) && input >= 0
+        ? Number.isInteger(input)
+          ? `${input}s`
+          : formatDuration(input * 1000)
+        : undefined,
     parse(text, reject) {
       const valueMs = parseDuration(text)
       if (valueMs === undefined) return reject(unexpected(DURATION_EXPECTS, text), durationHint(text))
@@ -58,24 +62,26 @@ function durationMs(text: string): Milliseconds {
   return valueMs
 }
 
-const longUnits: Readonly<Record<string, string>> = {
-  s: 's',
-  sec: 's',
-  second: 's',
-  m: 'm',
-  min: 'm',
-  minute: 'm',
-  h: 'h',
-  hour: 'h',
+const DAY_MS = 86_400_000
+const longUnits: Readonly<Record<string, number>> = {
+  ...{ ms: 1, millisecond: 1, msec: 1, s: 1000, sec: 1000, second: 1000, m: 60_000, min: 60_000, minute: 60_000 },
+  ...{ h: 3_600_000, hr: 3_600_000, hour: 3_600_000, d: DAY_MS, day: DAY_MS, w: 7 * DAY_MS, week: 7 * DAY_MS },
+}
+
+function longUnitsMs(unit: string): number | undefined {
+  return longUnits[unit] ?? longUnits[unit.replace(/s$/, '')]
 }
 
 function durationHint(text: string): string | undefined {
-  const match = /^\s*(\d{1,9})\s*([a-z]*)\s*$/i.exec(text)
-  if (match?.[1] === undefined) return undefined
-  const unit = (match[2] ?? '').toLowerCase()
-  const count = Number(match[1])
-  if (unit === '') return `did you mean "${count}s"`
-  if (unit === 'd' || unit === 'day' || unit === 'days') return `did you mean "${count * 24}h"`
-  const short = unit === 'ms' ? 'ms' : (longUnits[unit] ?? longUnits[unit.replace(/s$/, '')])
-  return short === undefined ? undefined : `did you mean "${count}${short}"`
+  const plain = text.trim().toLowerCase()
+  if (/^(off|none|never|no|false|infinite|infinity|unlimited)$/.test(plain))
+    return 'a duration is a number and a unit; where the page of settings says "0s: no limit", write "0s"'
+  if (/^\d{1,9}$/.test(plain)) return `did you mean "${Number(plain)}s"`
+  // `PT1H30M` of ISO 8601, `1h30m` of Go, `1.5 hours`, `7d`
+  const parts = [...plain.replace(/^pt?(?=\d)/, '').matchAll(/(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]+)\s*|(.)/gs)]
+  const valueMs = parts.reduce(
+    (sum, [, count, unit = '']) => sum + Number(count) * (longUnitsMs(unit) ?? Number.NaN),
+    0,
+  )
+  return Number.isSafeInteger(valueMs) && parts.length > 0 ? `did you mean "${formatDuration(valueMs)}"` : undefined
 }

@@ -26,6 +26,7 @@ export function* issuerRules(issuers: NonNullable<Draft<Config>['issuers']>): Ge
     if (keys === undefined) continue
     if (algorithms !== undefined) yield* algorithmRules(path, 'secretFile' in keys, algorithms)
     if ('discovery' in keys && name !== undefined) yield* discoveryRules(path, name)
+    if ('jwksUri' in keys && keys.jwksUri !== undefined) yield* keySetRules(path, keys.jwksUri)
     if (keys.caFile !== undefined) yield* authorityRules(path, name, keys)
   }
 }
@@ -68,6 +69,16 @@ function* algorithmRules(
         message: `Expected no ${quote(wrong)} without "secretFile"`,
         hint: 'as a public key would then pass for a secret that everybody knows',
       }
+}
+
+/** The metadata of an issuer name its key set, and are none. */
+function* keySetRules(path: readonly PropertyKey[], jwksUri: string): Generator<Finding> {
+  if (/\/\.well-known\/(openid-configuration|oauth-authorization-server)(\/|$)/.test(jwksUri))
+    yield {
+      path: [...path, 'keys', 'jwksUri'],
+      message: `Expected the URL of a key set, got ${quote(jwksUri)}, which names one`,
+      hint: 'write "discovery: true" in its place, or the "jwks_uri" that it names',
+    }
 }
 
 function* discoveryRules(path: readonly PropertyKey[], issuer: string): Generator<Finding> {

@@ -63,8 +63,18 @@ export function integer(min: number, max: number) {
   return noted(z.number().multipleOf(1).min(min).max(max).meta({ type: 'integer' }), {
     kind: 'number',
     expects: `a whole number from ${min} to ${max}`,
-    suggest: (input) => (typeof input === 'string' && /^\d{1,15}$/.test(input) ? input : undefined),
+    suggest: (input) => (typeof input === 'string' ? wholeNumber(input) : undefined),
   })
+}
+
+const sizes: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+/** The number that `"16384"`, `16k`, `10MiB` or `1_000` was meant to be. */
+function wholeNumber(text: string): string | undefined {
+  const match = /^\s*(\d{1,3}(?:[_,']\d{3})+|\d{1,15})\s*([kmg]?)(?:i?b|bytes?)?\s*$/i.exec(text)
+  const size = sizes[match?.[2]?.toLowerCase() ?? '']
+  const value = Number(match?.[1]?.replace(/[_,']/g, '')) * (size ?? Number.NaN)
+  return Number.isSafeInteger(value) ? String(value) : undefined
 }
 
 /** `true` or `false`; YAML 1.2 knows no `yes` and no `on`. */
@@ -104,6 +114,11 @@ export function text(expects: string, maxLength = 256) {
     expects,
     parse(input, reject) {
       if (input.trim() === '') return reject(`Expected ${expects}, got an empty text`)
+      if (input !== input.trim())
+        return reject(
+          `Expected ${expects} without blanks around it, got ${quote(input)}`,
+          `did you mean ${quote(input.trim())}`,
+        )
       if (input.length > maxLength) return reject(`Expected at most ${maxLength} characters, got ${input.length}`)
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
       if (/[\u0000-\u001f\u007f]/.test(input)) return reject(`Expected ${expects}, got control characters in it`)
@@ -148,14 +163,20 @@ export function list<S extends z.ZodType>(item: S, options: ListOptions) {
   return noted(schema, {
     kind: `list of ${notes.get(item)?.kind ?? 'value'}`,
     expects,
-    suggest: (input) =>
-      typeof input === 'string'
-        ? `[${input
-            .trim()
-            .split(/[\s,]+/)
-            .join(', ')}]`
-        : undefined,
+    suggest: (input) => suggestList(input, notes.get(item)),
   })
+}
+
+/** One item that is not in a list: a text that may hold several, or the group that an item is. */
+function suggestList(input: unknown, item: Note | undefined): string | undefined {
+  if (isGroup(input)) return item?.kind === 'group' ? '[{ … }]' : undefined
+  if (typeof input !== 'string' || input.trim() === '*') return undefined
+  if (item?.kind === 'group') {
+    const group = item.suggest?.(input)
+    return group === undefined ? undefined : `[${group}]`
+  }
+  const parts = input.trim().split(/[\s,]+/)
+  return `[${parts.map((part) => (/^[\w./:@+-]+$/.test(part) ? part : JSON.stringify(part))).join(', ')}]`
 }
 
 function refuseRepetitions(items: readonly unknown[], context: z.core.$RefinementCtx): void {
@@ -175,8 +196,8 @@ function refuseRepetitions(items: readonly unknown[], context: z.core.$Refinemen
 }
 
 /** A group of settings; an unknown name in it is an error. */
-export function group<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return noted(z.strictObject(shape), { kind: 'group', expects: 'a group of settings' })
+export function group<const Shape extends z.core.$ZodLooseShape>(shape: Shape, more: Pick<Note, 'suggest'> = {}) {
+  return noted(z.strictObject(shape), { kind: 'group', expects: 'a group of settings', ...more })
 }
 
 type OneOf<Shape extends z.core.$ZodLooseShape, Beside extends z.core.$ZodLooseShape> = {
@@ -187,7 +208,7 @@ type OneOf<Shape extends z.core.$ZodLooseShape, Beside extends z.core.$ZodLooseS
 export function oneOf<
   const Shape extends z.core.$ZodLooseShape,
   const Beside extends z.core.$ZodLooseShape = Record<never, never>,
->(shape: Shape, beside?: Beside) {
+>(shape: Shape, beside?: Beside, more: Pick<Note, 'suggest'> = {}) {
   const names = Object.keys(shape)
   const expects = `exactly one of ${names.map((name) => `"${name}"`).join(', ')}`
   const counted =
@@ -199,7 +220,7 @@ export function oneOf<
       .strictObject({ ...shape, ...beside })
       .partial()
       .meta(counted),
-    { kind: 'group', expects },
+    { kind: 'group', expects, ...more },
   )
   const checked = inner.superRefine(
     (value, context) => {
@@ -215,7 +236,7 @@ export function oneOf<
   )
   return noted(
     checked.transform((value) => value as unknown as OneOf<Shape, Beside>),
-    { kind: 'group', expects },
+    { kind: 'group', expects, ...more },
   )
 }
 

@@ -1,5 +1,7 @@
 // What may a name in the settings look like? Headers, cookies, claims, scopes and route paths, each by its specification.
 // A name that two parsers could read differently is refused here, before any request is judged by it.
+import { METHODS } from 'node:http'
+import { closestMatch } from 'leven'
 import * as z from 'zod'
 import { isGroup, noted, textKind, unexpected } from './kinds.ts'
 import { quote } from './quote.ts'
@@ -100,19 +102,21 @@ export function method() {
     kind: 'method',
     expects,
     parse(text, reject) {
-      if (/^[A-Z][A-Z_-]{0,31}$/.test(text)) return text
-      return reject(
-        unexpected(expects, text),
-        /^[A-Za-z]+$/.test(text) ? `did you mean "${text.toUpperCase()}"` : undefined,
-      )
+      if (METHODS.includes(text)) return text
+      return reject(unexpected(expects, text), methodHint(text))
     },
   })
 }
 
-/** The name of a Redis key with the claims of the token in braces, as in `revoked:{jti}`. */
-export function keyTemplate() {
-  const expects = 'a key with at least one claim in braces, such as "{jti}"'
-  return matching('key template', expects, /^(?=.{1,256}$)[^{}\s]*(\{[^{}\s]+\}[^{}\s]*)+$/)
+function methodHint(text: string): string | undefined {
+  if (/^(\*|any|all)$/i.test(text)) return 'leave "methods" out for all methods'
+  if (/[,|\s]/.test(text))
+    return `did you mean [${text
+      .toUpperCase()
+      .split(/[,|\s]+/)
+      .join(', ')}]`
+  const near = closestMatch(text.toUpperCase(), METHODS, { maxDistance: 2 })
+  return near === undefined ? undefined : `did you mean "${near}"`
 }
 
 function matching(kind: string, expects: string, pattern: RegExp) {

@@ -1,22 +1,21 @@
 // THE table: every setting once, with its kind, its default and the sentence that explains it. The type, the variables,
 // the flags, the messages, the JSON Schema and docs/configuration.md are all derived from it. Rules that concern more
 // than one setting stand in rules.ts.
-import * as z from 'zod'
-import { address, addressRange, origin, redisUrl, secureUrl } from './addresses.ts'
+import type * as z from 'zod'
+import { address, addressRange, origin, redisUrl, secureUrl, webOrigin } from './addresses.ts'
 import { byContainer, probeTarget } from './app-probes.ts'
 import { attributeValue, domain } from './cookie-attributes.ts'
 import { duration } from './durations.ts'
 import { choice, filePath, flag, group, integer, list, oneOf, only, text } from './kinds.ts'
+import { audience, claimMap, claimName, issuerName, keyTemplate, tokenType } from './literals.ts'
 import { moment } from './moments.ts'
 import {
   anyHeaderName,
   byHeader,
-  claimValues,
   cookieName,
   headerName,
   headerPattern,
   hostName,
-  keyTemplate,
   listName,
   method,
   queryName,
@@ -48,90 +47,110 @@ function setting<S extends z.ZodType>(schema: S, sentence: string, onChange?: On
   return row
 }
 
-const issuer = group({
-  issuer: setting(text('the issuer as the claim "iss" spells it', 1024), 'The claim `iss` must equal this exactly.'),
-  audiences: setting(
-    list(text('an audience'), { min: 1, expects: 'a list of at least one audience' }),
-    'At least one of these must be in the claim `aud`.',
-  ),
-  algorithms: setting(
-    list(algorithm, { min: 1, expects: 'a list of at least one algorithm' }).prefault([...asymmetric]),
-    'The signature algorithms that are allowed. HS256, HS384 and HS512 need a secretFile, and no other algorithm may stand beside them. ES512 is not in the default because one verification costs milliseconds.',
-  ),
-  keys: setting(
-    oneOf(
-      {
-        discovery: setting(only(true), 'Finds the keys by OpenID discovery below the issuer.'),
-        jwksUri: setting(secureUrl(), 'The URL of the key set. It is https, or http to this machine or cluster.'),
-        jwksFile: setting(filePath(), 'A file with the key set (RFC 7517).'),
-        publicKeyFile: setting(filePath(), 'A file with one public key, as PEM or JWK.'),
-        secretFile: setting(
-          filePath(),
-          'A file with the shared secret of HS256, HS384 or HS512: at least 32, 48 or 64 bytes.',
-        ),
-      },
-      {
-        caFile: setting(
-          filePath().exactOptional(),
-          'A file with the certificates (PEM) that vouch for the identity provider, with discovery or jwksUri; absent: those of the system.',
-        ),
-      },
+const issuer = group(
+  {
+    issuer: setting(issuerName(), 'The claim `iss` must equal this exactly.'),
+    audiences: setting(
+      list(audience(), { min: 1, expects: 'a list of at least one audience' }),
+      'At least one of these must be in the claim `aud`.',
     ),
-    'Where the keys come from: exactly one of these, and caFile where it is needed.',
-  ),
-  clockTolerance: setting(
-    duration({ max: '10m' }).prefault('5s'),
-    'By how much the clocks of the issuer and of this machine may differ.',
-  ),
-  tokenTypes: setting(
-    list(text('a token type such as "at+jwt"'), {
-      min: 1,
-      expects: 'a list of at least one token type',
-    }).exactOptional(),
-    'When set, the header `typ` must be one of these.',
-  ),
-  requiredClaims: setting(
-    list(text('a claim name'), { expects: 'a list of claim names' }).prefault([]),
-    'Claims that every token must have. `exp` is always required.',
-  ),
-  maxLifetime: setting(
-    duration({ min: '1s', max: '87600h' }).prefault('24h'),
-    'The longest time from `iat` to `exp` that is accepted.',
-  ),
-  refresh: setting(
-    flag().prefault(true),
-    'Whether tokens of this issuer are refreshed, where `refresh` is set. With `false` no key of the gate speaks for this issuer.',
-  ),
-})
+    algorithms: setting(
+      list(algorithm, { min: 1, expects: 'a list of at least one algorithm' }).prefault([...asymmetric]),
+      'The signature algorithms that are allowed. HS256, HS384 and HS512 need a secretFile, and no other algorithm may stand beside them. ES512 is not in the default because one verification costs milliseconds.',
+    ),
+    keys: setting(
+      oneOf(
+        {
+          discovery: setting(only(true), 'Finds the keys by OpenID discovery below the issuer.'),
+          jwksUri: setting(secureUrl(), 'The URL of the key set. It is https, or http to this machine or cluster.'),
+          jwksFile: setting(filePath(), 'A file with the key set (RFC 7517).'),
+          publicKeyFile: setting(filePath(), 'A file with one public key, as PEM or JWK.'),
+          secretFile: setting(
+            filePath(),
+            'A file with the shared secret of HS256, HS384 or HS512: at least 32, 48 or 64 bytes.',
+          ),
+        },
+        {
+          caFile: setting(
+            filePath().exactOptional(),
+            'A file with the certificates (PEM) that vouch for the identity provider, with discovery or jwksUri; absent: those of the system.',
+          ),
+        },
+      ),
+      'Where the keys come from: exactly one of these, and caFile where it is needed.',
+    ),
+    clockTolerance: setting(
+      duration({ max: '10m' }).prefault('5s'),
+      'By how much the clocks of the issuer and of this machine may differ.',
+    ),
+    tokenTypes: setting(
+      list(tokenType(), {
+        min: 1,
+        expects: 'a list of at least one token type',
+      }).exactOptional(),
+      'When set, the header `typ` must be one of these.',
+    ),
+    requiredClaims: setting(
+      list(claimName(), { expects: 'a list of claim names' }).prefault([]),
+      'Claims that every token must have. `exp` is always required.',
+    ),
+    maxLifetime: setting(
+      duration({ min: '1s', max: '87600h' }).prefault('24h'),
+      'The longest time from `iat` to `exp` that is accepted.',
+    ),
+    refresh: setting(
+      flag().prefault(true),
+      'Whether tokens of this issuer are refreshed, where `refresh` is set. With `false` no key of the gate speaks for this issuer.',
+    ),
+  },
+  {
+    suggest: (input) =>
+      typeof input === 'string'
+        ? `{ issuer: ${JSON.stringify(input)}, audiences: [your-api], keys: { discovery: true } }`
+        : undefined,
+  },
+)
 
-const source = oneOf({
-  header: setting(headerName(), 'A header that carries `Bearer` and the token.'),
-  cookie: setting(cookieName(), 'A cookie that carries the token.'),
-  query: setting(
-    queryName(),
-    'A parameter of the query that carries the token. URLs end up in logs: prefer the others.',
-  ),
-})
+const source = oneOf(
+  {
+    header: setting(headerName(), 'A header that carries `Bearer` and the token.'),
+    cookie: setting(cookieName(), 'A cookie that carries the token.'),
+    query: setting(
+      queryName(),
+      'A parameter of the query that carries the token. URLs end up in logs: prefer the others.',
+    ),
+  },
+  {},
+  {
+    suggest: (input) => (typeof input === 'string' && /^[\w-]{1,64}$/.test(input) ? `{ header: ${input} }` : undefined),
+  },
+)
 
-const route = group({
-  path: setting(
-    routePath(),
-    'An exact path such as `/healthz`, or all below a prefix that ends in `/*`. `{name}` is any one segment.',
-  ),
-  methods: setting(
-    list(method(), { min: 1, expects: 'a list of at least one method' }).exactOptional(),
-    'The methods that this route covers; absent: all. `GET` covers `HEAD`.',
-  ),
-  access: setting(choice(['public', 'token']).prefault('token'), 'Whether a request needs a token.'),
-  scopes: setting(
-    list(scope(), { expects: 'a list of scopes' }).exactOptional(),
-    'Scopes that the token must all have.',
-  ),
-  claims: setting(
-    z.record(z.string(), claimValues()).exactOptional(),
-    'Claims that the token must have with this value, or with one of these values.',
-  ),
-})
+const route = group(
+  {
+    path: setting(
+      routePath(),
+      'An exact path such as `/healthz`, or all below a prefix that ends in `/*`. `{name}` is any one segment.',
+    ),
+    methods: setting(
+      list(method(), { min: 1, expects: 'a list of at least one method' }).exactOptional(),
+      'The methods that this route covers; absent: all. `GET` covers `HEAD`.',
+    ),
+    access: setting(choice(['public', 'token']).prefault('token'), 'Whether a request needs a token.'),
+    scopes: setting(
+      list(scope(), { expects: 'a list of scopes' }).exactOptional(),
+      'Scopes that the token must all have.',
+    ),
+    claims: setting(
+      claimMap().exactOptional(),
+      'Claims that the token must have with this value, or with one of these values.',
+    ),
+  },
+  {
+    suggest: (input) =>
+      typeof input === 'string' && input.startsWith('/') ? `{ path: ${JSON.stringify(input)} }` : undefined,
+  },
+)
 
 const key = group({
   privateKeyFile: setting(filePath().exactOptional(), 'A file with the private key, as PEM or JWK.'),
@@ -344,7 +363,7 @@ const table = {
   cors: setting(
     group({
       origins: setting(
-        list(origin(), { max: 64, expects: 'a list of origins' }).prefault([]),
+        list(webOrigin(), { max: 64, expects: 'a list of origins' }).prefault([]),
         'Origins of pages that call the app from elsewhere. Their preflights reach the app without a token, and their scripts can read refusals.',
       ),
     }).prefault({}),
@@ -413,7 +432,7 @@ const table = {
   forward: setting(
     group({
       identity: setting(
-        byHeader(text('a claim name')).prefault({
+        byHeader(claimName()).prefault({
           'x-auth-subject': 'sub',
           'x-auth-scope': 'scope',
           'x-auth-issuer': 'iss',

@@ -64,11 +64,18 @@ function explain(issue: z.core.$ZodIssue): { message: string; hint?: string | un
   const note: Note = schema === undefined ? { kind: 'value', expects: 'another value' } : noteOf(schema)
   const { input } = issue
   if (input === undefined) return { message: 'Missing setting', hint: `give ${note.expects}` }
+  if ((issue.code === 'too_big' || issue.code === 'too_small') && Array.isArray(input) && input.length > 0)
+    return { message: countMessage(issue, input.length) }
   if (input === null) return { message: 'Setting without a value', hint: 'give it one or remove it' }
   return {
     message: note.secret ? `Expected ${note.expects}` : unexpected(note.expects, input),
     hint: typeHint(issue, note),
   }
+}
+
+function countMessage(issue: z.core.$ZodIssueTooBig | z.core.$ZodIssueTooSmall, count: number): string {
+  const bound = issue.code === 'too_big' ? `at most ${issue.maximum}` : `at least ${issue.minimum}`
+  return `Expected ${bound} in this list, got ${count}`
 }
 
 function typeHint(issue: z.core.$ZodIssue, note: Note): string | undefined {

@@ -4,6 +4,7 @@ import type { Draft } from './draft.ts'
 import { formatDuration } from './durations.ts'
 import { headerNameRules, isReservedHeader } from './header-name-rules.ts'
 import { issuerRules } from './issuer-rules.ts'
+import { literalRules } from './literal-rules.ts'
 import type { Config } from './options.ts'
 import type { Finding } from './problems.ts'
 import { quote } from './quote.ts'
@@ -27,6 +28,7 @@ export function findContradictions(draft: Draft<Config>): Finding[] {
     ...refreshExchangeRules(draft),
     ...headerNameRules(draft),
     ...proxyWarnings(draft),
+    ...literalRules(draft),
     ...limitRules(draft),
     ...workerRules(draft),
   ]

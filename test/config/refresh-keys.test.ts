@@ -26,7 +26,7 @@ const rules: readonly (readonly [string, string, string])[] = [
         (_, index) => `secretFile: /s, algorithm: HS256, keyId: k${index}, active: ${index}`,
       ),
     ),
-    'refresh.keys: Expected a list of 1 to 16 keys, got a list',
+    'refresh.keys: Expected at most 16 in this list, got 17',
   ],
   [
     'a key of the list has one file',

@@ -65,7 +65,9 @@ describe('addresses', () => {
     ['localhost:65536', `${expects} "localhost:65536"`],
     ["'[localhost]:80'", `${expects} "[localhost]:80"`],
     ["'[::1:80'", `${expects} "[::1:80"`],
-    ['http://0.0.0.0:8080', `${expects} "http://0.0.0.0:8080"`],
+    ['http://0.0.0.0:8080', `${expects} "http://0.0.0.0:8080", did you mean "0.0.0.0:8080"`],
+    ["'*:8080'", `${expects} "*:8080", did you mean "[::]:8080"`],
+    ['999.1.1.1:80', `${expects} "999.1.1.1:80"`],
     ['[a]', `${expects} a list`],
   ])('%s is told as it should be', (value, line) => {
     expect(refusal('listen', value)).toBe(line)
