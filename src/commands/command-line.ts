@@ -17,12 +17,13 @@ import { importOptions, importRevocations, listOptions, listRevocations } from '
 import { lift, liftOptions, revoke, revokeOptions } from './revoke.ts'
 import { run, runOptions } from './run.ts'
 import { schema } from './schema.ts'
-import { DONE, type Shell, UsageError, WRONG_USAGE } from './shell.ts'
+import { DONE, type Shell, UsageError, WRONG_USAGE, withVisibleText } from './shell.ts'
 import { inspect, mint, mintOptions } from './token.ts'
 import { looksLikeToken, refuseRepeated, usageMessage } from './usage.ts'
 
 /** Runs the command that was typed. Answers its exit code. */
-export async function runCommandLine(given: readonly string[], shell: Shell): Promise<number> {
+export async function runCommandLine(given: readonly string[], plainShell: Shell): Promise<number> {
+  const shell = withVisibleText(plainShell)
   let exitCode = DONE
   const does = <A>(
     command: (arguments_: A, shell: Shell) => Promise<number> | number,

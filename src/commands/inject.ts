@@ -85,7 +85,8 @@ export async function inject(given: InjectArguments, shell: Shell): Promise<numb
 async function deliver(text: string, { file, inPlace, out }: InjectArguments, shell: Shell): Promise<number> {
   const path = inPlace === true ? file : out
   if (path === undefined) {
-    shell.print(text.replace(/\n$/, ''))
+    const print = shell.printDocument ?? shell.print
+    print(text.replace(/\n$/, ''))
     return DONE
   }
   try {

@@ -1,5 +1,7 @@
 // How does a message show a value that someone wrote? Quoted, short, on one line; never more of it than helps to find it.
 
+import { visibleText } from '../model/visible-text.ts'
+
 const LONGEST = 80
 
 /** The value as it could stand in the file: texts in quotes, lists and groups only by their kind. */
@@ -13,9 +15,5 @@ export function quote(value: unknown): string {
 
 /** JSON's escapes, and those of the characters that a terminal or a log viewer could act on. */
 function oneLine(value: string): string {
-  return JSON.stringify(value).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeCharacter)
-}
-
-function escapeCharacter(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return visibleText(JSON.stringify(value))
 }

@@ -2,6 +2,7 @@
 // header and no secret is ever a field.
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { visibleLine } from '../model/visible-text.ts'
 
 export type Log = Logger
 
@@ -25,5 +26,6 @@ export function createLog(policy: LogPolicy, { isTerminal, to }: LogDestination)
 
 function readable(to: DestinationStream): DestinationStream {
   const format = prettyFactory({ ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
-  return { write: (line) => to.write(format(line)) }
+  // What clients and other servers sent is in the lines; a terminal would act on it
+  return { write: (line) => to.write(visibleLine(format(line))) }
 }
