@@ -53,10 +53,14 @@ interface GateOptions {
   readonly tick?: number
   readonly whenInDoubt?: 'stop' | 'retry'
   readonly judge?: Judge
+  readonly deadlineMs?: number
 }
 
 /** A gate of the fleet; `tick` is what its clock goes on by with each look at it. */
-async function createGate(text: string, { lockMs = LOCK_MS, tick = 0, whenInDoubt = 'stop', judge }: GateOptions = {}) {
+async function createGate(
+  text: string,
+  { lockMs = LOCK_MS, tick = 0, whenInDoubt = 'stop', judge, deadlineMs = 5_000 }: GateOptions = {},
+) {
   const clock = () => NOW_SECONDS * 1000
   const admission = createAdmission(key, clock)
   const policy = { windowSeconds: 60, lifetimeSeconds: 300, maxSessionSeconds: 3600, maxBytes: 8192 }
@@ -65,7 +69,7 @@ async function createGate(text: string, { lockMs = LOCK_MS, tick = 0, whenInDoub
   const reports: string[] = []
   const obtain = createRefreshGrant({
     endpoint: createTokenEndpoint({
-      ...{ tokenEndpoint: endpoint.url, clientId: 'app', deadlineMs: 5_000 },
+      ...{ tokenEndpoint: endpoint.url, clientId: 'app', deadlineMs },
       credentials: { method: 'client_secret_basic', secret: 'secret' },
       ...{ fetch: globalThis.fetch, clock },
     }),
@@ -104,8 +108,8 @@ const doubtful: Record<string, Answer> = {
   'a page': (_, res) => void res.end('<html>'),
   'a gateway that waited in vain': refuseWith(504, {}),
 }
-/** A lock that leaves the provider some tenths of a second. */
-const SHORT_LOCK_MS = 2_000
+/** A lock that leaves the provider a second and a half. */
+const SHORT_LOCK_MS = 3_000
 const endLocks = async () => {
   for (const lock of (await redis.command('keys', '*:exchange:*')) as string[]) await redis.command('del', lock)
 }
@@ -312,12 +316,12 @@ describe('a refresh token that was sent and never answered', () => {
 
   it('is taken up where the answer comes late, but before the lock ends', async () => {
     const [text, issued] = [due(), next()]
-    const gate = await createGate(text)
+    const gate = await createGate(text, { deadlineMs: 100 })
     await gate.hold('first')
     // Later than the provider has for an exchange without a refresh token.
-    endpoint.answer = (asked, res, req) => void setTimeout(() => issue(issued)(asked, res, req), 5_500)
+    endpoint.answer = (asked, res, req) => void setTimeout(() => issue(issued)(asked, res, req), 300)
     expect(await gate.obtain()).toMatchObject({ result: { text: issued } })
-  }, 20_000)
+  })
 
   it('makes way for another one that the login app hands in', async () => {
     const [text, issued] = [due(), next()]
