@@ -58,7 +58,7 @@ export function createLeftOutObserver({ metrics, log }: { readonly metrics: Metr
         { issuer, header, claim },
         why === 'too_long'
           ? 'Left out an identity header: the claim is longer than 4 KiB; map a shorter claim in forward.identity'
-          : 'Left out an identity header: the claim is an object, or a list with one in it; map a text, a number, or a list of them',
+          : 'Left out an identity header: the claim is no text and no exact number, or a list with such a thing in it; map another claim',
       )
     },
   }

@@ -1,5 +1,6 @@
 // Which settings contradict each other? Everything that one setting alone cannot show, checked on whatever part of the
 // settings could be read, so that these problems appear in the same run as all others. Changes nothing.
+import { isIP } from 'node:net'
 import type { Draft } from './draft.ts'
 import { formatDuration } from './durations.ts'
 import { headerNameRules, isReservedHeader } from './header-name-rules.ts'
@@ -64,7 +65,16 @@ function* listenRules({ listen, admin, upstream }: Draft<Config>): Generator<Fin
 }
 
 function* upstreamTlsRules({ upstream, upstreamTls }: Draft<Config>): Generator<Finding> {
-  if (upstreamTls === undefined || upstream === undefined || upstream.startsWith('https:')) return
+  if (upstream === undefined) return
+  const { protocol, hostname } = new URL(upstream)
+  if (protocol === 'https:' && upstreamTls?.serverName === undefined && isIP(hostname.replace(/^\[|\]$/g, '')) !== 0)
+    yield {
+      path: ['upstream'],
+      severity: 'warning',
+      message: `The certificate of the app has to hold the address ${quote(hostname)}`,
+      hint: 'where it holds a name, set "upstreamTls.serverName" to that',
+    }
+  if (upstreamTls === undefined || protocol === 'https:') return
   yield {
     path: ['upstreamTls'],
     message: 'Cannot use TLS settings: the connection to the app is not encrypted',

@@ -8,99 +8,60 @@ export interface HeaderNameGroup {
   readonly names: readonly string[]
 }
 
+const listed = (text: string): readonly string[] => text.trim().split(/\s+/)
+
 /** They speak about one connection only (RFC 9110 section 7.6.1). */
-export const hopByHopNames = [
-  ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'],
-  ...['transfer-encoding', 'upgrade', 'http2-settings'],
-] as const
+export const hopByHopNames = listed(`
+  connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade
+  http2-settings`)
 
 /** The gate writes these itself, or answers them. */
-export const ownNames = ['host', 'content-length', 'expect', 'max-forwards'] as const
+export const ownNames = listed('host content-length expect max-forwards')
 
 /** They cross as they came; only what folds to one of them does not. */
-export const crossingNames = [
-  ...['authorization', 'cookie', 'content-type', 'content-encoding', 'content-range', 'content-language', 'via'],
-  ...[
-    'range',
-    'if-range',
-    'if-match',
-    'if-none-match',
-    'if-modified-since',
-    'if-unmodified-since',
-    'origin',
-    'referer',
-  ],
-  ...['access-control-request-method', 'access-control-request-headers', 'sec-fetch-*', 'sec-websocket-*'],
-] as const
+export const crossingNames = listed(`
+  authorization cookie content-type content-encoding content-range content-language via range if-range if-match if-none-match
+  if-modified-since if-unmodified-since origin referer access-control-request-method access-control-request-headers
+  sec-fetch-* sec-websocket-*`)
 
 /** How the request came to the gate. */
-export const forwardingNames = ['forwarded', 'x-forwarded*', 'x-real-ip'] as const
+export const forwardingNames = listed('forwarded x-forwarded* x-real-ip')
 
 /** What an app may take for the path, the method or the host of the request. A rule judged another one. */
-export const rewritingNames = [
-  ...['x-original-url', 'x-rewrite-url', 'x-original-uri', 'x-original-path', 'x-original-method', 'x-original-host'],
-  ...['x-http-method-override', 'x-http-method', 'x-method-override'],
-] as const
+export const rewritingNames = listed(`
+  x-original-url x-rewrite-url x-original-uri x-original-path x-original-method x-original-host
+  x-http-method-override x-http-method x-method-override`)
 
 /** Where the client is and how it is connected. A proxy in `forward.trustedProxies` may say it. */
-const connectionNames = [
-  ...['client-ip', 'true-client-ip', 'x-client-ip', 'x-cluster-client-ip', 'x-original-forwarded-for', 'x-remote-ip'],
-  ...[
-    'x-remote-addr',
-    'remote-addr',
-    'x-originating-ip',
-    'x-proxyuser-ip',
-    'x-envoy-external-address',
-    'x-appengine-*',
-  ],
-  ...['cf-connecting-ip', 'cf-connecting-ipv6', 'cf-pseudo-ipv4', 'cf-visitor', 'fastly-client-ip', 'fly-client-ip'],
-  ...[
-    'x-azure-clientip',
-    'x-azure-socketip',
-    'x-vercel-forwarded-for',
-    'x-nf-client-connection-ip',
-    'do-connecting-ip',
-  ],
-  ...['x-scheme', 'x-url-scheme', 'front-end-https', 'x-arr-ssl', 'x-client-scheme', 'x-client-port'],
-] as const
+const connectionNames = listed(`
+  client-ip true-client-ip x-client-ip x-cluster-client-ip cluster-client-ip x-client-host x-client-port x-true-ip real-ip
+  remote-addr x-remote-ip x-remote-addr x-original-remote-addr x-originating-ip x-original-forwarded-for
+  x-originally-forwarded-for x-proxyuser-ip x-custom-ip-authorization x-envoy-external-address x-appengine-*
+  cf-connecting-ip cf-connecting-ipv6 cf-pseudo-ipv4 cf-visitor fastly-client-ip fly-client-ip x-azure-clientip
+  x-azure-socketip x-vercel-forwarded-for x-nf-client-connection-ip do-connecting-ip
+  x-scheme x-url-scheme x-client-scheme front-end-https x-arr-ssl`)
 
 /** The client's certificate (RFC 9440, and what came before it). A proxy in `forward.trustedProxies` may say it. */
-const certificateNames = [
-  ...[
-    'client-cert',
-    'client-cert-*',
-    'client-certificate',
-    'ssl-client-*',
-    'x-ssl-*',
-    'x-ssl',
-    'ssl-*',
-    'x-client-cert*',
-  ],
-  ...['x-client-verify', 'x-client-dn', 'x-client-subject*', 'x-tls-client-*', 'tls-client-*', 'x-arr-clientcert'],
-  ...['x-amzn-mtls-*', 'x-mtls-*', 'cf-client-cert-*', 'x-verified-client*'],
-] as const
+const certificateNames = listed(`
+  client-cert client-cert-* client-certificate ssl-* x-ssl x-ssl-* tls-client-* x-tls-client-* x-client-cert*
+  x-client-verify x-client-dn x-client-subject* x-verified-client* x-arr-clientcert x-amzn-mtls-* x-mtls-* cf-client-cert-*`)
 
 /** Who the caller is, in the words of other gateways. */
-const callerNames = [
-  ...['remote-user', 'remote-email', 'remote-name', 'remote-groups', 'x-remote-*', 'x-authenticated-*', 'auth-user'],
-  ...['x-auth-request-*', 'x-webauth-*', 'x-authentik-*', 'x-goog-authenticated-*', 'x-amzn-oidc-identity'],
-  ...['x-ms-client-principal*', 'cf-access-authenticated-*', 'tailscale-user-*', 'x-pomerium-claim-*', 'x-vouch-*'],
-  ...['x-consumer-id', 'x-consumer-username', 'x-consumer-custom-id', 'x-consumer-groups', 'x-anonymous-consumer'],
-  ...['x-credential-identifier', 'x-credential-username', 'x-userinfo', 'x-endpoint-api-userinfo'],
-  ...['x-apigateway-api-userinfo', 'sm-user', 'iv-user', 'iv-groups', 'iv-creds', 'oam-remote-user', 'logon-user'],
-  'x-logon-user',
-] as const
+const callerNames = listed(`
+  remote-user remote-email remote-name remote-groups x-remote-* auth-user logon-user x-logon-user x-authenticated-*
+  x-auth-request-* x-webauth-* x-authentik-* x-vouch-* x-pomerium-claim-* x-goog-authenticated-* x-amzn-oidc-identity
+  x-ms-client-principal* cf-access-authenticated-* tailscale-user-* x-consumer-id x-consumer-username x-consumer-custom-id
+  x-consumer-groups x-anonymous-consumer x-credential-identifier x-credential-username x-userinfo x-endpoint-api-userinfo
+  x-apigateway-api-userinfo sm-user iv-user iv-groups iv-creds oam-remote-user`)
 
 /** The path, the host or the file to be sent, in the words of single proxies and frameworks. */
-const internalNames = [
-  ...['proxy', 'x-host', 'x-http-host-override', 'x-host-override', 'x-real-host', 'x-backend-host', 'x-proxy-url'],
-  ...['x-http-path-override', 'x-override-url', 'x-http-destinationurl', 'x-script-name', 'script-name', 'path-info'],
-  ...['x-waws-unencoded-url', 'x-envoy-original-*', 'x-envoy-internal', 'x-envoy-decorator-operation'],
-  ...['x-envoy-peer-metadata*', 'x-envoy-downstream-service-*', 'x-matched-path', 'x-invoke-*', 'x-now-route-matches'],
-  ...['x-middleware-subrequest*', 'x-middleware-rewrite', 'x-middleware-redirect', 'x-middleware-next'],
-  ...['x-middleware-invoke', 'x-middleware-override-headers', 'x-middleware-request-*', 'x-middleware-set-cookie'],
-  ...['x-accel-*', 'x-sendfile', 'x-sendfile-type', 'x-lighttpd-send-file', 'x-litespeed-location', 'x-reproxy-url'],
-] as const
+const internalNames = listed(`
+  proxy proxy-host proxy-url x-proxy-host x-proxy-url x-host x-host-override x-http-host-override x-real-host x-backend-host
+  request-uri x-request-uri x-override-url x-http-path-override x-http-destinationurl script-name x-script-name path-info
+  x-waws-unencoded-url x-envoy-original-* x-envoy-internal x-envoy-decorator-operation x-envoy-peer-metadata*
+  x-envoy-downstream-service-* x-matched-path x-invoke-* x-now-route-matches x-middleware-subrequest* x-middleware-rewrite
+  x-middleware-redirect x-middleware-next x-middleware-invoke x-middleware-override-headers x-middleware-request-*
+  x-middleware-set-cookie x-accel-* x-sendfile x-sendfile-type x-lighttpd-send-file x-litespeed-location x-reproxy-url`)
 
 /** What folds to one of these never crosses, from anybody; the identity, refresh and source headers of the settings join them. */
 export const protectedGroups: readonly HeaderNameGroup[] = [

@@ -65,8 +65,10 @@ function bounded(text: string | undefined): Value {
   return text === undefined || text.length > MAX_VALUE_BYTES ? tooLong : { text }
 }
 
+/** Two claims must not become one text: numbers beyond 2^53 are rounded by JSON, and half a surrogate pair has no bytes. */
 function scalarText(claim: unknown): string | undefined {
-  if (typeof claim === 'string') return claim
+  if (typeof claim === 'string') return claim.isWellFormed() ? claim : undefined
+  if (Number.isInteger(claim) && !Number.isSafeInteger(claim)) return undefined
   return typeof claim === 'number' || typeof claim === 'boolean' ? String(claim) : undefined
 }
 

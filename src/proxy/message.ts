@@ -3,6 +3,7 @@
 // differently is how a request is smuggled past a gate. It must never mend a message: it takes or refuses.
 import type { RequestView } from '../model/decision.ts'
 import { type Refusal, refuse } from '../model/refusal.ts'
+import { isToken, readName, type SingletonName, singletonNames } from './spelled-names.ts'
 import { isHostAndPort, splitTarget } from './target.ts'
 
 /** What the parser found on the wire. */
@@ -45,29 +46,6 @@ export interface Message extends RequestView {
   readonly maxForwards: number | undefined
 }
 
-/** Headers that are one value: a second line would let two readers pick different ones. */
-const singletonNames = [
-  'host',
-  'content-length',
-  'transfer-encoding',
-  'authorization',
-  'upgrade',
-  'expect',
-  'sec-websocket-key',
-  'sec-websocket-version',
-  'max-forwards',
-  'content-type',
-  'content-range',
-  'if-range',
-  'range',
-  'cookie',
-  'origin',
-  'if-modified-since',
-  'if-unmodified-since',
-  'access-control-request-method',
-] as const
-type SingletonName = (typeof singletonNames)[number]
-const slots: ReadonlyMap<string, number> = new Map(singletonNames.map((name, index) => [name, index]))
 const slotOf = (name: SingletonName): number => singletonNames.indexOf(name)
 const hostSlot = slotOf('host')
 const contentLengthSlot = slotOf('content-length')
@@ -78,19 +56,6 @@ const webSocketKeySlot = slotOf('sec-websocket-key')
 const webSocketVersionSlot = slotOf('sec-websocket-version')
 const maxForwardsSlot = slotOf('max-forwards')
 
-/** Names come from strangers: so many of at most so many characters are remembered as they are spelled. */
-const REMEMBERED_NAMES = 1_024
-const REMEMBERED_LENGTH = 64
-const knownNames = new Map<string, KnownName>()
-
-/** What a spelling of a header name stands for; found once and then looked up, as a request has twenty of them. */
-interface KnownName {
-  /** In lower case, the same text for every request. */
-  readonly name: string
-  readonly slot: number | undefined
-}
-
-const TOKEN_PATTERN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const CONTROL_PATTERN = /[\u0000-\u0008\u000a-\u001f\u007f]|[^\u0000-\u00ff]/
 const CONTENT_LENGTH_PATTERN = /^(?:0|[1-9]\d{0,15})$/
@@ -173,7 +138,7 @@ function readHeaders(rawHeaders: readonly string[]): Headers | Refusal {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const rawName = rawHeaders[i] ?? ''
     const value = rawHeaders[i + 1] ?? ''
-    const known = knownNames.get(rawName) ?? readName(rawName)
+    const known = readName(rawName)
     if (known === undefined) return invalid('a header name is not a token')
     if (CONTROL_PATTERN.test(value)) return invalid('a header value has a control character')
     const { name, slot } = known
@@ -186,16 +151,6 @@ function readHeaders(rawHeaders: readonly string[]): Headers | Refusal {
     headers.list.push(name, value)
   }
   return headers
-}
-
-function readName(rawName: string): KnownName | undefined {
-  if (!TOKEN_PATTERN.test(rawName)) return undefined
-  const name = rawName.toLowerCase()
-  const known = { name, slot: slots.get(name) }
-  if (rawName.length > REMEMBERED_LENGTH) return known
-  if (knownNames.size === REMEMBERED_NAMES) knownNames.clear()
-  knownNames.set(rawName, known)
-  return known
 }
 
 function repeated(name: string): Refusal {
@@ -235,7 +190,7 @@ function readNominated(connection: string, isProtected: MessageRules['isProtecte
   for (const part of connection.split(',')) {
     const name = part.trim().toLowerCase()
     if (name === '' || name === 'close' || name === 'keep-alive') continue
-    if (!TOKEN_PATTERN.test(name)) return invalid('Connection is not a list of names')
+    if (!isToken(name)) return invalid('Connection is not a list of names')
     if (isProtected(name)) return invalid('Connection names a protected header')
     if (name === 'upgrade') hasUpgrade = true
     else names.push(name)

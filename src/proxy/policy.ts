@@ -67,7 +67,7 @@ export interface LeftOutIdentity {
   readonly issuer: string
   readonly header: string
   readonly claim: string
-  /** `too_long`: more than 4 KiB · `not_text`: an object, or a list with one in it. */
+  /** `too_long`: more than 4 KiB · `not_text`: an object, broken Unicode, a number beyond 2^53, or a list with one in it. */
   readonly why: 'too_long' | 'not_text'
 }
 

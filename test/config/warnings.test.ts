@@ -68,3 +68,17 @@ describe('routes', () => {
     '{ path: /v1.2, scopes: [x] }',
   ])('no word about %s', (routes) => expect(warnings(routes)).toEqual([]))
 })
+
+test('an app at an address needs a certificate for the address, or a name', () => {
+  expect(warningsOf(`${issuersLine}\nupstream: https://127.0.0.1:8443`)).toEqual([
+    expect.stringMatching(
+      /upstream: The certificate of the app has to hold the address "127\.0\.0\.1", where it holds a name, set "upstreamTls\.serverName" to that$/,
+    ),
+  ])
+  for (const settings of [
+    'upstream: https://127.0.0.1:8443\nupstreamTls: { serverName: app.svc }',
+    'upstream: https://app.svc',
+    'upstream: http://127.0.0.1:3000',
+  ])
+    expect(warningsOf(`${issuersLine}\n${settings}`)).toEqual([])
+})

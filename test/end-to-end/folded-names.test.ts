@@ -50,9 +50,11 @@ for (const server of appServers) {
     let app: RunningServer
     let gate: Gateway
     let shadow: Gateway
+    let open: Gateway
     beforeAll(async () => {
       app = await server.start()
       gate = await startGateway(world.settings(app.url, settings))
+      open = await startGateway(world.settings(app.url, `${settings}forward: { headerNames: token }\n`))
       shadow = await startGateway(world.settings(app.url, `${settings}mode: shadow\n`))
     })
     afterAll(async () => {
@@ -87,6 +89,7 @@ for (const server of appServers) {
       'with a token that has no such claim': (name) =>
         forge(gate, '/', name, world.mint({ sub: undefined, scope: undefined })),
       'on a public path': (name) => forge(gate, '/public/a', name, undefined),
+      'where every name may cross': (name) => forge(open, '/', name, world.mint({ sub: 'alice', scope: 'read' })),
       'in shadow mode with a token that would be refused': (name) =>
         forge(shadow, '/', name, world.mint({ sub: 'alice', aud: 'other' })),
     }

@@ -4,6 +4,7 @@ import type { Refresh } from '../../src/proxy/policy.ts'
 import { okAnswer, type RawOrigin, startScriptedOrigin } from '../support/origin.ts'
 import { startProxy, type TestProxy, tokenPermit, verifiedToken } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'
+import { hasVectors, readVectors } from '../support/vectors.ts'
 
 const host = 'Host: app.example\r\n'
 let origin: RawOrigin
@@ -174,6 +175,36 @@ test('what is internal to proxies and frameworks crosses from nobody, not from a
     await origin.close()
   }
   await start()
+})
+
+test.skipIf(!hasVectors)(
+  'no header of a public list of ways around a gate reaches the app from a stranger',
+  async () => {
+    await start()
+    const { headers } = readVectors<{ lists: { headers: string[] } }>('http/nomore403_payloads.json').lists
+    // What every browser sends, or what says nothing of the request itself
+    const ordinary = /^(?:host|origin|(?:x-)?referr?er|x-wap-profile)$/i
+    const names = headers.filter((name) => !ordinary.test(name))
+    const { app } = await ask(names.map((name) => `${name}: forged.example\r\n`).join(''))
+    expect(names.length).toBeGreaterThan(25)
+    expect(app.join('\n')).not.toContain('forged')
+  },
+)
+
+test('where every name may cross, only what folds to a listed one does not', async () => {
+  await start({ headerNames: { mode: 'token', allow: [], drop: [], sources: ['x-token'] } })
+  const odd = ['x.a', 'x_b', "x'c", 'x|d', 'x`e', 'x!f', 'x~g', 'x^h', 'x*i', 'x$j', 'x%k', 'x&l', 'x#m', 'x+n']
+  const { app } = await ask(
+    [...odd, 'X_Token', 'X.Auth.Subject', 'Script_Name', 'Path.Info', 'X|Host']
+      .map((name) => `${name}: 1\r\n`)
+      .join(''),
+  )
+  expect(app.filter((line) => line.endsWith(': 1'))).toEqual(odd.map((name) => `${name}: 1`))
+})
+
+test('answers are not filtered by name', async () => {
+  await start({}, 'HTTP/1.1 200 OK\r\nX_Odd.Name: 1\r\nX-Auth-Subject: 2\r\nProxy: 3\r\nContent-Length: 2\r\n\r\nok')
+  expect((await ask('')).client).toEqual(expect.arrayContaining(['X_Odd.Name: 1', 'X-Auth-Subject: 2', 'Proxy: 3']))
 })
 
 test('the settings let names through and leave names out', async () => {
