@@ -27,6 +27,8 @@ export interface Connections {
   readonly openExchanges: () => number
   /** Closes connections on which nothing has ever come: Node does not count them as idle. */
   readonly closeUnused: () => void
+  /** Lets the requests that are open finish, takes no more, and closes what has none. */
+  readonly retireAll: () => void
   readonly destroyAll: () => void
 }
 
@@ -63,6 +65,16 @@ export function createConnections(): Connections {
   const closeUnused = (): void => {
     for (const { socket } of all.values()) if (socket.bytesRead === 0) socket.destroy()
   }
+  const retireAll = (): void => {
+    for (const connection of all.values()) {
+      if (connection.open.size === 0) connection.socket.destroy()
+      // One that is closing already answers first what broke it
+      else if (!connection.isClosing) {
+        connection.isClosing = true
+        connection.whenIdle = () => connection.socket.destroySoon()
+      }
+    }
+  }
   const destroyAll = (): void => {
     for (const socket of all.keys()) socket.destroy()
   }
@@ -74,6 +86,7 @@ export function createConnections(): Connections {
     count: () => all.size,
     openExchanges,
     closeUnused,
+    retireAll,
     destroyAll,
   })
 }

@@ -15,14 +15,25 @@ export interface ListenerCertificates {
   readonly clientAuthority: string | undefined
 }
 
+/** With forward secrecy and without CBC and SHA-1, which scanners complain of. The first three are those of TLS 1.3. */
+const AEAD_SUITES = [
+  ...['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'],
+  ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
+  ...['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
+  ...['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
+].join(':')
+
 /** A server that does not listen yet. */
 export interface Listener {
   readonly server: Server
   readonly scheme: 'http' | 'https'
   /** Calls back with each connection on which requests may come: after the handshake where there is one. */
   readonly onConnection: (take: (socket: Socket) => void) => void
-  /** Takes other certificates for connections from now on; without effect over plain HTTP. Throws where they are unusable. */
-  readonly renew: (certificates: ListenerCertificates) => void
+  /**
+   * Takes other certificates for connections from now on; without effect over plain HTTP. Answers whether other clients
+   * are believed than before. Throws where the certificates are unusable.
+   */
+  readonly renew: (certificates: ListenerCertificates) => boolean
   /** Closes the connections whose handshake is still under way: nobody counts them as idle. */
   readonly closeHandshakes: () => void
 }
@@ -39,7 +50,7 @@ export function createListener(
       server,
       scheme: 'http',
       onConnection: (take: (socket: Socket) => void) => server.on('connection', take),
-      renew: () => {},
+      renew: () => false,
       closeHandshakes: () => {},
     })
   }
@@ -72,20 +83,26 @@ function createSecureListener(
   })
   server.on('secureConnection', (socket) => handshakes.delete(peerOf(socket)))
 
-  const renew = (next: ListenerCertificates): void => {
+  const closeHandshakes = (): void => {
+    for (const socket of handshakes.values()) socket.destroy()
+  }
+
+  const renew = (next: ListenerCertificates): boolean => {
     // Whether clients are asked is fixed with the server. Asking without an authority would believe every public one
     const nextAuthority = asksClients ? (next.clientAuthority ?? authority) : undefined
     server.setSecureContext(contextOf(next, nextAuthority))
+    const areOthersBelieved = nextAuthority !== authority
     authority = nextAuthority
+    // A handshake under way may have been judged by the authority before
+    if (areOthersBelieved) closeHandshakes()
+    return areOthersBelieved
   }
   return Object.freeze({
     server: server as Server,
     scheme: 'https',
     onConnection: (take: (socket: Socket) => void) => server.on('secureConnection', take),
     renew,
-    closeHandshakes: () => {
-      for (const socket of handshakes.values()) socket.destroy()
-    },
+    closeHandshakes,
   })
 }
 
@@ -95,6 +112,7 @@ function contextOf(certificates: ListenerCertificates, authority: string | undef
     key: certificates.privateKey,
     ...(authority !== undefined && { ca: authority }),
     minVersion: 'TLSv1.2',
+    ciphers: AEAD_SUITES,
     // A client that renegotiates makes the server work far more than itself (CVE-2011-1473)
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   }

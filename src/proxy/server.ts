@@ -50,7 +50,10 @@ export interface ProxyServer {
   readonly address: () => AddressInfo | undefined
   /** How many requests are being served, tunnels not counted. */
   readonly inFlight: () => number
-  /** Shows other certificates to connections from now on; those that are open go on. Throws where they are unusable. */
+  /**
+   * Shows other certificates to connections from now on. Those that are open go on, save where other clients are believed:
+   * then they end after their present answer. Throws where the certificates are unusable.
+   */
   readonly renewCertificates: (certificates: ListenerCertificates) => void
   /** Stops accepting, lets what is open finish, and destroys what is still there after `timeoutMs`. */
   readonly drain: (timeoutMs: number) => Promise<void>
@@ -117,7 +120,10 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
     listen: (address: { readonly host: string; readonly port: number }) => listen(server, address),
     address: () => addressOf(server),
     inFlight: connections.openExchanges,
-    renewCertificates: listener.renew,
+    renewCertificates: (certificates: ListenerCertificates) => {
+      // Who was believed at the handshake may not be any more
+      if (listener.renew(certificates)) connections.retireAll()
+    },
     drain,
   })
 }

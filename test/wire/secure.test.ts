@@ -74,6 +74,14 @@ describe('a listener with a certificate', () => {
     await expect(secureRequest(port, old)).rejects.toThrow(/alert protocol version/)
   })
 
+  it('refuses suites with CBC, SHA-1 or no forward secrecy', async () => {
+    const { port } = await start()
+    for (const ciphers of ['ECDHE-RSA-AES128-SHA', 'ECDHE-ECDSA-AES128-SHA256', 'AES128-GCM-SHA256', 'AES256-SHA']) {
+      const weak = { ca, maxVersion: 'TLSv1.2', ciphers } as const
+      await expect(secureRequest(port, weak)).rejects.toThrow(/handshake failure/)
+    }
+  })
+
   it('speaks HTTP/1.1 with who could do more, and nothing with who can only do HTTP/2', async () => {
     const { port } = await start()
     const both = await rawSecureClient(port, { ca, ALPNProtocols: ['h2', 'http/1.1'] })
@@ -179,6 +187,38 @@ describe('a listener that asks clients for a certificate', () => {
     server.renewCertificates({ ...shown, clientAuthority: others.authority })
     await expect(secureRequest(port, own)).rejects.toThrow()
     expect(origin.seen).toHaveLength(1)
+  })
+})
+
+describe('another authority of clients', () => {
+  it('ends connections of the one before: idle ones at once, others after their answer', async () => {
+    const waiting: ServerResponse[] = []
+    let asked = 0
+    const app = await startApp((req, res) => {
+      asked += 1
+      if (req.url === '/slow') waiting.push(res)
+      else res.end('quick')
+    })
+    closing.push(app.close)
+    const certificates = { ...shown, clientAuthority: ours.authority }
+    const { port, server } = await start({ certificates }, app.url)
+    const client = ours.issue('client')
+    const own = { ca, cert: client.certificate, key: client.privateKey }
+    const [idle, busy] = [await rawSecureClient(port, own), await rawSecureClient(port, own)]
+    idle.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    busy.send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+    await eventually(() => expect([idle.text().includes('quick'), waiting.length]).toEqual([true, 1]))
+
+    server.renewCertificates({ ...ours.issue('next'), clientAuthority: ours.authority })
+    idle.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await eventually(() => expect(asked).toBe(3))
+
+    server.renewCertificates({ ...shown, clientAuthority: others.authority })
+    await idle.closed
+    busy.send('GET /next HTTP/1.1\r\nHost: a\r\n\r\n')
+    waiting[0]?.end('done')
+    expect((await busy.closed).text).toContain('done')
+    expect(asked).toBe(3)
   })
 })
 
