@@ -22,9 +22,7 @@ import { keepUntilRestart } from './assembly/restart-settings.ts'
 import { buildRevocations } from './assembly/revocations.ts'
 import { createUnfinished } from './assembly/unfinished.ts'
 import type { Config } from './config/options.ts'
-import { judgeTime } from './gate.ts'
 import type { Clock } from './model/clock.ts'
-import type { Reason } from './model/refusal.ts'
 import { createLeaving } from './proxy/leaving.ts'
 import { createLifetime } from './proxy/lifetime.ts'
 import { createProxyServer } from './proxy/server.ts'
@@ -73,7 +71,10 @@ export function createApp(parts: AppParts): App {
 
   const metrics = createMetrics()
   const outbound = createOutbound({ proxy: () => config.outbound.proxy, environment: parts.environment, log })
-  const issuers = createIssuers({ outbound, clock, monotonic, metrics, log })
+  const issuers = createIssuers({
+    ...{ outbound, clock, monotonic, metrics, log },
+    onKeysChanged: () => lifetime.askAll(),
+  })
   const { revocations, entries } = buildRevocations({
     config,
     materials: () => materials,
@@ -109,11 +110,10 @@ export function createApp(parts: AppParts): App {
   const lifetime = createLifetime({
     clock,
     isEnforced: () => config.mode === 'enforce',
-    stillAdmitted: (token): Reason | undefined =>
-      revocations.isKnownRevoked(token) ? 'token_revoked' : judgeTime(token, clock() / 1000)?.reason,
+    ask: (view) => gate.readmit(view),
     ...createLifetimeObserver(metrics),
   })
-  revocations.onChange(() => lifetime.sweepNow())
+  revocations.onChange(() => lifetime.askAll())
 
   const count = createRequestObserver(metrics, clock)
   const accessLog = buildAccessLog({ config, metrics, log, logOutput, monotonic })
@@ -218,7 +218,7 @@ export function createApp(parts: AppParts): App {
       config = kept.config
       materials = nextMaterials
       gate = build()
-      lifetime.sweepNow()
+      lifetime.askAll()
       void exposure.look()
       metrics.configReloads.inc({ result: 'ok' })
       metrics.configLastReloadSuccessful.set(1)

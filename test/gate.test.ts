@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createGate, inShadow, type Questions, type RevocationAnswer } from '../src/gate.ts'
+import type { RevocationAnswer } from '../src/admission.ts'
+import { createGate, inShadow, type Questions } from '../src/gate.ts'
 import { credential, type Permit, type VerifiedToken } from '../src/model/decision.ts'
 import { refuse } from '../src/model/refusal.ts'
 import { NOW_SECONDS, verifiedToken } from './support/tokens.ts'

@@ -46,7 +46,7 @@ const proxy = createProxyServer({
   lifetime: createLifetime({
     clock: Date.now,
     isEnforced: () => true,
-    stillAdmitted: () => undefined,
+    ask: () => policy.decide(),
     onCount: () => {},
     onEnded: () => {},
   }),

@@ -1,12 +1,13 @@
 // One version of the settings in force: the gate with its questions answered by real parts, and what the proxy needs to
 // know. A reload builds a new one and leaves the old one to the requests that began with it.
 import { BlockList, isIPv4 } from 'node:net'
+import { type Admit, createAdmission, type RevocationAnswer, type StandingQuestions } from '../admission.ts'
 import type { Config } from '../config/options.ts'
-import { createGate, inShadow, type Questions, type RevocationAnswer } from '../gate.ts'
+import { createGate, inShadow, type Questions } from '../gate.ts'
 import type { Clock } from '../model/clock.ts'
+import type { Decide, VerifiedToken } from '../model/decision.ts'
 import type { ProxyPolicy } from '../proxy/policy.ts'
 import type { FleetEntries } from '../refresh/fleet-entries.ts'
-import type { Admit } from '../refresh/judgement.ts'
 import type { Revocations, Verdict } from '../revocation/revocations.ts'
 import { createRoutes } from '../route/routes.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -18,7 +19,7 @@ import { createVerifier, type Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
 import { createLeftOutObserver } from './observers.ts'
 import type { Outbound } from './outbound.ts'
-import { buildRefresher, createAdmission } from './refresh.ts'
+import { buildRefresher } from './refresh.ts'
 import { buildRefreshTokenDoor, type KeepRefreshToken } from './refresh-exchange.ts'
 
 const REMEMBERED_TOKENS = 20_000
@@ -33,7 +34,7 @@ export interface GateParts {
   readonly config: Config
   readonly materials: Materials
   readonly issuers: readonly Issuer[]
-  readonly revocations: Pick<Revocations, 'check'>
+  readonly revocations: Pick<Revocations, 'check' | 'isKnownRevoked'>
   readonly metrics: Metrics
   readonly log: Log
   readonly outbound: Outbound
@@ -49,6 +50,8 @@ export interface GateParts {
 
 export interface BuiltGate {
   readonly policy: ProxyPolicy
+  /** Would the request that opened a connection be admitted now, by what is known here? Never `stale`. */
+  readonly readmit: Decide
   readonly questions: Questions
   readonly memory: TokenMemory
   readonly keepRefreshToken: KeepRefreshToken | undefined
@@ -73,9 +76,12 @@ export function buildGate(parts: GateParts): BuiltGate {
   }
   const gate = createGate(questions)
   const decide = config.mode === 'shadow' ? inShadow(gate) : gate
-  const admit = createAdmission({ verify: questions.verify, clock, revocations: parts.revocations })
+  const standing = { clock, revocation: revocationAnswer(parts.revocations) }
+  const admit = createAdmission({ ...standing, verify: questions.verify })
+  const isKnown = (token: VerifiedToken) => (parts.revocations.isKnownRevoked(token) ? 'revoked' : 'clear')
+  const readmit = createGate({ ...questions, revocation: isKnown })
   const keepRefreshToken = buildRefreshTokenDoor(config, { ...parts, entries: parts.entries, admit })
-  return { policy: buildPolicy(parts, decide, admit), questions, memory, keepRefreshToken }
+  return { policy: buildPolicy(parts, decide, admit, standing), readmit, questions, memory, keepRefreshToken }
 }
 
 /** What tokens seen for the first time may cost, so that junk leaves the others their share. */
@@ -88,7 +94,15 @@ function createBudget({ lagMs = () => 0 }: Pick<GateParts, 'lagMs'>) {
   })
 }
 
-/** Translates what is known of revocations into the gate's question, and counts what was decided without a fresh list. */
+/** Translates what is known of revocations into the question whether a token stands. */
+function revocationAnswer(revocations: Pick<Revocations, 'check'>): StandingQuestions['revocation'] {
+  return (token) => {
+    const verdict = revocations.check(token)
+    return verdict instanceof Promise ? verdict.then(({ state }) => state) : verdict.state
+  }
+}
+
+/** The same for requests, which counts what was decided without a fresh list. */
 function askRevocations(revocations: Pick<Revocations, 'check'>, metrics: Metrics): Questions['revocation'] {
   const answer = (verdict: Verdict): RevocationAnswer => {
     if (verdict.state === 'stale') metrics.degradedDecisions.inc({ dependency: 'revocation', policy: 'deny' })
@@ -102,7 +116,12 @@ function askRevocations(revocations: Pick<Revocations, 'check'>, metrics: Metric
   }
 }
 
-function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide'], admit: Admit): ProxyPolicy {
+function buildPolicy(
+  parts: GateParts,
+  decide: ProxyPolicy['decide'],
+  admit: Admit,
+  standing: StandingQuestions,
+): ProxyPolicy {
   const { config } = parts
   const { limits } = config
   return {
@@ -121,7 +140,7 @@ function buildPolicy(parts: GateParts, decide: ProxyPolicy['decide'], admit: Adm
     corsOrigins: config.cors.origins,
     isTrustedProxy: createRangeTest(config.forward.trustedProxies),
     refreshHeader: config.refresh?.header,
-    refresh: buildRefresher({ ...parts, entries: parts.entries, track: parts.track, admit }),
+    refresh: buildRefresher({ ...parts, entries: parts.entries, track: parts.track, admit, standing }),
     limits: {
       headerBytes: limits.headerBytes,
       headers: limits.headers,

@@ -21,6 +21,8 @@ export interface IssuerParts {
   readonly monotonic: Clock
   readonly metrics: Metrics
   readonly log: Log
+  /** Called when other keys than before are in force: what one of the old ones verified may count no longer. */
+  readonly onKeysChanged?: () => void
 }
 
 export interface Issuers {
@@ -138,7 +140,10 @@ function startFetching({ issuer, keys }: IssuerConfig, parts: FetchingParts): Ke
       },
       rejected: ({ keyId, why, isForOtherUse }) =>
         log[isForOtherUse ? 'debug' : 'warn']({ issuer, keyId, why }, 'Ignored a key of the issuer'),
-      changed: (set) => parts.onKeys(issuer, set),
+      changed: (set) => {
+        parts.onKeys(issuer, set)
+        parts.onKeysChanged?.()
+      },
       unknownKeyId: (action) => metrics.jwksUnknownKeyIds.inc({ issuer, action }),
       servedOld: () => metrics.degradedDecisions.inc({ dependency: 'keys', policy: 'allow' }),
     },

@@ -1,16 +1,12 @@
 // From the settings of the refresh to the part that makes successors, or that fetches them from the identity provider.
+import type { Admit, StandingQuestions } from '../admission.ts'
 import type { Config, RefreshConfig } from '../config/options.ts'
-import { judgeTime, type Questions } from '../gate.ts'
 import type { Clock } from '../model/clock.ts'
-import type { VerifiedToken } from '../model/decision.ts'
-import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
 import type { CookiePolicy, Refresher, RefreshResult } from '../refresh/delivery.ts'
 import type { FleetEntries } from '../refresh/fleet-entries.ts'
-import type { Admit } from '../refresh/judgement.ts'
 import { createRefresher } from '../refresh/refresher.ts'
-import { type StandingParts, whileStanding } from '../refresh/standing.ts'
+import { whileStanding } from '../refresh/standing.ts'
 import type { SuccessorPolicy } from '../refresh/successor.ts'
-import type { Revocations, Verdict } from '../revocation/revocations.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Materials } from './materials.ts'
@@ -27,7 +23,7 @@ export interface RefreshParts {
   readonly clock: Clock
   readonly monotonic: Clock
   readonly admit: Admit
-  readonly revocations: Pick<Revocations, 'check'>
+  readonly standing: StandingQuestions
   readonly entries: FleetEntries | undefined
   readonly track: ((landing: Promise<unknown>) => void) | undefined
 }
@@ -65,42 +61,7 @@ export function buildRefresher(parts: RefreshParts): Refresher | undefined {
           clock,
           observe,
         })
-  const isStanding = createStanding(parts.revocations)
-  return refresher && whileStanding(refresher, { policy, issuers, isStanding, clock })
-}
-
-/** The question whether a token may have a next one: not where it is revoked, nor where nobody can tell. */
-function createStanding(revocations: RefreshParts['revocations']): StandingParts['isStanding'] {
-  return (token) => {
-    const verdict = revocations.check(token)
-    return verdict instanceof Promise ? verdict.then(({ state }) => state === 'clear') : verdict.state === 'clear'
-  }
-}
-
-/**
- * Makes the function that tells whether the gate would admit a token now, whatever the path: signature, claims, time and
- * revocations. Answers at once where all of that is at hand.
- */
-export function createAdmission(parts: {
-  readonly verify: Questions['verify']
-  readonly clock: Clock
-  readonly revocations: Pick<Revocations, 'check'>
-}): Admit {
-  const conclude = (token: VerifiedToken, { state }: Verdict): VerifiedToken | Refusal =>
-    state === 'clear' ? token : refuse(state === 'revoked' ? 'token_revoked' : 'revocation_stale')
-
-  function judge(token: VerifiedToken | Refusal): ReturnType<Admit> {
-    if (isRefusal(token)) return token
-    const outOfTime = judgeTime(token, parts.clock() / 1000)
-    if (outOfTime !== undefined) return outOfTime
-    const verdict = parts.revocations.check(token)
-    return verdict instanceof Promise ? verdict.then((late) => conclude(token, late)) : conclude(token, verdict)
-  }
-
-  return (text) => {
-    const token = parts.verify(text)
-    return token instanceof Promise ? token.then(judge) : judge(token)
-  }
+  return refresher && whileStanding(refresher, { policy, issuers, standing: parts.standing })
 }
 
 function cookiePolicyOf({ cookie }: RefreshConfig): CookiePolicy {

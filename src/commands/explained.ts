@@ -1,12 +1,13 @@
 // Why is a request decided as it is? Asks the gate itself, with questions that write down what they answered, so that it
 // can never tell another story than the proxy does. It holds no secret and no signature.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { judgeTime } from '../admission.ts'
 import { buildGate } from '../assembly/gate.ts'
 import { createIssuers } from '../assembly/issuers.ts'
 import { createOutbound } from '../assembly/outbound.ts'
 import { buildRevocations } from '../assembly/revocations.ts'
 import type { Config } from '../config/options.ts'
-import { createGate, judgeTime, type Questions } from '../gate.ts'
+import { createGate, type Questions } from '../gate.ts'
 import type { RequestView, VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Reason, type Refusal, refuse, statusOf } from '../model/refusal.ts'
 import { silentLog, silentObserver } from '../revocation/report.ts'

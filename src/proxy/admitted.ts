@@ -61,9 +61,8 @@ export function forward(
 
 /** From now on the exchange ends with its token. */
 function guardStream(parts: HandlerParts, exchange: Exchange, message: Message, permit: Permit): void {
-  const { token } = permit
-  if (token === undefined || permit.decision !== 'permit' || exchange.release !== undefined) return
-  exchange.release = parts.lifetime.guard(token, 'stream', (reason) => {
+  if (permit.decision === 'shadow' || exchange.release !== undefined) return
+  exchange.release = parts.lifetime.guard(message, permit, 'stream', (reason) => {
     exchange.fault = reason
     exchange.stop?.()
     answer(parts, exchange, refuse(reason), message)
@@ -81,7 +80,6 @@ export function openTunnel(
 ): void {
   const { policy } = rules
   const { socket, req } = exchange
-  const { token } = permit
   exchange.sentMs = parts.monotonicMs()
   exchange.stop = parts.tunnel(permit, {
     message,
@@ -101,8 +99,8 @@ export function openTunnel(
       },
       onOpen: (end) => {
         exchange.status = 101
-        if (token !== undefined && permit.decision === 'permit') {
-          const release = parts.lifetime.guard(token, 'websocket', end)
+        if (permit.decision !== 'shadow') {
+          const release = parts.lifetime.guard(message, permit, 'websocket', end)
           socket.once('close', release)
         }
         settle(parts, exchange)
@@ -110,8 +108,8 @@ export function openTunnel(
       onAnswered: (status, res) => {
         exchange.status = status
         // The client alone says that this is a handshake: an answer that streams ends with its token all the same
-        if (token !== undefined && permit.decision === 'permit') {
-          exchange.release = parts.lifetime.guard(token, 'stream', (reason) => {
+        if (permit.decision !== 'shadow') {
+          exchange.release = parts.lifetime.guard(message, permit, 'stream', (reason) => {
             exchange.fault = reason
             socket.destroy()
           })

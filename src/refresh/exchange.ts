@@ -1,8 +1,10 @@
 // Should this request's answer carry the next token, issued by the identity provider? One exchange per token, its result
 // kept for the window. It never holds a response up for longer than the time-out, never gives out a token that we would refuse,
 // and never fails the request.
+
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import type { Admit } from '../admission.ts'
 import type { Clock } from '../model/clock.ts'
 import { credential, type Permit, type VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Refusal } from '../model/refusal.ts'
@@ -10,7 +12,7 @@ import { type BackOff, backOffAfter, noBackOff, pauseAfter } from './back-off.ts
 import { type Delivery, type DeliveryPolicy, deliveryOf, type Refresher, type RefreshResult } from './delivery.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { StoreError, tokenName } from './fleet-entries.ts'
-import { type Admit, type IssuedToken, type SessionOver, Unfit } from './judgement.ts'
+import { type IssuedToken, type SessionOver, Unfit } from './judgement.ts'
 import type { Obtain } from './obtain.ts'
 import { type Asking, createProviderBackOff } from './provider-back-off.ts'
 import { isInWindow, type SuccessorPolicy, sessionEndSeconds } from './successor.ts'

@@ -1,17 +1,15 @@
 // May a token that the identity provider issued be handed out as the next of another? Asked about each one, also where
 // another gate has judged it already and left it in Redis.
+import type { Admit } from '../admission.ts'
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
-import { isRefusal, type Refusal } from '../model/refusal.ts'
+import { isRefusal } from '../model/refusal.ts'
 import type { RefreshResult } from './delivery.ts'
 import { objectionTo } from './succession.ts'
 import { type SuccessorPolicy, sessionEndSeconds } from './successor.ts'
 
 /** The characters of a compact JWS, and so nothing that could end a header line. */
 const COMPACT_TOKEN = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
-
-/** Would the gate admit this token now, whatever the path? */
-export type Admit = (text: string) => VerifiedToken | Refusal | Promise<VerifiedToken | Refusal>
 
 /** A next token that may be handed out. */
 export interface IssuedToken {

@@ -1,7 +1,6 @@
 // May this token have a next one, now that the answer of the app is there? That can be long after the decision: who was
 // revoked meanwhile, or ran out, gets none. It asks nothing about a token outside its window.
-import type { Clock } from '../model/clock.ts'
-import type { VerifiedToken } from '../model/decision.ts'
+import { judgeStanding, type StandingQuestions } from '../admission.ts'
 import type { Refresher } from './delivery.ts'
 import { isInWindow, type SuccessorPolicy } from './successor.ts'
 
@@ -9,25 +8,23 @@ export interface StandingParts {
   readonly policy: SuccessorPolicy
   /** The configured issuers whose tokens are refreshed. */
   readonly issuers: ReadonlySet<string>
-  /** Is nothing known against the token, and may we say so? */
-  readonly isStanding: (token: VerifiedToken) => boolean | Promise<boolean>
-  readonly clock: Clock
+  readonly standing: StandingQuestions
 }
 
 /**
  * The same refresher, asked only about tokens of these issuers that stand, are in their window and have not reached `exp`.
  * A clock tolerance admits a token for a little longer, but begins no new one.
  */
-export function whileStanding(refresh: Refresher, { policy, issuers, isStanding, clock }: StandingParts): Refresher {
+export function whileStanding(refresh: Refresher, { policy, issuers, standing }: StandingParts): Refresher {
   return (permit) => {
     const { token } = permit
     if (token === undefined || !issuers.has(token.issuer)) return undefined
-    const nowSeconds = clock() / 1000
+    const nowSeconds = standing.clock() / 1000
     if (nowSeconds >= token.claims.exp || !isInWindow(token, policy, nowSeconds)) return undefined
-    const standing = isStanding(token)
-    if (!(standing instanceof Promise)) return standing ? refresh(permit) : undefined
-    return standing.then(
-      (late) => (late ? refresh(permit) : undefined),
+    const refusal = judgeStanding(token, standing)
+    if (!(refusal instanceof Promise)) return refusal === undefined ? refresh(permit) : undefined
+    return refusal.then(
+      (late) => (late === undefined ? refresh(permit) : undefined),
       () => undefined,
     )
   }

@@ -1,23 +1,23 @@
 // Who may still have a next token when the answer of the app is there?
 import { describe, expect, it, vi } from 'vitest'
+import type { StandingQuestions } from '../../src/admission.ts'
 import type { Permit, VerifiedToken } from '../../src/model/decision.ts'
 import type { Delivery } from '../../src/refresh/delivery.ts'
-import { type StandingParts, whileStanding } from '../../src/refresh/standing.ts'
+import { whileStanding } from '../../src/refresh/standing.ts'
 import { NOW_SECONDS, verifiedToken } from '../support/tokens.ts'
 
 const delivery: Delivery = [{ name: 'x-refreshed-token', value: 'next' }]
 const permitOf = (token: VerifiedToken | undefined) => ({ decision: 'permit', token }) as Permit
 const due = (claims: Record<string, unknown> = {}) => permitOf(verifiedToken({ exp: NOW_SECONDS + 30, ...claims }))
 
-function createWorld(isStanding: StandingParts['isStanding'] = () => true) {
+function createWorld(revocation: StandingQuestions['revocation'] = () => 'clear') {
   const refresh = vi.fn(() => delivery)
-  const asked = vi.fn(isStanding)
+  const asked = vi.fn(revocation)
   const clock = { nowMs: NOW_SECONDS * 1000 }
   const ask = whileStanding(refresh, {
     policy: { windowSeconds: 60, lifetimeSeconds: 300, maxSessionSeconds: 3600 },
     issuers: new Set(['https://id.example.com']),
-    isStanding: asked,
-    clock: () => clock.nowMs,
+    standing: { revocation: asked, clock: () => clock.nowMs },
   })
   return { ask, refresh, asked, clock }
 }
@@ -25,13 +25,13 @@ function createWorld(isStanding: StandingParts['isStanding'] = () => true) {
 describe('a token gets a next one', () => {
   it('where it stands and is in its window', async () => {
     expect(createWorld().ask(due())).toBe(delivery)
-    expect(await createWorld(async () => true).ask(due())).toBe(delivery)
+    expect(await createWorld(() => Promise.resolve('clear')).ask(due())).toBe(delivery)
   })
 
   it('not where it was revoked meanwhile, or where nobody can tell', async () => {
     const worlds = [
-      createWorld(() => false),
-      createWorld(async () => false),
+      createWorld(() => 'revoked'),
+      createWorld(() => Promise.resolve('stale')),
       createWorld(() => Promise.reject(new Error('Redis is away'))),
     ]
     for (const { ask, refresh } of worlds) {

@@ -1,7 +1,7 @@
 // Would a gate admit this token? A real verifier for one issuer, and a set of tokens that were revoked.
+import { type Admit, createAdmission as admissionOf } from '../../src/admission.ts'
 import type { VerifiedToken } from '../../src/model/decision.ts'
-import { isRefusal, refuse } from '../../src/model/refusal.ts'
-import type { Admit } from '../../src/refresh/judgement.ts'
+import { isRefusal } from '../../src/model/refusal.ts'
 import { readKeySet } from '../../src/token/key-set.ts'
 import { createFixedKeys } from '../../src/token/keys.ts'
 import { createTokenMemory } from '../../src/token/memory.ts'
@@ -38,12 +38,7 @@ export function createAdmission(key: TestKey, clock: () => number): TestAdmissio
     monotonic: () => 0,
     observe: () => {},
   })
-  const judge = (token: Awaited<ReturnType<typeof verify>>) =>
-    !isRefusal(token) && revoked.has(token.id) ? refuse('token_revoked') : token
-  const admit = (text: string) => {
-    const token = verify(text)
-    return token instanceof Promise ? token.then(judge) : judge(token)
-  }
+  const admit = admissionOf({ verify, clock, revocation: ({ id }) => (revoked.has(id) ? 'revoked' : 'clear') })
   return { verify, admit, revoked }
 }
 

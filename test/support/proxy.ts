@@ -1,7 +1,7 @@
 // A really listening proxy with a decision function of the test's own, its clock and everything it reported.
 import type { Claims, Decide, Decision, Permit, TokenSource, VerifiedToken } from '../../src/model/decision.ts'
 import type { Outcome } from '../../src/model/outcome.ts'
-import type { Reason } from '../../src/model/refusal.ts'
+import { type Reason, refuse } from '../../src/model/refusal.ts'
 import { createLifetime, type Lifetime } from '../../src/proxy/lifetime.ts'
 import type { ListenerCertificates } from '../../src/proxy/listener.ts'
 import type { DropReason, ProxyLimits, ProxyPolicy } from '../../src/proxy/policy.ts'
@@ -113,7 +113,10 @@ export async function startProxy(
   const lifetime = createLifetime({
     clock: () => nowMs,
     isEnforced: () => true,
-    stillAdmitted: () => revoked,
+    ask: (_, token) => {
+      if (revoked !== undefined) return refuse(revoked)
+      return token !== undefined && nowMs / 1000 >= token.refusedFromSeconds ? refuse('token_expired') : publicPermit
+    },
     onCount: (type, count) => {
       counts[type] = count
     },

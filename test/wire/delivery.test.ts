@@ -326,7 +326,7 @@ describe('an answer of ours carries no token', () => {
     client.send(`POST / HTTP/1.1\r\n${host}Content-Length: 1000000\r\n\r\nfirst`)
     await eventually(() => expect(refresh).toHaveBeenCalled())
     proxy.revoke('token_revoked')
-    proxy.lifetime.sweepNow()
+    proxy.lifetime.askAll()
     await eventually(() => expect(proxy.ended).toEqual([['stream', 'token_revoked']]))
     give(inCookie)
     const text = await client.until((sofar) => sofar.includes('refusal:token_revoked'))

@@ -315,7 +315,7 @@ test('a WebSocket whose token is revoked is closed with 1008, on both sides', as
     socket.on('close', resolve)
   })
   proxy.revoke('token_revoked')
-  proxy.lifetime.sweepNow()
+  proxy.lifetime.askAll()
   expect(await closed).toBe(1008)
   await eventually(() => expect(app.sockets.size).toBe(0))
   expect(proxy.ended).toEqual([['websocket', 'token_revoked']])
@@ -345,7 +345,7 @@ test('in the middle of a frame no close frame is put: the connection just ends',
   client.send(handshake())
   await client.until((text) => text.endsWith('\x82\x05a'))
   proxy.revoke('token_revoked')
-  proxy.lifetime.sweepNow()
+  proxy.lifetime.askAll()
   expect((await client.closed()).endsWith('\x82\x05a')).toBe(true)
 })
 
@@ -413,7 +413,7 @@ describe('an answer that is no upgrade, to a client that asked for one', () => {
   test('ends when the token is revoked', async () => {
     const { proxy, client } = await startStream()
     proxy.revoke('token_revoked')
-    proxy.lifetime.sweepNow()
+    proxy.lifetime.askAll()
     await client.closed()
     expect(proxy.ended).toEqual([['stream', 'token_revoked']])
   })

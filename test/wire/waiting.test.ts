@@ -73,7 +73,7 @@ describe('a request that waits for a connection', () => {
     const client = ask('DELETE /account')
     await eventually(() => expect(proxy.server.inFlight()).toBe(2))
     proxy.revoke('token_revoked')
-    proxy.lifetime.sweepNow()
+    proxy.lifetime.askAll()
     expect(statuses(await client.until((text) => text.includes('token_revoked')))).toEqual([401])
     // The stream was ended as well: its connection is free
     await eventually(() => expect(proxy.server.inFlight()).toBe(0))
