@@ -18,6 +18,8 @@ export interface KeySource {
    * keys are older than they may be. `nowMs` is of the monotonic clock; it is asked on every request, so it comes in.
    */
   generation(nowMs: number): number
+  /** Told of a signature that none of the keys made: the issuer may have changed a key that has no name, or kept its name. */
+  doubt(): void
   /** Grows with every change, an added key too: what was not verified before may be verified now. */
   revision(): number
   /** Nothing where keys are at hand, else what is missing. */
@@ -37,6 +39,7 @@ export function createFixedKeys(set: KeySet): KeySource {
     find: (algorithm, keyId) => choose(set, algorithm, keyId),
     keys: () => set.keys,
     generation: () => 0,
+    doubt: () => {},
     revision: () => 0,
     missing: () => (set.keys.length === 0 ? 'the key set holds no usable key' : undefined),
     size: () => set.keys.length,

@@ -83,6 +83,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
   let generation = 0
   let revision = 0
   let lastSuccessMs = 0
+  let lastAttemptMs = 0
   let emptySinceMs: number | undefined
   let toldOf: ReadonlySet<string> = new Set()
   let failures = 0
@@ -100,6 +101,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
     dueFetch = undefined
     const number = ++fetches
     const startedMs = monotonic()
+    lastAttemptMs = startedMs
     const fetched = await load()
     isUnderWay = false
     const trouble = typeof fetched === 'string' ? fetched : troubleWith(fetched)
@@ -216,6 +218,11 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
     find,
     keys: () => usable()?.keys ?? [],
     generation: (nowMs) => (set !== undefined && nowMs - lastSuccessMs > timing.keepMs ? OUT_OF_DATE : generation),
+    doubt: () => {
+      // Junk comes here too: never more than one fetch in the time that an unknown key id is remembered
+      if (isStopped || isUnderWay || monotonic() - lastAttemptMs < timing.absentMs) return
+      if (allowance.take()) void fetchNow()
+    },
     revision: () => revision,
     missing: () => {
       const current = usable()

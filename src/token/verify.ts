@@ -116,9 +116,10 @@ function proveWithin(
 
 function refuseSignature({ token, issuer, claims }: Question, refused: RefusedTokens, revision: number): Refusal {
   const { policy, keys } = issuer
-  const missing = keys.missing()
-  // Only keys of our own were at hand: the issuer may have one of the same name, and nobody knows before it was fetched.
-  if (missing !== undefined) return refuse('keys_unavailable', { issuer: policy.issuer, detail: missing })
+  // Only keys of our own were at hand, or those of a moment ago: the issuer's key of that name was not tried.
+  const untried = keys.missing() ?? (keys.revision() === revision ? undefined : 'the keys changed meanwhile')
+  if (untried !== undefined) return refuse('keys_unavailable', { issuer: policy.issuer, detail: untried })
+  keys.doubt()
   const refusal = refuse('signature_invalid', { issuer: policy.issuer })
   const expiredFromSeconds = claims.exp + policy.clockToleranceSeconds
   refused.remember(token.text, { refusal, algorithm: token.header.alg, expiredFromSeconds, keys, revision })

@@ -305,6 +305,22 @@ describe('a provider that fails', () => {
     expect(keys.generation(0)).toBe(0)
   })
 
+  it('has remembered tokens refused as well once its keys are past their bound, and admits them when it is back', async () => {
+    const timing = { keepMs: 60_000 }
+    const { keys, clock, server } = await createReadyWorld(answerWith(jwksOf(one)), { timing })
+    const { reasonFor, seen } = createTestVerifier(keys, clock)
+    const remembered = signToken(one, goodClaims())
+    expect(await reasonFor(remembered)).toBe('admitted')
+    server.answer = answerWith('', 500)
+    clock.nowMs += 60_001
+    expect(await reasonFor(remembered)).toBe('keys_unavailable')
+    expect(await reasonFor(signToken(one, goodClaims({ jti: 'new' })))).toBe('keys_unavailable')
+    server.answer = answerWith(jwksOf(one))
+    expect(await find(keys, 'one')).toEqual(['one'])
+    expect(await reasonFor(remembered)).toBe('admitted')
+    expect(seen).toEqual(['verified', 'remembered'])
+  })
+
   it('has each token told that is judged by keys two rounds old, and no other', async () => {
     const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)), {
       timing: { retryMs: 600_000 },

@@ -187,6 +187,25 @@ describe('a key id that a fetch did not find', () => {
   })
 })
 
+describe('a key that was exchanged under its name', () => {
+  it('is fetched when a signature fits none, half a minute after the last attempt at the earliest', async () => {
+    const { provider, keys, asked, pass } = await createReadyWorld()
+    const exchanged = makeKey('ES256', 'one')
+    provider.set = jwksOf(exchanged)
+    for (let i = 0; i < 100; i++) keys.doubt()
+    await pass(29 * SECOND_MS)
+    keys.doubt()
+    expect(provider.askedMs).toHaveLength(1)
+    await pass(2 * SECOND_MS)
+    for (let i = 0; i < 100; i++) keys.doubt()
+    await pass(100)
+    for (let i = 0; i < 100; i++) keys.doubt()
+    expect(provider.askedMs).toHaveLength(2)
+    expect([keys.generation(0), keys.revision()]).toEqual([1, 2])
+    expect(await asked('one', 0)).toEqual(['one'])
+  })
+})
+
 describe('a provider that is away', () => {
   it('is asked at least each fifteen seconds while there is no set', async () => {
     const { provider, pass } = createWorld({}, new Error('down'))

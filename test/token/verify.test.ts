@@ -263,6 +263,19 @@ describe('several keys that a token may have been signed with', () => {
   })
 })
 
+it('a set that changes while a signature is verified is no verdict on it: 503, and not remembered', async () => {
+  let changes = 0
+  let source = keys
+  const changing: KeySource = { ...keys, revision: () => changes, find: (...asked) => source.find(...asked) }
+  const { verify } = createWorld({ keys: changing })
+  const fresh = { ...other, keyId: es256.keyId }
+  const first = verify(signToken(fresh, goodClaims()))
+  changes++
+  source = createFixedKeys(readKeySet(jwksOf(fresh)))
+  expect(await first).toMatchObject({ reason: 'keys_unavailable', detail: 'the keys changed meanwhile' })
+  expect(isRefusal(await verify(signToken(fresh, goodClaims())))).toBe(false)
+})
+
 describe('an Ed25519 signature', () => {
   const ed25519 = makeKey('Ed25519', 'ed')
   for (const alg of ['EdDSA', 'Ed25519'])
