@@ -166,6 +166,7 @@ export const dashboardRows: readonly Row[] = [
         'Of the gate that holds most.',
         [`max by (kind) (${of('sidegate_revocation_rules')})`, '{{kind}}'],
         [`sum(increase(${of('sidegate_revocation_healed_rules_total')}[$__rate_interval]))`, 'written back'],
+        [`max(increase(${of('sidegate_revocation_overruled_entries_total')}[$__rate_interval]))`, 'overruled'],
       ),
       line('Memory of the list', 'bytes', 'The local copy of each gate.', [
         of('sidegate_revocation_memory_bytes'),
@@ -273,6 +274,10 @@ export const dashboardRows: readonly Row[] = [
         '{{kind}}',
       ]),
       line('Reconnects', 'ops', 'By pod.', [rate('sidegate_redis_reconnects_total'), '{{pod}}']),
+      line('Log ahead of the clock', 's', 'Beyond an hour, lifts by other programs do not count: begin a new list.', [
+        of('sidegate_revocation_log_ahead_seconds'),
+        '{{pod}}',
+      ]),
       line('May evict rules', 'bool', '1 where maxmemory-policy has to be noeviction and is not.', [
         of('sidegate_redis_eviction_unsafe'),
         '{{pod}}',

@@ -1,7 +1,6 @@
 // The revocation API of the admin port, and RFC 7009. It says yes only when the rule is written for the whole fleet, and
 // refuses a rule that can never match instead of a silent yes. Only with the admin token; without one configured, the
 // API answers 404.
-import type { Clock } from '../model/clock.ts'
 import { PartlyWrittenError, writeInBatches } from '../revocation/batches.ts'
 import { prepareRevocation, sentenceOf } from '../revocation/request.ts'
 import type { Revocations } from '../revocation/revocations.ts'
@@ -20,10 +19,9 @@ const MAXIMUM_LINES_BYTES = 16 * MAXIMUM_BYTES
 const PROBLEMS_SHOWN = 20
 
 export interface RevocationApiParts {
-  readonly revocations: Pick<Revocations, 'write' | 'list' | 'lift'>
+  readonly revocations: Pick<Revocations, 'write' | 'list' | 'lift' | 'timeMs'>
   /** Judges the `Authorization` header. */
   readonly authenticate: Authenticate
-  readonly clock: Clock
   readonly maxLifetimeSeconds: () => number
   /** The longest session, where gates sign successors. */
   readonly maxSessionSeconds: () => number | undefined
@@ -73,7 +71,7 @@ async function writeRules(request: AdminRequest, parts: RevocationApiParts): Pro
   const inputs: readonly unknown[] = Array.isArray(parsed) ? parsed : [parsed]
   if (inputs.length > RULES_PER_WRITE)
     return badRequest(`At most ${RULES_PER_WRITE} rules can be written at once; send more as application/x-ndjson`)
-  const settings = settingsFor(request, parts)
+  const settings = await settingsFor(request, parts)
   const rules: Rule[] = []
   for (const [index, input] of inputs.entries()) {
     const rule = parseRule(input, settings)
@@ -89,7 +87,7 @@ async function writeRules(request: AdminRequest, parts: RevocationApiParts): Pro
 async function writeLines(request: AdminRequest, parts: RevocationApiParts): Promise<Answer> {
   const body = await readBody(request, MAXIMUM_LINES_BYTES)
   if (body === undefined) return tooLarge()
-  const { rules, problems } = readJsonLines(body, settingsFor(request, parts))
+  const { rules, problems } = readJsonLines(body, await settingsFor(request, parts))
   if (problems.length > 0) {
     const shown = problems.slice(0, PROBLEMS_SHOWN).join('\n')
     return badRequest(`Nothing was written, ${problems.length} lines are wrong:\n${shown}`)
@@ -116,7 +114,7 @@ async function revokeToken(request: AdminRequest, parts: RevocationApiParts): Pr
   const tokens = new URLSearchParams(body).getAll('token')
   const [token] = tokens
   if (tokens.length !== 1 || token === undefined || token === '') return json(400, { error: 'invalid_request' })
-  const prepared = prepareRevocation({ token }, settingsFor(request, parts))
+  const prepared = prepareRevocation({ token }, await settingsFor(request, parts))
   if (isProblem(prepared)) return json(200, {})
   const written = await write(prepared.rules, parts)
   return 'status' in written ? written : json(200, {})
@@ -148,9 +146,9 @@ async function write(rules: readonly Rule[], parts: RevocationApiParts): Promise
   }
 }
 
-function settingsFor(request: AdminRequest, parts: RevocationApiParts): RuleSettings {
+async function settingsFor(request: AdminRequest, parts: RevocationApiParts): Promise<RuleSettings> {
   return {
-    nowSeconds: parts.clock() / 1000,
+    nowSeconds: (await parts.revocations.timeMs()) / 1000,
     maxLifetimeSeconds: parts.maxLifetimeSeconds(),
     maxSessionSeconds: parts.maxSessionSeconds(),
     issuers: parts.issuers(),

@@ -30,7 +30,6 @@ export function buildAdminApi(parts: AdminApiParts): AdminApi {
   const revocationApi = createRevocationApi({
     revocations,
     authenticate,
-    clock,
     maxLifetimeSeconds: () => longestLifetimeSeconds(config()),
     maxSessionSeconds: () => longestSessionSeconds(config()),
     issuers: () => issuerNames(config()),

@@ -17,6 +17,8 @@ export function createRevocationObserver(metrics: Metrics): RevocationObserver {
     propagated: (seconds) => metrics.revocationPropagation.observe(seconds),
     healed: (rules) => metrics.revocationHealed.inc(rules),
     skipped: () => metrics.redisErrors.inc({ kind: 'reply' }),
+    overruled: (entries) => metrics.revocationOverruled.inc(entries),
+    logAhead: (seconds) => metrics.revocationLogAhead.set(seconds),
     heard: (atMs) => metrics.revocationLastHeard.set(atMs / 1000),
     synced: (isSynced) => metrics.revocationSynced.set(isSynced ? 1 : 0),
     redisUp: (isUp) => metrics.redisUp.set(isUp ? 1 : 0),

@@ -70,6 +70,15 @@ export async function withRevocations(
   }
 }
 
+/**
+ * The clock of this machine may differ from that of Redis, which orders rules: "now" is the time of Redis, and what is counted from
+ * now begins at the later of the two, so that an end may come too late but not too early.
+ */
+export async function clocksOf(revocations: Revocations, shell: Shell) {
+  const logNowSeconds = (await revocations.timeMs()) / 1000
+  return { logNowSeconds, nowSeconds: Math.max(logNowSeconds, shell.clock() / 1000) }
+}
+
 async function findTarget(given: TargetArguments, shell: Shell) {
   if (given.redis !== undefined) {
     const list = given.list ?? 'default'

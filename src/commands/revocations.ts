@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import type { Argv } from 'yargs'
 import { writeInBatches } from '../revocation/batches.ts'
 import { describeRule } from '../revocation/request.ts'
-import { ruleToJson } from '../revocation/rule-json.ts'
-import { readJsonLines, readKeyLines } from '../revocation/rule-lines.ts'
-import { type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
+import { type RuleSettings, ruleToJson } from '../revocation/rule-json.ts'
+import { type RuleLines, readJsonLines, readKeyLines } from '../revocation/rule-lines.ts'
+import { clocksOf, type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
 import { ANSWER_IS_NO, DONE, FROM_INPUT, type Shell, UsageError } from './shell.ts'
 
 const PROBLEMS_SHOWN = 20
@@ -77,16 +77,16 @@ export async function importRevocations(given: ImportArguments, shell: Shell): P
   }
   return withRevocations(given, shell, async ({ connect, maxLifetimeSeconds, issuers, place }) => {
     const settings = { nowSeconds: shell.clock() / 1000, maxLifetimeSeconds, issuers, actor: 'sidegate CLI, import' }
-    const read = given.keys === undefined ? readJsonLines(text, settings) : readKeyLines(text, given.keys, settings)
-    if ('problem' in read) throw new UsageError(read.problem)
-    const { rules, problems } = read
-    if (problems.length > 0) {
-      shell.complain(`Nothing was written: ${problems.length} ${problems.length === 1 ? 'line is' : 'lines are'} wrong`)
-      for (const problem of problems.slice(0, PROBLEMS_SHOWN)) shell.complain(`  ${problem}`)
-      return ANSWER_IS_NO
-    }
-    const { write } = await connect()
-    const replaced = (await writeInBatches(rules, write)).flatMap(({ replaces }) => replaces ?? [])
+    const readLines = (read: RuleSettings) =>
+      given.keys === undefined ? readJsonLines(text, read) : readKeyLines(text, given.keys, read)
+    const checked = readLines(settings)
+    if ('problem' in checked) throw new UsageError(checked.problem)
+    if (checked.problems.length > 0) return complainOf(checked.problems, shell)
+    const revocations = await connect()
+    // Read again by the clock of Redis: "now" in a line means that one.
+    const { rules, problems } = readLines({ ...settings, ...(await clocksOf(revocations, shell)) }) as RuleLines
+    if (problems.length > 0) return complainOf(problems, shell)
+    const replaced = (await writeInBatches(rules, revocations.write)).flatMap(({ replaces }) => replaces ?? [])
     shell.print(`Wrote ${rules.length} ${rules.length === 1 ? 'rule' : 'rules'} to ${place}`)
     if (replaced.length > 0) {
       shell.complain(
@@ -96,4 +96,10 @@ export async function importRevocations(given: ImportArguments, shell: Shell): P
     }
     return DONE
   })
+}
+
+function complainOf(problems: readonly string[], shell: Shell): number {
+  shell.complain(`Nothing was written: ${problems.length} ${problems.length === 1 ? 'line is' : 'lines are'} wrong`)
+  for (const problem of problems.slice(0, PROBLEMS_SHOWN)) shell.complain(`  ${problem}`)
+  return ANSWER_IS_NO
 }

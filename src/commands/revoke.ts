@@ -5,7 +5,7 @@ import { describeRule, prepareRevocation, type RevocationRequest } from '../revo
 import { isProblem, isRuleKind, ruleKinds } from '../revocation/rule.ts'
 import { quote, writtenToJson } from '../revocation/rule-json.ts'
 import { parseTime } from '../revocation/time.ts'
-import { type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
+import { clocksOf, type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
 import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell, UsageError } from './shell.ts'
 import { looksLikeToken } from './usage.ts'
 
@@ -37,12 +37,18 @@ export async function revoke(given: RevokeArguments, shell: Shell): Promise<numb
   const token = await argumentOrInput(given.token, shell)
   return withRevocations(given, shell, async ({ connect, place, ...known }) => {
     const settings = { nowSeconds: shell.clock() / 1000, ...known, actor: actor() }
-    const prepared = prepareRevocation({ ...given, token }, settings)
+    const asked = { ...given, token }
+    const refused = prepareRevocation(asked, settings)
+    if (isProblem(refused)) {
+      shell.complain(refused.problem)
+      return ANSWER_IS_NO
+    }
+    const revocations = await connect()
+    const prepared = prepareRevocation(asked, { ...settings, ...(await clocksOf(revocations, shell)) })
     if (isProblem(prepared)) {
       shell.complain(prepared.problem)
       return ANSWER_IS_NO
     }
-    const revocations = await connect()
     const written = await revocations.write(prepared.rules)
     if (given.json) for (const rule of written) shell.print(JSON.stringify(writtenToJson(rule)))
     else for (const sentence of [...prepared.sentences, `Written to ${place}`]) shell.print(sentence)

@@ -3,7 +3,8 @@
 import type { Command, RedisConnection } from './connection.ts'
 import { encodeEntry } from './entry.ts'
 import { encodeMirror, type ListKeys, mirrorField } from './mirror.ts'
-import { countOf } from './replies.ts'
+import { countOf, entriesOf } from './replies.ts'
+import { messageOf } from './report.ts'
 import type { Rule } from './rule.ts'
 import { CLOCK_MARGIN_SECONDS } from './trim.ts'
 
@@ -17,24 +18,56 @@ export interface AppendParts {
 
 const REPLICATION_TIMEOUT_MS = 500
 
-/** Makes the function that writes rules and answers the ids of their entries; it rejects where that is not certain. */
+/** Makes what writes entries and answers their ids; it rejects where that is not certain. */
 export function createAppend(parts: AppendParts) {
   const { connection, keys, minReplicas, timeoutMs } = parts
 
-  async function append(rules: readonly Rule[], keepsTime: (rule: Rule) => boolean): Promise<readonly string[]> {
+  async function append(
+    rules: readonly Rule[],
+    keepsTime: (rule: Rule) => boolean,
+    leastMs?: number,
+  ): Promise<readonly string[]> {
     if (rules.length === 0) return []
     await connection.whenReady(timeoutMs)
     const session = connection.session()
-    const batch: Command[] = rules.map((rule) => [
-      'xadd',
-      keys.log,
-      '*',
-      ...encodeEntry(rule, { keepsTime: keepsTime(rule) }),
-    ])
-    for (const rule of rules) batch.push(...mirrorCommands(rule))
-    const replies = await connection.transact(batch, timeoutMs + rules.length)
+    const entries = rules.map((rule) => encodeEntry(rule, { keepsTime: keepsTime(rule) }))
+    const ids = await writeFrom(leastMs, entries, rules.flatMap(mirrorCommands))
     if (minReplicas > 0) await confirmReplicas(session)
-    return replies.slice(0, rules.length).map(String)
+    return ids
+  }
+
+  /** Entries as they are, for what this version cannot read. */
+  async function appendRaw(entries: readonly (readonly string[])[], leastMs?: number): Promise<readonly string[]> {
+    if (entries.length === 0) return []
+    await connection.whenReady(timeoutMs)
+    return writeFrom(leastMs, entries, [])
+  }
+
+  // The first entry takes the log to `leastMs`, so that the ids of all are no earlier. A log that is there already needs none
+  // of that, and would refuse it.
+  async function writeFrom(
+    leastMs: number | undefined,
+    entries: readonly (readonly string[])[],
+    mirror: readonly Command[],
+  ): Promise<readonly string[]> {
+    const write = async (first: string) => {
+      const adds = entries.map((fields, index): Command => ['xadd', keys.log, index === 0 ? first : '*', ...fields])
+      const replies = await connection.transact([...adds, ...mirror], timeoutMs + entries.length)
+      return replies.slice(0, entries.length).map(String)
+    }
+    if (leastMs === undefined || (await reaches(leastMs))) return write('*')
+    try {
+      return await write(`${leastMs}-*`)
+    } catch (error) {
+      // Somebody else was faster. What is written twice is one rule.
+      if (!messageOf(error).includes('equal or smaller')) throw error
+      return write('*')
+    }
+  }
+
+  async function reaches(leastMs: number): Promise<boolean> {
+    const [found] = await connection.send([['xrange', keys.log, `${leastMs}-0`, '+', 'COUNT', 1]], timeoutMs)
+    return entriesOf(found).length > 0
   }
 
   function mirrorCommands(rule: Rule): Command[] {
@@ -66,5 +99,5 @@ export function createAppend(parts: AppendParts) {
     )
   }
 
-  return append
+  return Object.freeze({ append, appendRaw })
 }

@@ -18,7 +18,11 @@ const TOPICS = {
     level: 'warn',
     message: 'Read entries of the revocation log as against every token that was issued before they were written',
   },
-  failed: { level: 'error', message: 'Cannot hold rules of the revocation log: their tokens are admitted' },
+  overruled: {
+    level: 'warn',
+    message: 'Entries of the revocation log do not count: a copy of the same rule is known that is later',
+  },
+  failed: { level: 'error', message: 'Cannot hold rules of the revocation log: the copy is stale until they end' },
 } as const
 
 const TELL_EVERY_MS = 60_000
@@ -31,6 +35,7 @@ export function createComplaints(parts: { readonly clock: Clock; readonly log: R
   const topics = {
     skipped: createTopic('skipped', parts),
     guessed: createTopic('guessed', parts),
+    overruled: createTopic('overruled', parts),
     failed: createTopic('failed', parts),
   } satisfies Record<Topic, unknown>
 

@@ -1,5 +1,7 @@
 // How is a rule written in the log, and what does an entry of the log mean? Entries come from any program that can reach
-// Redis: they are bounded, unknown fields are ignored, and a malformed one is a problem in words, never an exception.
+// Redis, newer gates too: they are bounded, what is not understood widens a rule and voids a lift, and a malformed one is a
+// problem in words, never an exception.
+import { createHash } from 'node:crypto'
 import {
   isMatchable,
   isRuleKind,
@@ -25,42 +27,49 @@ export interface Reading {
   readonly rule: Rule | undefined
   /** What is wrong with the entry, in words without its values. A rule may have a problem too. */
   readonly problem: string | undefined
+  /** A newer gate may read a rule or a lift in it: it has to be kept as it is. */
+  readonly isForNewer?: boolean
 }
 
 /** The id before the first entry. */
 export const LOG_START = '0-0'
 
+/** The latest time of an entry that can be held, in milliseconds: what an id says beyond it counts as this. */
+export const MAX_HELD_MS = 999_999_999_999_999
+
 const MAX_FIELDS = 64
+const MAX_EXTRA_UNITS = 700
 const knownFields = new Set([
-  'kind',
-  'value',
-  'issuer',
-  'source',
-  'before',
-  'expires',
-  'reason',
-  'actor',
-  'lifted',
-  'at',
+  ...['kind', 'value', 'issuer', 'source', 'before', 'expires', 'reason', 'actor', 'lifted', 'at'],
+  ...['v', 'must'],
 ])
 // As seconds it would lie beyond the year 30000: nothing else can be meant.
 const MILLISECONDS_OF_TODAY_PATTERN = /^\d{13,15}$/
 const MILLISECONDS_PATTERN = /^\d{1,15}$/
-const ID_PATTERN = /^(\d{1,15})-\d{1,20}$/
-// A wiped Redis may come back on a machine whose clock is behind, so that an original `at` lies ahead of the new id. More
-// than a day ahead is not a clock: such an entry could never be lifted.
-export const MAX_AHEAD_MS = 86_400_000
+const ID_PATTERN = /^(\d{1,20})-\d{1,20}$/
 
 const NOT_MATCHABLE = `missing, longer than ${MAX_VALUE_BYTES} bytes or not plain text`
-const NO_SOURCE = `longer than ${MAX_SOURCE_BYTES} bytes or not plain text`
 const UNREADABLE_BEFORE = '"before" is neither unix seconds nor ISO 8601 with a time zone'
+const WIDENED = 'it has fields of a newer version: it counts for every token of its value'
+const VOID_LIFT = 'it is a lift with fields of a newer version: it lifts nothing here'
 
-const noRule = (problem: string): Reading => ({ rule: undefined, problem })
+const noRule = (problem: string, isForNewer = false): Reading => ({ rule: undefined, problem, isForNewer })
 
 /** The time in an entry's id in milliseconds, or undefined where it is no id. */
 export function millisecondsOfId(id: string): number | undefined {
   const match = ID_PATTERN.exec(id)
-  return match?.[1] === undefined ? undefined : Number(match[1])
+  return match?.[1] === undefined ? undefined : Math.min(Number(match[1]), MAX_HELD_MS)
+}
+
+/** Orders two ids: below zero where `one` is the earlier. Their numbers may be larger than any that can be counted with. */
+export function compareIds(one: string, other: string): number {
+  const [oneMs = '', oneSequence = ''] = one.split('-')
+  const [otherMs = '', otherSequence = ''] = other.split('-')
+  return compareDigits(oneMs, otherMs) || compareDigits(oneSequence, otherSequence)
+}
+
+function compareDigits(one: string, other: string): number {
+  return one.length - other.length || (one === other ? 0 : one > other ? 1 : -1)
 }
 
 /** The rule of an entry, or undefined where it is none: see `readEntry`. */
@@ -71,30 +80,30 @@ export function decodeEntry(id: string, fields: readonly string[], farExpirySeco
 /**
  * Reads an entry of the log. Times are unix seconds, ISO 8601 or unix milliseconds. An `expires` that is missing or cannot be
  * read becomes `farExpirySeconds` (unix seconds), so that a rule lives too long rather than not at all; a `before` that cannot
- * be read becomes the time of the entry; notes that are too long are cut. There is no rule in what has no known kind, no
- * usable value or issuer, or an unreadable `lifted`.
+ * be read becomes the time of the entry; an `at` after the id is the time of the id; notes that are too long are cut. There is
+ * no rule in what has no known kind, no usable value or issuer, or an unreadable `lifted`.
  */
 export function readEntry(id: string, fields: readonly string[], farExpirySeconds: number): Reading {
   const idMs = millisecondsOfId(id)
   if (idMs === undefined) return noRule('its id is not like "<milliseconds>-<sequence>"')
   if (fields.length > MAX_FIELDS * 2) return noRule(`it has more than ${MAX_FIELDS} fields`)
-  const read = readFields(fields)
+  const { read, unknown } = readFields(fields)
   const kind = read.get('kind')
   const value = read.get('value')
   const issuer = read.get('issuer')
   const lifted = liftedOf(read.get('lifted'))
-  if (!isRuleKind(kind)) return noRule(`"kind" is none of ${ruleKinds.join(', ')}`)
+  if (!isRuleKind(kind)) return noRule(`"kind" is none of ${ruleKinds.join(', ')}`, kind !== undefined)
   if (!isMatchable(value)) return noRule(`"value" is ${NOT_MATCHABLE}`)
   if (issuer !== undefined && !isMatchable(issuer)) return noRule(`"issuer" is ${NOT_MATCHABLE}`)
   if (lifted === undefined) return noRule('"lifted" is neither 1 nor 0')
-  const source = read.get('source')
-  if (source !== undefined && !isSource(source)) return noRule(`"source" is ${NO_SOURCE}`)
-  const atMs = originalMs(read.get('at'), idMs)
+  if (lifted && unknown.length > 0) return noRule(VOID_LIFT, true)
   const before = read.get('before')
   const readBefore = timeOf(before)
   const isUnreadable = before !== undefined && readBefore === undefined
   // What does not say in full what it lifts lifts nothing.
   if (isUnreadable && lifted) return noRule(UNREADABLE_BEFORE)
+  const source = read.get('source')
+  const expiresAtSeconds = timeOf(read.get('expires'))
   // The lift of an event says nothing of what the next rule of its source is against: it must not widen that one.
   const noBefore = lifted && source !== undefined ? 0 : undefined
   const rule = {
@@ -102,17 +111,34 @@ export function readEntry(id: string, fields: readonly string[], farExpirySecond
     value,
     issuer,
     source,
+    ...(unknown.length > 0 && { extra: extraOf(unknown) }),
     // Somebody wanted tokens gone. Without an entry they would all be admitted; without a `before`, those that are issued
     // after it would be refused too, until the rule ends: alice could not log in again. All that there were when the entry
     // was written is what is meant most often, and no honest `before` lies later.
-    issuedBeforeSeconds: isUnreadable ? Math.max(atMs, idMs) / 1000 : (readBefore ?? noBefore),
-    expiresAtSeconds: timeOf(read.get('expires')) ?? farExpirySeconds,
+    issuedBeforeSeconds: isUnreadable ? idMs / 1000 : (readBefore ?? noBefore),
+    expiresAtSeconds: expiresAtSeconds ?? farExpirySeconds,
+    ...(expiresAtSeconds === undefined && { isEndGuessed: true }),
     reason: tidyNote(read.get('reason')),
     actor: tidyNote(read.get('actor')),
-    atMs,
+    atMs: originalMs(read.get('at'), idMs),
     lifted,
   }
-  return { rule, problem: isUnreadable ? UNREADABLE_BEFORE : undefined }
+  return { rule, problem: isUnreadable ? UNREADABLE_BEFORE : unknown.length > 0 ? WIDENED : undefined }
+}
+
+/** Whether an entry has a time beside its id: it is a copy of one that was written before. */
+export function isCopy(fields: readonly string[]): boolean {
+  return fieldOf(fields, 'at') !== undefined
+}
+
+/** When an entry that is not understood ends, where it says so. */
+export function endOfEntry(fields: readonly string[]): number | undefined {
+  return timeOf(fieldOf(fields, 'expires'))
+}
+
+/** The time of an entry: `at`, where it has one that is not later than the id. */
+export function timeOfEntry({ id, fields }: LogEntry): number {
+  return originalMs(fieldOf(fields, 'at'), millisecondsOfId(id) ?? 0)
 }
 
 /** Writes a rule as fields of an entry. With `keepsTime` its own `at` goes along; else the id's time is its time. */
@@ -121,6 +147,7 @@ export function encodeEntry(rule: Rule, keepsTime: { readonly keepsTime: boolean
   if (rule.issuer !== undefined) fields.push('issuer', rule.issuer)
   // A gate of 7d4b85d ignores it, and takes the rule for one of a person.
   if (rule.source !== undefined) fields.push('source', rule.source)
+  if (rule.extra !== undefined) fields.push(...readExtra(rule.extra))
   if (rule.issuedBeforeSeconds !== undefined) fields.push('before', secondsText(rule.issuedBeforeSeconds))
   fields.push('expires', secondsText(rule.expiresAtSeconds))
   if (rule.reason !== undefined) fields.push('reason', rule.reason)
@@ -130,15 +157,49 @@ export function encodeEntry(rule: Rule, keepsTime: { readonly keepsTime: boolean
   return fields
 }
 
-function readFields(fields: readonly string[]): Map<string, string> {
-  const read = new Map<string, string>()
+function fieldOf(fields: readonly string[], wanted: string): string | undefined {
+  let found: string | undefined
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    const name = fields[index]
-    const value = fields[index + 1]
-    if (name === undefined || value === undefined || value === '' || !knownFields.has(name)) continue
-    read.set(name, value)
+    if (fields[index] === wanted && fields[index + 1] !== '') found = fields[index + 1]
   }
-  return read
+  return found
+}
+
+// Names and values of what this version does not know, in turn. `x-…` is a note for people.
+function readFields(fields: readonly string[]): { read: Map<string, string>; unknown: string[] } {
+  const read = new Map<string, string>()
+  const unknown: string[] = []
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index] ?? ''
+    const value = fields[index + 1] ?? ''
+    if (!knownFields.has(name)) {
+      if (!name.startsWith('x-')) unknown.push(name, value)
+    } else if (value !== '') read.set(name, value)
+  }
+  for (const name of ['v', 'must', 'source']) {
+    const value = read.get(name)
+    if (value === undefined || isUnderstood(name, value)) continue
+    unknown.push(name, value)
+    read.delete(name)
+  }
+  return { read, unknown }
+}
+
+function isUnderstood(name: string, value: string): boolean {
+  if (name === 'v') return value === '1'
+  if (name === 'source') return isSource(value) && Buffer.byteLength(value) <= MAX_SOURCE_BYTES
+  return value.split(/[\s,]+/).every((field) => field === '' || knownFields.has(field))
+}
+
+function extraOf(unknown: readonly string[]): string {
+  const text = JSON.stringify(unknown.map((part) => part.toWellFormed()))
+  if (text.length <= MAX_EXTRA_UNITS) return text
+  return JSON.stringify(['not-kept', `sha256:${createHash('sha256').update(text).digest('base64url')}`])
+}
+
+function readExtra(extra: string): readonly string[] {
+  const parts: unknown = JSON.parse(extra)
+  return Array.isArray(parts) ? parts.map(String) : []
 }
 
 // "now" is no time in a log: it would be another one for each reader.
@@ -153,10 +214,9 @@ function liftedOf(text: string | undefined): boolean | undefined {
   return text === '1' || text === 'true' ? true : undefined
 }
 
+// A time ahead of the entry's own would swallow what is written after it, a rule after a lift too.
 function originalMs(text: string | undefined, idMs: number): number {
-  if (text === undefined || !MILLISECONDS_PATTERN.test(text)) return idMs
-  const atMs = Number(text)
-  return atMs <= idMs + MAX_AHEAD_MS ? atMs : idMs
+  return text === undefined || !MILLISECONDS_PATTERN.test(text) ? idMs : Math.min(Number(text), idMs)
 }
 
 function secondsText(seconds: number): string {

@@ -2,13 +2,15 @@
 // Redis. Must never call itself current after a read that failed, and never drop a rule because the log lost it.
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../model/clock.ts'
+import { createAfterLoss } from './after-loss.ts'
 import { createComplaints } from './complaints.ts'
 import { createContact } from './contact.ts'
-import { LOG_START } from './entry.ts'
+import { LOG_START, millisecondsOfId } from './entry.ts'
 import { createHealer } from './healer.ts'
 import { createIntake } from './intake.ts'
 import { createLedger } from './ledger.ts'
 import type { RuleList } from './list.ts'
+import { createLogAhead } from './log-ahead.ts'
 import { reconnectDelayMs } from './redis-client.ts'
 import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
 import type { Rule } from './rule.ts'
@@ -26,6 +28,10 @@ export interface Feed {
   isSynced(): boolean
   /** Whether the log was ever read in full. */
   hasReadInFull(): boolean
+  /** Whether the copy can hold every rule that the log has. */
+  isWhole(): boolean
+  /** What an operator should know about this log; empty where nothing is wrong. */
+  warnings(): readonly string[]
   /** Why the copy is not current, where it is not. */
   trouble(): string | undefined
   /** The clock of Redis minus ours, in milliseconds; 0 until it was measured. */
@@ -66,13 +72,16 @@ export function createFeed(parts: FeedParts): Feed {
   const server = createServerView(parts)
   const complaints = createComplaints(parts)
   const contact = createContact({ ...parts, redis: store.description, countRules: list.sizeAll })
+  const afterLoss = createAfterLoss(parts)
+  const ahead = createLogAhead({ ...parts, redis: store.description })
   const healer = createHealer({
     ...parts,
     append: async (rules) => {
-      await ledger.track(async () => ({ ids: await store.append(rules, () => true) }))
+      const fromMs = await afterLoss.healFromMs()
+      await ledger.track(async () => ({ ids: await store.append(rules, () => true, fromMs) }))
     },
   })
-  const intake = createIntake({ ...parts, redis: store.description, ledger, healer, server, complaints })
+  const intake = createIntake({ ...parts, redis: store.description, ledger, afterLoss, healer, server, complaints })
   const stopping = new AbortController()
   let phase: 'due' | 'reading' | 'following' = 'due'
   let readInFullOnce = false
@@ -100,7 +109,9 @@ export function createFeed(parts: FeedParts): Feed {
 
   async function readInFull(): Promise<void> {
     if (phase === 'due') {
-      ledger.begin(await store.logState(LOG_START))
+      const state = await store.logState(LOG_START)
+      if (readInFullOnce) await afterLoss.begin()
+      ledger.begin(state)
       if (readInFullOnce) healer.begin()
       // A reading that breaks off goes on where it was: a long log would never be read over a line that breaks.
       phase = 'reading'
@@ -157,6 +168,11 @@ export function createFeed(parts: FeedParts): Feed {
     list.sweep(nowMs / 1000, SWEEP_BUDGET)
   }
 
+  function lookAhead(): void {
+    if (!server.isClockKnown()) return
+    ahead.look(millisecondsOfId(ledger.position()) ?? 0, clock() + server.clockOffsetMs())
+  }
+
   async function round(): Promise<void> {
     const type = phase === 'following' ? 'follow' : 'full'
     try {
@@ -170,6 +186,7 @@ export function createFeed(parts: FeedParts): Feed {
     sweepNowAndThen()
     complaints.tell()
     await server.measureClock()
+    lookAhead()
     if (phase === 'following' && healer.isPending()) await healer.attempt(catchUp)
   }
 
@@ -200,6 +217,8 @@ export function createFeed(parts: FeedParts): Feed {
     lastHeardMs: contact.heardMs,
     isSynced: () => phase === 'following' && contact.isLive(),
     hasReadInFull: () => readInFullOnce,
+    isWhole: intake.isWhole,
+    warnings: () => [ahead.warning()].filter((text) => text !== undefined),
     trouble: contact.trouble,
     clockOffsetMs: server.clockOffsetMs,
     track: async (write) => {

@@ -53,13 +53,14 @@ export function createFreshness(parts: FreshnessParts): Freshness {
     return Math.max(byClockMs, nowMs - heardMonotonicMs)
   }
 
-  const isFresh = () => ageMs() <= maxStalenessMs
+  const isFresh = () => feed.isWhole() && ageMs() <= maxStalenessMs
   const ageText = () => `${(ageMs() / 1000).toFixed(1)} s old`
   const because = () => (feed.trouble() === undefined ? '' : `: ${feed.trouble()}`)
 
   function describe(): string {
     if (!feed.hasReadInFull()) return `revocation list not read in full yet${because()}`
     if (isFresh()) return `revocation list read in full, ${ageText()}${because()}`
+    if (!feed.isWhole()) return `revocation list cannot hold every rule; ${consequence}`
     return `revocation list is ${ageText()}, ${maxStalenessMs / 1000} s are allowed; ${consequence}${because()}`
   }
 

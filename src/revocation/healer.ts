@@ -42,7 +42,7 @@ const WINDOW_MS = 60_000
 export function createHealer(parts: HealerParts): Healer {
   const { clock, list, log, observe, store } = parts
   const owner = randomUUID()
-  // When the log's copy of each rule was written, by identity; there only while a heal is due.
+  // The rank of the log's copy of each rule, by identity; there only while a heal is due.
   let logged: Map<string, number> | undefined
   let isFailing = false
   let healedMs: readonly number[] = []
@@ -50,15 +50,14 @@ export function createHealer(parts: HealerParts): Healer {
   function note(rule: Rule): void {
     if (logged === undefined) return
     const key = ruleKeyOf(rule)
-    const knownMs = logged.get(key)
-    if (knownMs === undefined || rule.atMs > knownMs) logged.set(key, rule.atMs)
+    const known = logged.get(key)
+    if (known === undefined || rankOf(rule) > known) logged.set(key, rankOf(rule))
   }
 
   function isMissing(rule: Rule): boolean {
     if (rule.expiresAtSeconds + parts.toleranceSeconds <= clock() / 1000) return false
-    const knownMs = logged?.get(ruleKeyOf(rule))
-    // Only the time decides: copies of one time differ in nothing that the fleet could not merge.
-    return knownMs === undefined || knownMs < rule.atMs
+    const known = logged?.get(ruleKeyOf(rule))
+    return known === undefined || known < rankOf(rule)
   }
 
   /** Missing rules in batches; requests are served in between. What moves meanwhile is found by the next pass. */
@@ -142,4 +141,9 @@ export function createHealer(parts: HealerParts): Healer {
     isPending: () => logged !== undefined,
     attempt,
   } satisfies Healer)
+}
+
+// Its time, and at one time a rule before a lift: beyond that copies differ in nothing that the fleet could not merge.
+function rankOf({ atMs, lifted }: Rule): number {
+  return Math.trunc(atMs) * 2 + (lifted ? 0 : 1)
 }

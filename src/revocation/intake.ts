@@ -1,13 +1,14 @@
 // What do entries of the log do to the local list, and who hears of it? Must never let one entry, or one listener, keep the feed
 // from those after it.
 import type { Clock } from '../model/clock.ts'
+import type { AfterLoss } from './after-loss.ts'
 import type { Complaints } from './complaints.ts'
 import { type LogEntry, millisecondsOfId, readEntry } from './entry.ts'
 import type { Healer } from './healer.ts'
 import type { Ledger } from './ledger.ts'
 import type { RuleList } from './list.ts'
 import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
-import type { Rule } from './rule.ts'
+import { compareRules, lasting, type Rule } from './rule.ts'
 import type { ServerView } from './server-view.ts'
 
 export interface Intake {
@@ -15,11 +16,14 @@ export interface Intake {
   take(entries: readonly LogEntry[], isFollowing: boolean): void
   /** Calls back for every rule that changed the list. */
   onApplied(callback: (rule: Rule) => void): void
+  /** Whether every rule of the log that is in force is held. */
+  isWhole(): boolean
 }
 
 export interface IntakeParts {
   readonly list: RuleList
   readonly ledger: Ledger
+  readonly afterLoss: AfterLoss
   readonly healer: Healer
   readonly server: ServerView
   readonly complaints: Complaints
@@ -33,11 +37,16 @@ export interface IntakeParts {
   readonly log: RevocationLog
 }
 
+// How many copies that have ended, and whose rule is not known, are kept for a moment in one reading: an older copy may follow.
+const ENDED_AT_ONCE = 50_000
+
 /** Makes the way of entries into the list. */
 export function createIntake(parts: IntakeParts): Intake {
-  const { clock, complaints, healer, ledger, list, log, observe, server } = parts
+  const { afterLoss, clock, complaints, healer, ledger, list, log, observe, server } = parts
   const callbacks: ((rule: Rule) => void)[] = []
   let wideValues = 0
+  let endedLeft = ENDED_AT_ONCE
+  let unheldUntilSeconds = 0
 
   function announce(rule: Rule): void {
     for (const callback of callbacks) {
@@ -52,12 +61,13 @@ export function createIntake(parts: IntakeParts): Intake {
   function take(entries: readonly LogEntry[], isFollowing: boolean): void {
     const nowSeconds = clock() / 1000
     let skipped = 0
+    if (isFollowing) endedLeft = ENDED_AT_ONCE
     for (const entry of entries) {
       const { rule, problem } = readEntry(entry.id, entry.fields, nowSeconds + parts.maxLifetimeSeconds)
       if (problem !== undefined) complaints.note(rule === undefined ? 'skipped' : 'guessed', entry.id, problem)
       if (rule === undefined) skipped += 1
-      // What has ended only costs memory: lifts are written to end no earlier than what they lift.
-      else if (rule.expiresAtSeconds + parts.toleranceSeconds > nowSeconds) applyOne(rule, entry.id, isFollowing)
+      else takeRule(lasting(rule, parts.maxLifetimeSeconds), entry, isFollowing)
+      afterLoss.note(entry)
       ledger.note(entry)
     }
     if (skipped > 0) observe.skipped(skipped)
@@ -65,12 +75,35 @@ export function createIntake(parts: IntakeParts): Intake {
     tellWide()
   }
 
+  function takeRule(logged: Rule, entry: LogEntry, isFollowing: boolean): void {
+    const raisedMs = afterLoss.raisedMs(entry)
+    const rule = raisedMs === undefined ? logged : { ...logged, atMs: raisedMs }
+    // A copy that has ended still counts over an older one that has not: with a shorter end, it gave tokens back.
+    if (rule.expiresAtSeconds + parts.toleranceSeconds <= clock() / 1000 && list.find(rule) === undefined) {
+      if (endedLeft <= 0) return
+      endedLeft -= 1
+    }
+    // The log has it with its own time: a later one is written back.
+    healer.note(logged)
+    applyOne(rule, entry.id, isFollowing)
+  }
+
   function applyOne(rule: Rule, id: string, isFollowing: boolean): void {
-    healer.note(rule)
-    if (!isChangedBy(rule, id)) return
+    if (!isChangedBy(rule, id)) {
+      if (isFollowing) complainIfOverruled(rule, id)
+      return
+    }
     announce(rule)
     const isFresh = rule.atMs === millisecondsOfId(id) && server.isClockKnown()
     if (isFollowing && isFresh) observe.propagated(Math.max(0, clock() + server.clockOffsetMs() - rule.atMs) / 1000)
+  }
+
+  function complainIfOverruled(rule: Rule, id: string): void {
+    if (rule.source !== undefined || rule.atMs !== millisecondsOfId(id)) return
+    const known = list.find(rule)
+    if (known === undefined || compareRules(rule, known) >= 0) return
+    complaints.note('overruled', id, known.lifted ? 'its rule is lifted' : 'another copy of its rule counts')
+    observe.overruled(1)
   }
 
   // One rule that cannot be held must not keep the feed from those after it: every gate would stand at it for ever.
@@ -79,6 +112,7 @@ export function createIntake(parts: IntakeParts): Intake {
       return list.apply(rule)
     } catch (error) {
       complaints.note('failed', id, messageOf(error))
+      unheldUntilSeconds = Math.max(unheldUntilSeconds, rule.expiresAtSeconds + parts.toleranceSeconds)
       observe.skipped(1)
       return false
     }
@@ -97,6 +131,7 @@ export function createIntake(parts: IntakeParts): Intake {
 
   return Object.freeze({
     take,
+    isWhole: () => unheldUntilSeconds <= clock() / 1000,
     onApplied: (callback) => {
       callbacks.push(callback)
     },

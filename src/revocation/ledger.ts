@@ -1,6 +1,6 @@
 // Is the log still the one that we read? Knows the last entry that was read, how many there were, and which entries of our own
 // must turn up. Pure; must never mistake a trim of ended entries for a loss, nor a loss for a trim.
-import { LOG_START, type LogEntry } from './entry.ts'
+import { compareIds, LOG_START, type LogEntry } from './entry.ts'
 import type { LogState } from './store.ts'
 
 export interface Loss {
@@ -80,7 +80,7 @@ export function createLedger(): Ledger {
     },
     awaited: () => (expected.size === 0 ? none : [...expected]),
     stillAwaited: (ids) => (ids.length === 0 ? none : ids.filter((id) => expected.has(id))),
-    arePassed: (ids) => ids.some((id) => isAtOrBefore(id, last?.id ?? LOG_START)),
+    arePassed: (ids) => ids.some((id) => compareIds(id, last?.id ?? LOG_START) <= 0),
   } satisfies Ledger)
 }
 
@@ -91,11 +91,4 @@ function isSame(one: LogEntry, other: LogEntry): boolean {
     one.fields.length === other.fields.length &&
     one.fields.every((text, index) => text === other.fields[index])
   )
-}
-
-function isAtOrBefore(id: string, other: string): boolean {
-  const [oneMs, oneSequence = 0] = id.split('-').map(Number)
-  const [otherMs, otherSequence = 0] = other.split('-').map(Number)
-  if (oneMs === undefined || otherMs === undefined) return false
-  return oneMs < otherMs || (oneMs === otherMs && oneSequence <= otherSequence)
 }

@@ -20,6 +20,8 @@ export const atLimitMs = 2 ** 36
 export const lifetimeLimitSeconds = 2 ** AT_SHIFT
 /** In the head of an exact row, which has no lifetime there. */
 export const LIFTED_BIT = 1
+/** The same, for an end that no entry names. */
+export const GUESSED_BIT = 2
 
 const EXACT_WORDS = 8
 

@@ -9,6 +9,7 @@ import {
   EXACT_FLAG,
   exactAt,
   FLAGS_SHIFT,
+  GUESSED_BIT,
   LIFTED_BIT,
   lifetimeLimitSeconds,
   needsSize,
@@ -79,6 +80,7 @@ export function createRowWriter(ground: RowGround): RowWriter {
     const { atMs, expiresAtSeconds, issuedBeforeSeconds: before } = rule
     const isShort =
       rule.lifted !== true &&
+      rule.isEndGuessed !== true &&
       forgetAtSeconds === expiresAtSeconds &&
       isBelow(atMs - ground.beginMs, atLimitMs) &&
       isBelow(lifetimeOf(rule), lifetimeLimitSeconds) &&
@@ -91,7 +93,7 @@ export function createRowWriter(ground: RowGround): RowWriter {
     const { atMs, issuedBeforeSeconds: before } = rule
     const head = flags << FLAGS_SHIFT
     if ((flags & EXACT_FLAG) !== 0) {
-      scratch[0] = head | (rule.lifted ? LIFTED_BIT : 0)
+      scratch[0] = head | (rule.lifted ? LIFTED_BIT : 0) | (rule.isEndGuessed ? GUESSED_BIT : 0)
       scratch[1] = 0
       const exact = exactAt(0, flags)
       writeDouble(exact, atMs)

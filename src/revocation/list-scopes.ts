@@ -1,27 +1,28 @@
-// How do the issuer and the source of a rule become one text? They usually repeat as a pair, so that one number stands for both,
-// and a rule without a source costs what it did without any. Must never let two pairs share a text.
+// How do the issuer, the source and unknown fields of a rule become one text? They usually repeat together, so that one number
+// stands for all, and a rule without a source costs nothing for it. Two different ones must never share a text.
 
 import { createSharedTexts, notShared, type SharedTexts } from './list-texts.ts'
 import type { Rule } from './rule.ts'
 
-type Scope = Pick<Rule, 'issuer' | 'source'>
+type Scope = Pick<Rule, 'issuer' | 'source' | 'extra'>
 
 const none: Scope = Object.freeze({ issuer: undefined, source: undefined })
 
-/** The line break behind an issuer that has a source: neither of them can hold one. */
+/** The line break behind each part that has another one after it: none of them can hold one, JSON escapes it. */
 export const scopeEnd = 0x0a
 
-/** One text of both, or undefined where there is neither. */
-export function writeScope({ issuer, source }: Scope): string | undefined {
+/** One text of all, or undefined where there is none. */
+export function writeScope({ issuer, source, extra }: Scope): string | undefined {
+  if (extra !== undefined) return `${issuer ?? ''}\n${source ?? ''}\n${extra}`
   return source === undefined ? issuer : `${issuer ?? ''}\n${source}`
 }
 
-/** Reads them back; of the empty text, neither. */
+/** Reads them back; of the empty text, none. */
 export function readScope(scope: string): Scope {
   if (scope === '') return none
-  const end = scope.indexOf('\n')
-  if (end === -1) return { issuer: scope, source: undefined }
-  return { issuer: end === 0 ? undefined : scope.slice(0, end), source: scope.slice(end + 1) }
+  const [issuer, source, extra] = scope.split('\n')
+  const named = { issuer: issuer === '' ? undefined : issuer, source: source === '' ? undefined : source }
+  return extra === undefined ? named : { ...named, extra }
 }
 
 export interface Scopes extends SharedTexts {

@@ -22,7 +22,7 @@ export interface RuleList {
   /** The copy that counts of one rule, a lifted one too. */
   find(identity: RuleIdentity): Rule | undefined
   /** The same for every source, that of people first. */
-  findAll(identity: Omit<RuleIdentity, 'source'>): readonly Rule[]
+  findAll(identity: OneName): readonly Rule[]
   /**
    * Looks at about `budget` rules, where it left off the last time, and drops those that ended. Answers how many. It goes
    * shard by shard, so it looks at a few hundred more than asked, and never at a rule twice in one call.
@@ -42,9 +42,15 @@ export interface RuleList {
    * stands for them, and goes with the last of them. Neither that one nor one of those can be lifted.
    */
   sizeWide(): number
+  /** The latest time of all copies that it ever held. */
+  highestAtMs(): number
+  /** Takes back what lies later than this: a lift to a minute before, as the rule that it ends may be known elsewhere alone. */
+  lower(limitMs: number): void
   /** The memory that it takes: what was set aside for rows, and an estimate of what is on the heap of V8. */
   memoryBytes(): number
 }
+
+type OneName = Pick<RuleIdentity, 'kind' | 'value' | 'issuer'>
 
 export interface ListSettings {
   /** The largest clock tolerance of any issuer. */
@@ -53,7 +59,10 @@ export interface ListSettings {
   readonly hash?: WordHash
 }
 
-const isScoped = ({ issuer, source }: Rule) => issuer !== undefined || source !== undefined
+const LIFTS_BEFORE_MS = 60_000
+
+const isOfPeople = ({ source, extra }: Rule) => source === undefined && extra === undefined
+const isScoped = (rule: Rule) => rule.issuer !== undefined || !isOfPeople(rule)
 
 /** Makes an empty list. */
 export function createList(settings: ListSettings = {}): RuleList {
@@ -72,6 +81,7 @@ export function createList(settings: ListSettings = {}): RuleList {
   const issuer = table('issuer')
   const tables = { token, subject, session, client, key: keyId, issuer } satisfies Record<RuleKind, Table>
   let total = 0
+  let highestAtMs = 0
   const visitNext = createRounds(tables)
 
   // The row is in `rows.scratch`.
@@ -125,7 +135,8 @@ export function createList(settings: ListSettings = {}): RuleList {
       throw new RangeError(`Cannot hold a revocation rule: its value has more than ${MAX_KEY_UNITS} characters`)
     }
     const of = tables[rule.kind]
-    if (rule.source !== undefined) return merge(of, liftedByPerson(of, rule) ?? rule)
+    highestAtMs = Math.max(highestAtMs, rule.atMs)
+    if (!isOfPeople(rule)) return merge(of, liftedByPerson(of, rule) ?? rule)
     const isChanged = merge(of, rule)
     return rule.lifted ? liftSources(of, rule) || isChanged : isChanged
   }
@@ -142,7 +153,7 @@ export function createList(settings: ListSettings = {}): RuleList {
   function liftSources(of: Table, { atMs, reason, actor, ...lift }: Rule): boolean {
     let isChanged = false
     for (const rule of findAll(lift)) {
-      if (rule.source === undefined || rule.lifted || rule.atMs >= atMs) continue
+      if (isOfPeople(rule) || rule.lifted || rule.atMs >= atMs) continue
       isChanged = merge(of, { ...rule, lifted: true, atMs, reason, actor }) || isChanged
     }
     return isChanged
@@ -246,7 +257,7 @@ export function createList(settings: ListSettings = {}): RuleList {
     return row === noRow ? undefined : rows.read(shard.words, row, identity.kind, identity.value)
   }
 
-  function findAll({ kind, value, issuer: ofIssuer }: Omit<RuleIdentity, 'source'>): readonly Rule[] {
+  function findAll({ kind, value, issuer: ofIssuer }: OneName): readonly Rule[] {
     if (!fillKey(key, value, hash)) return []
     const shard = tables[kind].shardOf(key.hash)
     const found: Rule[] = []
@@ -254,7 +265,7 @@ export function createList(settings: ListSettings = {}): RuleList {
     for (let row = firstRow(shard, key); row !== noRow; row = nextRow(shard, key, row)) {
       const rule = rows.read(shard.words, row, kind, value)
       if (rule.issuer !== ofIssuer) continue
-      if (rule.source === undefined) found.unshift(rule)
+      if (isOfPeople(rule)) found.unshift(rule)
       else found.push(rule)
     }
     return found
@@ -291,6 +302,22 @@ export function createList(settings: ListSettings = {}): RuleList {
     yield* wide.entries()
   }
 
+  function lower(limitMs: number): void {
+    if (highestAtMs <= limitMs) return
+    const later = [...entries()].filter(({ atMs }) => atMs > limitMs)
+    for (const rule of later) {
+      if (!fillKey(key, rule.value, hash)) continue
+      const of = tables[rule.kind]
+      const shard = of.shardOf(key.hash)
+      const row = shard === undefined ? noRow : rowOf(shard, writeScope(rule))
+      if (shard === undefined || row === noRow) continue
+      discount(of, shard.words, row)
+      of.remove(shard, key, row)
+      merge(of, { ...rule, atMs: rule.lifted ? limitMs - LIFTS_BEFORE_MS : limitMs })
+    }
+    highestAtMs = limitMs
+  }
+
   function entryOf(words: Int32Array, row: number, kind: RuleKind): Rule {
     const rule = rows.read(words, row, kind)
     return rule.lifted ? { ...rule, expiresAtSeconds: rows.forgetAtSeconds(words, row) } : rule
@@ -301,6 +328,8 @@ export function createList(settings: ListSettings = {}): RuleList {
     check,
     find,
     findAll,
+    highestAtMs: () => highestAtMs,
+    lower,
     sweep,
     size: (kind) => tables[kind].inForce,
     sizeAll: () => total,

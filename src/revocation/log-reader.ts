@@ -1,8 +1,9 @@
 // What does the log say by now? For who follows no copy of it: reads it once, and the next time only what came since. Must
 // never answer before the end of the log was reached.
 import type { Clock } from '../model/clock.ts'
-import { decodeEntry, LOG_START, MAX_AHEAD_MS } from './entry.ts'
+import { decodeEntry, LOG_START } from './entry.ts'
 import { createList, type RuleList } from './list.ts'
+import { lasting } from './rule.ts'
 import type { RedisStore } from './store.ts'
 
 export interface LogReaderParts {
@@ -18,22 +19,22 @@ export interface LogReader {
 }
 
 const PAGE_SIZE = 1000
+const RECENT_MS = 86_400_000
 
-/** Reads all of it, or with `isRecent` what can have a later time than now: at most the entries of the last day. */
+/** Reads all of it, or with `isRecent` the entries of the last day: what has a later time than now is among them. */
 export function createLogReader(parts: LogReaderParts, isRecent = false): LogReader {
   const { store, clock, maxLifetimeSeconds, toleranceSeconds } = parts
   const list = createList({ toleranceSeconds })
   let position: string | undefined
 
   async function read(): Promise<RuleList> {
-    // An entry cannot claim a time that is further ahead of its own than this
-    position ??= isRecent ? `${Math.max(0, Math.floor(await store.timeMs()) - MAX_AHEAD_MS)}-0` : LOG_START
+    position ??= isRecent ? `${Math.max(0, Math.floor(await store.timeMs()) - RECENT_MS)}-0` : LOG_START
     const farSeconds = clock() / 1000 + maxLifetimeSeconds
     for (;;) {
       const entries = await store.readLog(position, PAGE_SIZE)
       for (const { id, fields } of entries) {
         const rule = decodeEntry(id, fields, farSeconds)
-        if (rule !== undefined) list.apply(rule)
+        if (rule !== undefined) list.apply(lasting(rule, maxLifetimeSeconds))
         position = id
       }
       if (entries.length < PAGE_SIZE) return list

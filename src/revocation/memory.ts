@@ -31,6 +31,7 @@ export function createMemoryRevocations(parts: { readonly list: RuleList; readon
     list: async () => rulesInForce(list, clock() / 1000),
     lift: (kind, value, issuer, actor) =>
       liftBy(list.findAll({ kind, value, issuer }), write, { nowSeconds: clock() / 1000, actor }),
+    timeMs: async () => clock(),
     readiness: () => ({ ready: true, detail: `revocation list in memory, ${list.sizeAll()} rules` }),
     start: () => {
       timer = setInterval(() => list.sweep(clock() / 1000, SWEEP_BUDGET), SWEEP_EVERY_MS).unref()

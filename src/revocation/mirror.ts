@@ -1,5 +1,6 @@
 // What is in the keys that `check: redis` reads beside the log? One hash for each kind and value, one field for each issuer and
 // source (the empty one for any issuer and no source), so that the same jti of two issuers never meets. An unreadable field is an outage, not a "no".
+import { writeScope } from './list-scopes.ts'
 import type { Rule, RuleIdentity, RuleKind } from './rule.ts'
 
 /** The names of everything that one list has in Redis; they share a hash tag, so that a Cluster keeps them together. */
@@ -31,16 +32,8 @@ export function listKeysOf(list: string): ListKeys {
 }
 
 /** The field of a rule in its hash. */
-export function mirrorField({ issuer = '', source }: RuleIdentity): string {
-  // No issuer and no source holds a line break.
-  return source === undefined ? issuer : `${issuer}\n${source}`
-}
-
-/** The issuer and the source that a field names. */
-export function readMirrorField(field: string): Pick<RuleIdentity, 'issuer' | 'source'> {
-  const end = field.indexOf('\n')
-  const issuer = end === -1 ? field : field.slice(0, end)
-  return { issuer: issuer === '' ? undefined : issuer, source: end === -1 ? undefined : field.slice(end + 1) }
+export function mirrorField(identity: RuleIdentity): string {
+  return writeScope(identity) ?? ''
 }
 
 /** A rule as the content of its field. */

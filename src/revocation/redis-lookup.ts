@@ -108,7 +108,8 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
     const append = () => appendStamped(store, rules, find)
     const written = await (copy === undefined ? append() : copy.feed.track(append))
     for (const rule of written.rules) if (copy?.list.apply(rule)) announce(rule)
-    chores.afterWrite()
+    // A command line does not trim: it does not know how long the tokens of every gate live.
+    if (copy !== undefined) chores.afterWrite()
     return written.rules
   }
 
@@ -118,7 +119,12 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
       const why = store.trouble()
       return { ready: false, detail: `Redis was not reached yet${why === undefined ? '' : `: ${why}`}` }
     }
-    const detail = ['revocations are looked up in Redis', freshness?.describe(), ...chores.warnings()]
+    const detail = [
+      'revocations are looked up in Redis',
+      freshness?.describe(),
+      ...chores.warnings(),
+      ...(copy?.feed.warnings() ?? []),
+    ]
     return { ready: copy?.feed.hasReadInFull() ?? true, detail: detail.filter((text) => text !== undefined).join('; ') }
   }
 
@@ -132,6 +138,7 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
       const copies = known.findAll({ kind, value, issuer })
       return liftBy(copies, (rules) => write(rules, known), { nowSeconds: clock() / 1000, actor })
     },
+    timeMs: () => store.timeMs().catch(clock),
     readiness,
     start: () => {
       store.open().catch(() => {})

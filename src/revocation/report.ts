@@ -11,6 +11,10 @@ export interface RevocationObserver {
   healed(rules: number): void
   /** Entries of the log could not be read as a rule and were skipped. */
   skipped(entries: number): void
+  /** Entries of the log did not count, as a later copy of their rule is known. */
+  overruled(entries: number): void
+  /** How far the newest entry of the log lies ahead of the clock of Redis. */
+  logAhead(seconds: number): void
   /** The local copy was known to be current at this time. */
   heard(atMs: number): void
   synced(isSynced: boolean): void
@@ -42,6 +46,8 @@ export const silentObserver: RevocationObserver = Object.freeze({
   propagated: nothing,
   healed: nothing,
   skipped: nothing,
+  overruled: nothing,
+  logAhead: nothing,
   heard: nothing,
   synced: nothing,
   redisUp: nothing,

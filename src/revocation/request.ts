@@ -61,7 +61,7 @@ export function prepareRevocation(request: RevocationRequest, settings: RuleSett
   if (option === undefined && request.issuer === undefined) {
     return problem('nothing says what; give a token, a jti, a subject, a session, a client, a key id or an issuer')
   }
-  const issuedBeforeSeconds = parseTime(request.issuedBefore, settings.nowSeconds)
+  const issuedBeforeSeconds = parseTime(request.issuedBefore, settings.logNowSeconds ?? settings.nowSeconds)
   if (request.issuedBefore !== undefined && issuedBeforeSeconds === undefined) return timeProblem('issued-before')
   const expiresAtSeconds = parseTime(request.expires, settings.nowSeconds)
   if (request.expires !== undefined && expiresAtSeconds === undefined) return timeProblem('expires')

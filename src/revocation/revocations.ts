@@ -33,6 +33,8 @@ export interface Revocations {
   list(): Promise<readonly Rule[]>
   /** Ends a rule for the whole fleet. Answers the rule that was in force, or undefined where there was none. */
   lift(kind: RuleKind, value: string, issuer?: string, actor?: string): Promise<Rule | undefined>
+  /** What time it is where rules are written: "now" in a rule means this. Ours, where Redis cannot be asked. */
+  timeMs(): Promise<number>
   readiness(): { readonly ready: boolean; readonly detail: string }
   start(): void
   stop(): Promise<void>
@@ -105,9 +107,10 @@ export function createLocalRevocations(parts: LocalParts): Revocations {
     list: async () => rulesInForce(list, clock() / 1000),
     lift: (kind, value, issuer, actor) =>
       liftBy(list.findAll({ kind, value, issuer }), write, { nowSeconds: clock() / 1000, actor }),
+    timeMs: () => store.timeMs().catch(clock),
     readiness: () => ({
       ready: feed.hasReadInFull(),
-      detail: [`${freshness.describe()}, ${list.sizeAll()} rules`, ...chores.warnings()].join('; '),
+      detail: [`${freshness.describe()}, ${list.sizeAll()} rules`, ...chores.warnings(), ...feed.warnings()].join('; '),
     }),
     start: () => {
       store.open().catch(() => {})

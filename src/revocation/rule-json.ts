@@ -19,6 +19,8 @@ import type { WrittenRule } from './writing.ts'
 /** What a rule needs to know about its surroundings. */
 export interface RuleSettings {
   readonly nowSeconds: number
+  /** What "now" means in `issuedBefore`: the time of Redis, where that is another clock. */
+  readonly logNowSeconds?: number | undefined
   /** The longest lifetime of any configured issuer's tokens: the default of `expiresAt`. */
   readonly maxLifetimeSeconds: number
   /** How long successors may follow a token, where the gates sign any: the end of a rule for the session that it began. */
@@ -84,7 +86,7 @@ export function parseRule(input: unknown, settings: RuleSettings): Rule | Proble
   }
   const kind = members.get('kind')
   if (!isRuleKind(kind)) return problem(`"kind" is not one of ${ruleKinds.join(', ')}`)
-  const issuedBefore = parseTime(members.get('issuedBefore'), settings.nowSeconds)
+  const issuedBefore = parseTime(members.get('issuedBefore'), settings.logNowSeconds ?? settings.nowSeconds)
   if (members.get('issuedBefore') !== undefined && issuedBefore === undefined) return timeProblem('issuedBefore')
   const expiresAt = parseTime(members.get('expiresAt'), settings.nowSeconds)
   if (members.get('expiresAt') !== undefined && expiresAt === undefined) return timeProblem('expiresAt')

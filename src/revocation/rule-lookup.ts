@@ -3,7 +3,8 @@
 import type { VerifiedToken } from '../model/decision.ts'
 import type { Command, RedisConnection } from './connection.ts'
 import { factsOf, issuersOf } from './facts.ts'
-import { decodeMirror, type ListKeys, readMirrorField } from './mirror.ts'
+import { readScope } from './list-scopes.ts'
+import { decodeMirror, type ListKeys } from './mirror.ts'
 import { type PlainKey, plainKeyRule } from './plain-keys.ts'
 import { countOf, fieldsOf, pairsOf } from './replies.ts'
 import type { Rights } from './rights.ts'
@@ -53,7 +54,7 @@ export function createRuleLookup(parts: RuleLookupParts): (token: VerifiedToken)
     const found: Rule[] = []
     for (const [index, fact] of facts.entries()) {
       for (const [field, text] of hashes[index] ?? []) {
-        const scope = readMirrorField(field)
+        const scope = readScope(field)
         if (issuers.includes(scope.issuer ?? '')) found.push(decodeMirror({ ...fact, ...scope }, text))
       }
     }

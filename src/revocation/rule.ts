@@ -14,10 +14,14 @@ export interface Rule {
   readonly issuer?: string | undefined
   /** The automatic writer that made it; absent for people and other programs. Rules of different sources stand side by side. */
   readonly source?: string | undefined
+  /** Fields of a newer version, names and values in turn, as JSON: what they would narrow is not known, so the rule counts for all. */
+  readonly extra?: string | undefined
   /** Only tokens whose `iat` is at or before this time; without it, every token. */
   readonly issuedBeforeSeconds?: number | undefined
   /** When no matching token can be alive any more. */
   readonly expiresAtSeconds: number
+  /** The entry named no end; one that a gate wrote instead counts over it. */
+  readonly isEndGuessed?: boolean | undefined
   readonly reason?: string | undefined
   readonly actor?: string | undefined
   /** When it was written, by the clock of the log; the later copy of a rule counts. */
@@ -25,8 +29,8 @@ export interface Rule {
   readonly lifted?: boolean | undefined
 }
 
-/** What identifies a rule: copies with the same four merge into one. */
-export type RuleIdentity = Pick<Rule, 'kind' | 'value' | 'issuer' | 'source'>
+/** What identifies a rule: copies with the same five merge into one. */
+export type RuleIdentity = Pick<Rule, 'kind' | 'value' | 'issuer' | 'source' | 'extra'>
 
 /** Why something is not a rule: a sentence for the person who asked. */
 export interface Problem {
@@ -93,19 +97,21 @@ export function tidyNote(text: string | undefined): string | undefined {
 
 /** The identity of a rule as one string. JSON, so that no separator inside a value can imitate another rule. */
 export function ruleKeyOf(rule: RuleIdentity): string {
-  const { kind, value, issuer = null, source } = rule
-  return JSON.stringify(source === undefined ? [kind, value, issuer] : [kind, value, issuer, source])
+  const { kind, value, issuer = null, source, extra } = rule
+  if (source === undefined && extra === undefined) return JSON.stringify([kind, value, issuer])
+  return JSON.stringify([kind, value, issuer, source ?? null, extra ?? null])
 }
 
 /**
  * Orders two copies of one rule; above zero where `left` counts. A total order, so that copies merge in any sequence:
- * the later `at`; at the same time a rule before a lift, then the one that matches more, then the one that lasts
- * longer (fail closed); the notes decide the rest. Zero only for copies that say the same.
+ * the later `at`; at the same time a rule before a lift, an end that was written before one that was guessed, then the one that
+ * matches more, then the one that lasts longer (fail closed); the notes decide the rest. Zero only for copies that say the same.
  */
 export function compareRules(left: Rule, right: Rule): number {
   return (
     left.atMs - right.atMs ||
     Number(right.lifted ?? false) - Number(left.lifted ?? false) ||
+    Number(right.isEndGuessed ?? false) - Number(left.isEndGuessed ?? false) ||
     compareNumbers(
       left.issuedBeforeSeconds ?? Number.POSITIVE_INFINITY,
       right.issuedBeforeSeconds ?? Number.POSITIVE_INFINITY,
@@ -114,6 +120,16 @@ export function compareRules(left: Rule, right: Rule): number {
     compareTexts(left.reason ?? '', right.reason ?? '') ||
     compareTexts(left.actor ?? '', right.actor ?? '')
   )
+}
+
+/**
+ * A lift lasts at least as long as a token may live that was there when it was written: one with a shorter end would go while
+ * the rule that it ends is still in the log, and a gate that starts then would refuse what the others admit.
+ */
+export function lasting(rule: Rule, lifetimeSeconds: number): Rule {
+  const leastSeconds = Math.min(Math.ceil(rule.atMs / 1000) + lifetimeSeconds, MAX_TIME_SECONDS)
+  if (!rule.lifted || rule.expiresAtSeconds >= leastSeconds) return rule
+  return { ...rule, expiresAtSeconds: leastSeconds }
 }
 
 /**

@@ -55,10 +55,14 @@ export interface RedisStore {
   holds(ids: readonly string[]): Promise<boolean>
   /**
    * Writes rules in one transaction, and answers the ids of their entries. Rules for which `keepsTime` is true keep their
-   * own `at`; for the others the id is their time.
+   * own `at`; for the others the id is their time. No id is earlier than `leastMs`.
    * Rejects where Redis did not take them, or where fewer than `minReplicas` replicas confirmed them in time.
    */
-  append(rules: readonly Rule[], keepsTime: (rule: Rule) => boolean): Promise<readonly string[]>
+  append(rules: readonly Rule[], keepsTime: (rule: Rule) => boolean, leastMs?: number): Promise<readonly string[]>
+  /** Writes entries back as they were read. */
+  appendRaw(entries: readonly (readonly string[])[], leastMs?: number): Promise<readonly string[]>
+  /** Which of these entries stand where the log is read; undefined where one is gone. */
+  standing(ids: readonly string[]): Promise<readonly (LogEntry | undefined)[]>
   /** Drops ended entries from the head of the log, in bounded steps. Answers how many entries Redis dropped. */
   trim(): Promise<number>
   /** Every rule that names a value of this token, in one round trip; whether it matches is for the caller to judge. */
@@ -204,13 +208,21 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
       )
       return found.every((reply) => entriesOf(reply).length > 0)
     },
-    append: createAppend({
+    ...createAppend({
       connection: commands,
       keys,
       minReplicas,
       toleranceSeconds: parts.toleranceSeconds,
       timeoutMs: commandTimeoutMs,
     }),
+    standing: async (ids) => {
+      await reads.whenReady(commandTimeoutMs)
+      const found = await reads.send(
+        ids.map((id) => ['xrange', keys.log, id, id, 'COUNT', 1]),
+        readTimeoutMs,
+      )
+      return found.map((reply) => entriesOf(reply)[0])
+    },
     trim: async () =>
       trimLog({
         send: (command) => sendOne(commands, command),

@@ -13,7 +13,8 @@ export function parseTime(input: unknown, nowSeconds: number): number | undefine
   if (typeof input === 'number') return inRange(input)
   if (typeof input !== 'string' || input.length > 64) return undefined
   const text = input.trim()
-  if (text === 'now') return Math.floor(nowSeconds)
+  // With its fraction: a token of this very second, with a fraction in its `iat`, was issued before.
+  if (text === 'now') return inRange(nowSeconds)
   if (SECONDS_PATTERN.test(text)) return inRange(Number(text))
   if (!ISO_PATTERN.test(text)) return undefined
   return inRange(Date.parse(text.replace(' ', 'T')) / 1000)

@@ -1,6 +1,6 @@
 // How is a rule written so that it counts, and how does one end? By the clock of Redis alone: the clocks of gates differ.
 import { millisecondsOfId } from './entry.ts'
-import { matchedMore, type Rule, type RuleIdentity } from './rule.ts'
+import { compareRules, matchedMore, mergeRules, type Rule, type RuleIdentity } from './rule.ts'
 import type { RedisStore } from './store.ts'
 
 /** A rule with the time that it got. */
@@ -15,33 +15,49 @@ export interface Written {
   readonly rules: readonly WrittenRule[]
 }
 
-// Two writes of one rule within a second get their times from us: their ids could fall into the same millisecond.
-const CLOSE_WRITES_MS = 1000
+const CANNOT_COUNT =
+  'It does not count: the log holds an entry whose time lies ahead of every new one; begin a new list ("revocation.list")'
 
-/** Appends rules so that each counts over the copy that is known of it. Rejects where the write is not certain. */
+/**
+ * Appends rules so that each counts over the copy that is known of it: where that one is not earlier than now, the id is later
+ * than it. A rule with a source adds to what is known of the source, and its time is that of its event (`atMs`).
+ * Rejects where the write is not certain, or does not count.
+ */
 export async function appendStamped(
-  store: RedisStore,
+  store: Pick<RedisStore, 'append' | 'timeMs'>,
   rules: readonly Rule[],
   find: (identity: RuleIdentity) => Rule | undefined,
 ): Promise<Written> {
-  const serverNowMs = rules.some((rule) => find(rule) !== undefined) ? await store.timeMs() : 0
+  const needsTime = rules.some((rule) => rule.source !== undefined || find(rule) !== undefined)
+  const nowMs = needsTime ? Math.floor(await store.timeMs()) : 0
   // Asked after the wait: what counts now is what was known last.
   const found = rules.map(find)
-  const stamped = new Set<Rule>()
-  const prepared = rules.map((rule, index) => {
-    const known = found[index]
-    if (known === undefined || known.atMs < serverNowMs - CLOSE_WRITES_MS) return rule
-    const later = { ...rule, atMs: known.atMs + 1 }
-    stamped.add(later)
-    return later
-  })
-  const ids = await store.append(prepared, (rule) => stamped.has(rule))
+  const prepared = rules.map((rule, index) => prepare(rule, found[index], nowMs))
+  const leastMs = Math.max(
+    ...prepared.map(({ source, atMs }) => (source === undefined ? 0 : atMs)),
+    ...found.map((known) => (known === undefined ? 0 : known.atMs + 1)),
+  )
+  const keepsTime = (rule: Rule) => rule.source !== undefined
+  const ids = await store.append(prepared, keepsTime, leastMs > nowMs ? leastMs : undefined)
   const written = prepared.map((rule, index) => {
-    const idMs = millisecondsOfId(ids[index] ?? '')
-    const atMs = stamped.has(rule) ? undefined : idMs
-    return sayReplaced(atMs === undefined ? rule : { ...rule, atMs }, found[index], serverNowMs / 1000)
+    const idMs = millisecondsOfId(ids[index] ?? '') ?? rule.atMs
+    const counted = { ...rule, atMs: keepsTime(rule) ? Math.min(rule.atMs, idMs) : idMs }
+    refuseSwallowed(counted, found[index])
+    return sayReplaced(counted, found[index], nowMs / 1000)
   })
   return { ids, rules: written }
+}
+
+function prepare(rule: Rule, known: Rule | undefined, nowMs: number): Rule {
+  if (rule.source === undefined) return rule
+  const atMs = Math.max(Math.trunc(Math.min(rule.atMs, nowMs)), known === undefined ? 0 : known.atMs + 1)
+  return known === undefined || rule.lifted ? { ...rule, atMs } : { ...mergeRules(known, { ...rule, atMs }), atMs }
+}
+
+// A lift, or a rule after a lift, that would be swallowed without a word. Happens where the log is ahead of all that can be held.
+function refuseSwallowed(rule: Rule, known: Rule | undefined): void {
+  if (known === undefined || (known.lifted ?? false) === (rule.lifted ?? false) || compareRules(rule, known) > 0) return
+  throw new Error(CANNOT_COUNT)
 }
 
 /** Says of a rule that is written what it replaces, where that matched more. A lift is not meant to match anything. */
@@ -63,7 +79,8 @@ export async function liftBy(
   const [first] = inForce
   if (first === undefined) return undefined
   const expiresAtSeconds = Math.max(...inForce.map((rule) => rule.expiresAtSeconds))
-  const lifts = inForce.map((rule) => ({ ...rule, lifted: true, reason: undefined, actor: by.actor }))
+  const atMs = Math.trunc(by.nowSeconds * 1000)
+  const lifts = inForce.map((rule) => ({ ...rule, atMs, lifted: true, reason: undefined, actor: by.actor }))
   // Of a source alone it is lifted for people too: a gate that does not know of the source yet hears of it that way.
   const forAll = { ...first, source: undefined, lifted: true, reason: undefined, actor: by.actor, expiresAtSeconds }
   await write([forAll, ...lifts.filter(({ source }) => source !== undefined)])

@@ -122,6 +122,15 @@ export function createMetrics() {
     revocationReads: counter('revocation_reads_total', 'Runs of the feed', ['type', 'result']),
     revocationHealed: counter('revocation_healed_rules_total', 'Rules written back to a log that had lost them'),
 
+    revocationOverruled: counter(
+      'revocation_overruled_entries_total',
+      'Entries of the log that did not count, as a later copy of their rule was known',
+    ),
+    revocationLogAhead: gauge(
+      'revocation_log_ahead_seconds',
+      'How far the newest entry of the log lies ahead of the clock of Redis',
+    ),
+
     redisUp: gauge('redis_up', '1 while the connection to Redis stands'),
     redisReconnects: counter('redis_reconnects_total', 'New connections after the first'),
     redisErrors: counter('redis_errors_total', 'Errors of Redis and of the connection to it', ['kind']),

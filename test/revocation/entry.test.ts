@@ -62,7 +62,7 @@ describe('entries of the log', () => {
   })
 
   test('an id that is none is no rule', () => {
-    expect(readEntry('x', ['kind', 'token', 'value', 'x'], 99)).toEqual({
+    expect(readEntry('x', ['kind', 'token', 'value', 'x'], 99)).toMatchObject({
       rule: undefined,
       problem: 'its id is not like "<milliseconds>-<sequence>"',
     })

@@ -26,6 +26,8 @@ export interface Seen {
   readonly errors: string[]
   readonly lines: string[]
   healed: number
+  overruled: number
+  logAheadSeconds: number
   skipped: number
   synced: boolean
   evictionUnsafe: boolean | undefined
@@ -211,6 +213,8 @@ function createSeen() {
     errors: [],
     lines: [],
     healed: 0,
+    overruled: 0,
+    logAheadSeconds: 0,
     skipped: 0,
     synced: false,
     evictionUnsafe: undefined,
@@ -227,6 +231,12 @@ function createSeen() {
     },
     skipped: (entries) => {
       seen.skipped += entries
+    },
+    overruled: (entries) => {
+      seen.overruled += entries
+    },
+    logAhead: (seconds) => {
+      seen.logAheadSeconds = seconds
     },
     synced: (isSynced) => {
       seen.synced = isSynced

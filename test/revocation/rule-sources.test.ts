@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { decodeEntry, encodeEntry } from '../../src/revocation/entry.ts'
 import { createList } from '../../src/revocation/list.ts'
-import { mirrorField, readMirrorField } from '../../src/revocation/mirror.ts'
+import { readScope } from '../../src/revocation/list-scopes.ts'
+import { mirrorField } from '../../src/revocation/mirror.ts'
 import type { Rule } from '../../src/revocation/rule.ts'
 import { ruleToJson } from '../../src/revocation/rule-json.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -93,7 +94,7 @@ test('an entry and a field of Redis keep the source, and a rule without one is w
   expect(fields).toEqual(expect.arrayContaining(['source', 'okta:signed-out']))
   expect(decodeEntry(`${alice.atMs}-0`, fields, 1)).toEqual(made)
   expect(encodeEntry(alice, { keepsTime: false })).not.toContain('source')
-  expect(readMirrorField(mirrorField(made))).toEqual({ issuer: made.issuer, source: made.source })
+  expect(readScope(mirrorField(made))).toEqual({ issuer: made.issuer, source: made.source })
   expect(mirrorField(alice)).toBe('')
   expect(mirrorField({ ...alice, issuer: 'https://id.example' })).toBe('https://id.example')
   expect(ruleToJson(made).source).toBe('okta:signed-out')

@@ -40,6 +40,8 @@ const CONTRACT: Record<string, readonly [type: 'counter' | 'gauge' | 'histogram'
   revocation_propagation_seconds: ['histogram', []],
   revocation_reads_total: ['counter', ['type', 'result']],
   revocation_healed_rules_total: ['counter', []],
+  revocation_overruled_entries_total: ['counter', []],
+  revocation_log_ahead_seconds: ['gauge', []],
   redis_up: ['gauge', []],
   redis_reconnects_total: ['counter', []],
   redis_errors_total: ['counter', ['kind']],
