@@ -12,8 +12,11 @@ export interface AfterLoss {
   begin(): Promise<void>
   /** The time at which an entry counts that was written after the loss; undefined for every other. */
   raisedMs(entry: LogEntry): number | undefined
-  /** The earliest id with which lost rules are written back, so that whatever comes after them counts over them. */
-  healFromMs(): Promise<number>
+  /**
+   * The earliest id with which lost rules are written back, so that whatever comes after them counts over them; undefined where
+   * the clock of Redis is past it. Ids of the clock are never given twice, if a log is wiped again.
+   */
+  healFromMs(): Promise<number | undefined>
 }
 
 export interface AfterLossParts {
@@ -22,7 +25,7 @@ export interface AfterLossParts {
 }
 
 /** No gate takes the log further ahead of the clock of Redis than this. */
-export const MOST_AHEAD_MS = 3_600_000
+const MOST_AHEAD_MS = 3_600_000
 
 const REMEMBERED = 4096
 const ASKED_AT_ONCE = 512
@@ -86,7 +89,8 @@ export function createAfterLoss({ store, list }: AfterLossParts): AfterLoss {
     healFromMs: async () => {
       const mostMs = await limitMs()
       await lowerTo(mostMs)
-      return nextMs(mostMs)
+      const leastMs = nextMs(mostMs)
+      return leastMs > mostMs - MOST_AHEAD_MS ? leastMs : undefined
     },
   } satisfies AfterLoss)
 }

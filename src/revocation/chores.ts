@@ -14,6 +14,8 @@ export interface Chores {
 }
 
 export interface ChoreParts {
+  /** Whether this is a gate, which holds a copy of the log, and no command line. */
+  readonly isFollowing: boolean
   readonly store: RedisStore
   readonly clock: Clock
   readonly observe: RevocationObserver
@@ -21,12 +23,14 @@ export interface ChoreParts {
 }
 
 const TRIM_EVERY_MS = 60_000
+const RENEW_EVERY_MS = 600_000
 const SAFETY_EVERY_MS = 60_000
 
 /** Makes the chores of one store. */
 export function createChores(parts: ChoreParts): Chores {
   const { clock, log, observe, store } = parts
   let timer: NodeJS.Timeout | undefined
+  let renewal: NodeJS.Timeout | undefined
   let trimmedMs = 0
   let warnings: readonly string[] = []
 
@@ -39,13 +43,26 @@ export function createChores(parts: ChoreParts): Chores {
     warnings = found
   }
 
-  store.onUp(look)
+  async function renew(): Promise<void> {
+    await store.renewLifetimes().catch((error: unknown) => {
+      log.warn({ detail: messageOf(error) }, 'Cannot tell other gates how long tokens live here')
+    })
+  }
+
+  store.onUp(() => {
+    look()
+    if (parts.isFollowing) renew()
+  })
 
   return Object.freeze({
     start: () => {
       timer = setInterval(() => {
         if (store.isUp()) look()
       }, SAFETY_EVERY_MS).unref()
+      if (!parts.isFollowing) return
+      renewal = setInterval(() => {
+        if (store.isUp()) renew()
+      }, RENEW_EVERY_MS).unref()
     },
     afterWrite: () => {
       if (Math.abs(clock() - trimmedMs) < TRIM_EVERY_MS) return
@@ -55,7 +72,10 @@ export function createChores(parts: ChoreParts): Chores {
       })
     },
     warnings: () => warnings,
-    stop: () => clearInterval(timer),
+    stop: () => {
+      clearInterval(timer)
+      clearInterval(renewal)
+    },
   } satisfies Chores)
 }
 

@@ -35,7 +35,7 @@ export interface Reading {
 export const LOG_START = '0-0'
 
 /** The latest time of an entry that can be held, in milliseconds: what an id says beyond it counts as this. */
-export const MAX_HELD_MS = 999_999_999_999_999
+const MAX_HELD_MS = 999_999_999_999_999
 
 const MAX_FIELDS = 64
 const MAX_EXTRA_UNITS = 700
@@ -134,11 +134,6 @@ export function isCopy(fields: readonly string[]): boolean {
 /** When an entry that is not understood ends, where it says so. */
 export function endOfEntry(fields: readonly string[]): number | undefined {
   return timeOf(fieldOf(fields, 'expires'))
-}
-
-/** The time of an entry: `at`, where it has one that is not later than the id. */
-export function timeOfEntry({ id, fields }: LogEntry): number {
-  return originalMs(fieldOf(fields, 'at'), millisecondsOfId(id) ?? 0)
 }
 
 /** Writes a rule as fields of an entry. With `keepsTime` its own `at` goes along; else the id's time is its time. */

@@ -6,6 +6,7 @@ import { createAfterLoss } from './after-loss.ts'
 import { createComplaints } from './complaints.ts'
 import { createContact } from './contact.ts'
 import { LOG_START, millisecondsOfId } from './entry.ts'
+import { createHeadWatch } from './head-watch.ts'
 import { createHealer } from './healer.ts'
 import { createIntake } from './intake.ts'
 import { createLedger } from './ledger.ts'
@@ -69,6 +70,8 @@ export function createFeed(parts: FeedParts): Feed {
   // A page is taken in at one go: 250 entries hold the event loop up for 5 ms at most times, 1000 for 16, and are no faster.
   const pageSize = parts.pageSize ?? 250
   const ledger = createLedger()
+  const headWatch = createHeadWatch()
+  let trimmedSeen = 0
   const server = createServerView(parts)
   const complaints = createComplaints(parts)
   const contact = createContact({ ...parts, redis: store.description, countRules: list.sizeAll })
@@ -81,7 +84,17 @@ export function createFeed(parts: FeedParts): Feed {
       await ledger.track(async () => ({ ids: await store.append(rules, () => true, fromMs) }))
     },
   })
-  const intake = createIntake({ ...parts, redis: store.description, ledger, afterLoss, healer, server, complaints })
+  const intake = createIntake({
+    ...parts,
+    redis: store.description,
+    longestLifetimeSeconds: store.longestLifetimeSeconds,
+    ledger,
+    headWatch,
+    afterLoss,
+    healer,
+    server,
+    complaints,
+  })
   const stopping = new AbortController()
   let phase: 'due' | 'reading' | 'following' = 'due'
   let readInFullOnce = false
@@ -112,6 +125,8 @@ export function createFeed(parts: FeedParts): Feed {
       const state = await store.logState(LOG_START)
       if (readInFullOnce) await afterLoss.begin()
       ledger.begin(state)
+      headWatch.begin()
+      trimmedSeen = state.trimmed
       if (readInFullOnce) healer.begin()
       // A reading that breaks off goes on where it was: a long log would never be read over a line that breaks.
       phase = 'reading'
@@ -142,6 +157,10 @@ export function createFeed(parts: FeedParts): Feed {
     intake.take(entries, true)
     if (loss !== undefined && (loss.isBroken || clock() >= pause.untilMs)) return readAgain(loss.why)
     if (entries.length >= pageSize) return
+    if (state.trimmed !== trimmedSeen && clock() >= pause.untilMs) {
+      if (await hasLostHead()) return readAgain('entries were trimmed that are in force')
+      trimmedSeen = state.trimmed
+    }
     const missing = ledger.stillAwaited(awaited)
     if (missing.length > 0) {
       if (!(await store.holds(missing))) return readAgain('an entry that was written here is gone')
@@ -150,6 +169,12 @@ export function createFeed(parts: FeedParts): Feed {
       return readAgain('an entry that was written here was passed over')
     }
     contact.hear(sentMs, blockMs)
+  }
+
+  // Asked only after a trim: by a gate, or by a command line of before that does not know how long tokens live.
+  async function hasLostHead(): Promise<boolean> {
+    const [first] = await store.readLog(LOG_START, 1)
+    return headWatch.hasLost(first?.id ?? ledger.position(), clock() / 1000)
   }
 
   function readAgain(why: string): void {

@@ -4,6 +4,7 @@ import type { Clock } from '../model/clock.ts'
 import type { AfterLoss } from './after-loss.ts'
 import type { Complaints } from './complaints.ts'
 import { type LogEntry, millisecondsOfId, readEntry } from './entry.ts'
+import type { HeadWatch } from './head-watch.ts'
 import type { Healer } from './healer.ts'
 import type { Ledger } from './ledger.ts'
 import type { RuleList } from './list.ts'
@@ -28,8 +29,9 @@ export interface IntakeParts {
   readonly server: ServerView
   readonly complaints: Complaints
   readonly clock: Clock
-  /** How long an entry without `expires` is in force. */
-  readonly maxLifetimeSeconds: number
+  /** How long an entry without `expires` is in force: the longest lifetime of any gate of the list. */
+  readonly longestLifetimeSeconds: () => number
+  readonly headWatch: HeadWatch
   readonly toleranceSeconds: number
   /** The address, without credentials. */
   readonly redis: string
@@ -42,7 +44,7 @@ const ENDED_AT_ONCE = 50_000
 
 /** Makes the way of entries into the list. */
 export function createIntake(parts: IntakeParts): Intake {
-  const { afterLoss, clock, complaints, healer, ledger, list, log, observe, server } = parts
+  const { afterLoss, clock, complaints, headWatch, healer, ledger, list, log, observe, server } = parts
   const callbacks: ((rule: Rule) => void)[] = []
   let wideValues = 0
   let endedLeft = ENDED_AT_ONCE
@@ -60,13 +62,17 @@ export function createIntake(parts: IntakeParts): Intake {
 
   function take(entries: readonly LogEntry[], isFollowing: boolean): void {
     const nowSeconds = clock() / 1000
+    const lifetimeSeconds = parts.longestLifetimeSeconds()
     let skipped = 0
     if (isFollowing) endedLeft = ENDED_AT_ONCE
     for (const entry of entries) {
-      const { rule, problem } = readEntry(entry.id, entry.fields, nowSeconds + parts.maxLifetimeSeconds)
+      const { rule, problem } = readEntry(entry.id, entry.fields, nowSeconds + lifetimeSeconds)
       if (problem !== undefined) complaints.note(rule === undefined ? 'skipped' : 'guessed', entry.id, problem)
       if (rule === undefined) skipped += 1
-      else takeRule(lasting(rule, parts.maxLifetimeSeconds), entry, isFollowing)
+      else {
+        takeRule(lasting(rule, lifetimeSeconds), entry, isFollowing)
+        headWatch.note(entry.id, endInLog(rule, entry.id, lifetimeSeconds))
+      }
       afterLoss.note(entry)
       ledger.note(entry)
     }
@@ -136,4 +142,9 @@ export function createIntake(parts: IntakeParts): Intake {
       callbacks.push(callback)
     },
   } satisfies Intake)
+}
+
+// Until when whoever trims has to keep the entry: without an end of its own, counted from when it was written.
+function endInLog(rule: Rule, id: string, lifetimeSeconds: number): number {
+  return rule.isEndGuessed ? (millisecondsOfId(id) ?? 0) / 1000 + lifetimeSeconds : rule.expiresAtSeconds
 }

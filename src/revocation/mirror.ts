@@ -9,6 +9,8 @@ export interface ListKeys {
   readonly healing: string
   /** How many entries were ever trimmed from the log. */
   readonly trimmed: string
+  /** How long tokens live that gates of the list admit. */
+  readonly lifetimes: string
   rule(kind: RuleKind, value: string): string
   /** An entry of another part of the gate. */
   beside(kind: string, id: string): string
@@ -26,6 +28,7 @@ export function listKeysOf(list: string): ListKeys {
     log: `${prefix}:log`,
     healing: `${prefix}:healing`,
     trimmed: `${prefix}:trimmed`,
+    lifetimes: `${prefix}:lifetimes`,
     rule: (kind, value) => `${prefix}:${kind}:${value}`,
     beside: (kind, id) => `${prefix}:${kind}:${id}`,
   }

@@ -40,7 +40,7 @@ export interface RedisLookupParts {
 export function createRedisLookup(parts: RedisLookupParts): Revocations {
   const { clock, copy, monotonic, store, timeoutMs = 50, toleranceSeconds } = parts
   const breaker = createBreaker({ clock, maxInFlight: 1000, failuresToOpen: 5, openForMs: 1000 })
-  const chores = createChores(parts)
+  const chores = createChores({ ...parts, isFollowing: copy !== undefined })
   const freshness = copy === undefined ? undefined : createFreshness({ ...parts, ...copy })
   const callbacks: ((rule: Rule) => void)[] = []
   let answeredMs: number | undefined

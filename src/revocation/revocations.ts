@@ -76,7 +76,7 @@ export interface LocalParts {
  */
 export function createLocalRevocations(parts: LocalParts): Revocations {
   const { clock, feed, list, store } = parts
-  const chores = createChores(parts)
+  const chores = createChores({ ...parts, isFollowing: true })
   const freshness = createFreshness(parts)
   const callbacks: ((rule: Rule) => void)[] = []
   feed.onApplied((rule) => {

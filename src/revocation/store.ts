@@ -6,6 +6,7 @@ import { describeAddress, parseRedisUrl } from './address.ts'
 import { createAppend } from './append.ts'
 import { type Command, createConnection, type RedisConnection } from './connection.ts'
 import type { LogEntry } from './entry.ts'
+import { createLifetimes } from './lifetimes.ts'
 import { listKeysOf } from './mirror.ts'
 import type { PlainKey } from './plain-keys.ts'
 import type { Credentials } from './redis-client.ts'
@@ -67,6 +68,10 @@ export interface RedisStore {
   trim(): Promise<number>
   /** Every rule that names a value of this token, in one round trip; whether it matches is for the caller to judge. */
   lookup(token: VerifiedToken): Promise<readonly Rule[]>
+  /** Says how long tokens live that this gate admits, and hears of the others. */
+  renewLifetimes(): Promise<void>
+  /** The longest lifetime of a token that any gate of this list is known to admit, in seconds. */
+  longestLifetimeSeconds(): number
   /** The clock of Redis in milliseconds. */
   timeMs(): Promise<number>
   safety(): Promise<Safety>
@@ -129,6 +134,15 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
     ...{ ...shared, silenceMs: silenceMs + 1000 },
     onState: (isUp) => isUp && troubles.clear(),
   })
+
+  const lifetimes = createLifetimes({
+    connection: commands,
+    key: keys.lifetimes,
+    ownSeconds: parts.maxLifetimeSeconds,
+    rights,
+    timeoutMs: commandTimeoutMs,
+  })
+  const renewLifetimes = async () => lifetimes.renew((await timeMs()) / 1000)
 
   const stateCommands = (anchorId: string): Command[] => [
     ['xrange', keys.log, anchorId, anchorId, 'COUNT', 1],
@@ -223,15 +237,20 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
       )
       return found.map((reply) => entriesOf(reply)[0])
     },
-    trim: async () =>
-      trimLog({
+    trim: async () => {
+      // What no gate with a longer lifetime needs any more: those are heard of first.
+      await renewLifetimes()
+      return trimLog({
         send: (command) => sendOne(commands, command),
         transact: (batch) => commands.transact(batch, commandTimeoutMs),
         keys,
         nowSeconds: (await timeMs()) / 1000,
-        maxLifetimeSeconds: parts.maxLifetimeSeconds,
+        maxLifetimeSeconds: lifetimes.longest(),
         toleranceSeconds: parts.toleranceSeconds,
-      }),
+      })
+    },
+    renewLifetimes,
+    longestLifetimeSeconds: lifetimes.longest,
     lookup: createRuleLookup({
       connection: commands,
       keys,

@@ -1,9 +1,10 @@
 // Which entries may leave the log? Only ended ones, from its head, and never the last: readers look for the entry that they
 // read last, and take its absence for a loss. What leaves is counted, so that readers can tell a trim from a loss.
 import type { Command } from './connection.ts'
-import { decodeEntry, type LogEntry, millisecondsOfId } from './entry.ts'
+import { decodeEntry, endOfEntry, type LogEntry, millisecondsOfId } from './entry.ts'
 import type { ListKeys } from './mirror.ts'
 import { countOf, entriesOf } from './replies.ts'
+import { lasting } from './rule.ts'
 
 export interface TrimParts {
   readonly send: (command: Command) => Promise<unknown>
@@ -48,6 +49,11 @@ export async function trimLog(parts: TrimParts): Promise<number> {
 function hasEnded(entry: LogEntry, parts: TrimParts): boolean {
   const writtenSeconds = (millisecondsOfId(entry.id) ?? Number.POSITIVE_INFINITY) / 1000
   const farSeconds = writtenSeconds + parts.maxLifetimeSeconds
-  const endSeconds = decodeEntry(entry.id, entry.fields, farSeconds)?.expiresAtSeconds ?? farSeconds
+  const rule = decodeEntry(entry.id, entry.fields, farSeconds)
+  // What this version cannot read may say an end all the same.
+  const endSeconds =
+    rule === undefined
+      ? (endOfEntry(entry.fields) ?? farSeconds)
+      : lasting(rule, parts.maxLifetimeSeconds).expiresAtSeconds
   return endSeconds + parts.toleranceSeconds + CLOCK_MARGIN_SECONDS < parts.nowSeconds
 }

@@ -2,6 +2,7 @@
 // that can lose its end, or all of it, to a server whose clock is behind.
 import { type AfterLoss, createAfterLoss } from '../../src/revocation/after-loss.ts'
 import { compareIds, encodeEntry, LOG_START, type LogEntry } from '../../src/revocation/entry.ts'
+import { createHeadWatch } from '../../src/revocation/head-watch.ts'
 import { createHealer } from '../../src/revocation/healer.ts'
 import { createIntake } from '../../src/revocation/intake.ts'
 import { createLedger } from '../../src/revocation/ledger.ts'
@@ -78,7 +79,8 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
   const shared = {
     list,
     clock,
-    maxLifetimeSeconds: 86_400,
+    longestLifetimeSeconds: () => 86_400,
+    headWatch: createHeadWatch(),
     toleranceSeconds: 0,
     observe: silentObserver,
     log: silentLog,
