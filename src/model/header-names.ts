@@ -48,7 +48,8 @@ const certificateNames = listed(`
 
 /** Who the caller is, in the words of other gateways. */
 const callerNames = listed(`
-  remote-user remote-email remote-name remote-groups x-remote-* auth-user logon-user x-logon-user x-authenticated-*
+  remote-user remote-email remote-name remote-groups x-remote-user x-remote-group x-remote-groups
+  x-remote-email x-remote-name x-remote-extra-* auth-user logon-user x-logon-user x-authenticated-*
   x-auth-request-* x-webauth-* x-authentik-* x-vouch-* x-pomerium-claim-* x-goog-authenticated-* x-amzn-oidc-identity
   x-ms-client-principal* cf-access-authenticated-* tailscale-user-* x-consumer-id x-consumer-username x-consumer-custom-id
   x-consumer-groups x-anonymous-consumer x-credential-identifier x-credential-username x-userinfo x-endpoint-api-userinfo
@@ -65,23 +66,23 @@ const internalNames = listed(`
 
 /** What folds to one of these never crosses, from anybody; the identity, refresh and source headers of the settings join them. */
 export const protectedGroups: readonly HeaderNameGroup[] = [
-  { title: 'speak about one connection', names: hopByHopNames },
-  { title: 'are written or answered by the gate', names: ownNames },
-  { title: 'cross as they came, in this spelling alone', names: crossingNames },
-  { title: 'say how the request came', names: forwardingNames },
-  { title: 'say another path, method or host', names: rewritingNames },
+  { title: 'Headers of one connection', names: hopByHopNames },
+  { title: 'Written or answered by the gate', names: ownNames },
+  { title: 'Forwarded as sent, in this spelling only', names: crossingNames },
+  { title: 'How the request came', names: forwardingNames },
+  { title: 'Another path, method or host', names: rewritingNames },
 ]
 
 /** These pass from a peer in `forward.trustedProxies`, in their own spelling. */
 export const attestedGroups: readonly HeaderNameGroup[] = [
-  { title: 'client address and connection', names: connectionNames },
-  { title: 'client certificate', names: certificateNames },
+  { title: 'Client address and connection', names: connectionNames },
+  { title: 'Client certificate', names: certificateNames },
 ]
 
 /** Left out by default, from anybody. */
 export const untrustedGroups: readonly HeaderNameGroup[] = [
-  { title: "another gateway's word on who is calling", names: callerNames },
-  { title: 'internal to proxies and frameworks', names: internalNames },
+  { title: 'The caller, as other gateways name it', names: callerNames },
+  { title: 'Internal to proxies and frameworks', names: internalNames },
 ]
 
 const STRICT = /^[A-Za-z0-9-]+$/

@@ -136,4 +136,8 @@ test('each name stands on one list, once, in lower case and strict', () => {
   const names = namesOf(groups)
   expect(names.filter((name) => !/^[a-z0-9-]+\*?$/.test(name))).toEqual([])
   expect(new Set(names).size).toBe(names.length)
+  const covered = names.flatMap((name) =>
+    names.filter((other) => other !== name && other.endsWith('*') && name.startsWith(other.slice(0, -1))),
+  )
+  expect(covered).toEqual([])
 })
