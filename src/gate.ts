@@ -1,7 +1,8 @@
 // The gate: the questions that every request is asked, in order, on one page. One function for every way in: proxied
 // request, upgrade, explain, shadow mode. It touches no socket and no clock of its own, and it answers at
 // once when the token was seen before; only a first sight, or a lookup in Redis, waits. Only this file makes a Permit.
-import { type AdmissionQuestions, judgeStanding } from './admission.ts'
+import { type AdmissionQuestions, judgeStanding, judgeTime } from './admission.ts'
+import { chooseToken, type SeveralTokens } from './gate/several-tokens.ts'
 import {
   credential,
   type Decide,
@@ -19,12 +20,17 @@ export interface Questions extends AdmissionQuestions {
   readonly route: (view: RequestView) => RouteAnswer | Refusal
   /** 2. Where is the one token? */
   readonly extract: (view: RequestView) => Found | Refusal
+  /** May the page that asks use the cookie where the token was found? */
+  readonly origin: (view: RequestView, sources: readonly TokenSource[]) => Refusal | undefined
+  /** When a token says that it was issued: of several that are all refused, the newest one's refusal is given. */
+  readonly issuedAt: (token: string) => number
   // 3. verify · 4. clock · 5. revocation
 }
 
 interface Found {
   readonly token: string
-  readonly source: TokenSource
+  readonly sources: readonly TokenSource[]
+  readonly several: SeveralTokens | undefined
 }
 
 interface RouteAnswer {
@@ -44,12 +50,22 @@ export function createGate(questions: Questions): Decide {
 
     const found = questions.extract(view)
     if (isRefusal(found)) return found
+    const foreign = questions.origin(view, found.sources)
+    if (foreign !== undefined) return foreign
+    if (found.several !== undefined) return judgeSeveral(found, found.several, route, questions)
 
     const token = questions.verify(found.token)
     return token instanceof Promise
       ? token.then((verified) => judge(verified, found, route, questions))
       : judge(token, found, route, questions)
   }
+}
+
+async function judgeSeveral(found: Found, several: SeveralTokens, route: RouteAnswer, questions: Questions) {
+  const { verify, issuedAt, clock } = questions
+  const judgeNow = (token: VerifiedToken) => judgeTime(token, clock() / 1000)
+  const chosen = await chooseToken(several, { verify, issuedAt, judgeTime: judgeNow })
+  return isRefusal(chosen) ? chosen : judge(chosen.verified, { ...found, token: chosen.token }, route, questions)
 }
 
 /** What is asked of a verified token. */
@@ -80,6 +96,7 @@ export function inShadow(decide: Decide): Decide {
   }
 }
 
+const nowhere: readonly TokenSource[] = []
 const publicPermit = permit('public', undefined, undefined)
 
 function permit(
@@ -88,5 +105,7 @@ function permit(
   found: Found | undefined,
   wouldRefuse?: Refusal,
 ): Permit {
-  return { decision, token, source: found?.source, wouldRefuse, [credential]: found?.token } as Permit
+  const sources = found?.sources ?? nowhere
+  const isOneOfSeveral = found?.several !== undefined
+  return { decision, token, sources, isOneOfSeveral, wouldRefuse, [credential]: found?.token } as Permit
 }

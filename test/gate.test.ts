@@ -6,7 +6,7 @@ import { refuse } from '../src/model/refusal.ts'
 import { NOW_SECONDS, verifiedToken } from './support/tokens.ts'
 
 const view = { method: 'GET', path: '/orders', query: '', headers: [] }
-const source = { header: 'authorization' }
+const sources = [{ header: 'authorization' }]
 
 /** A gate whose questions are answered as given, and the order in which they were asked. */
 function createWorld(answers: Partial<Questions> = {}) {
@@ -22,7 +22,9 @@ function createWorld(answers: Partial<Questions> = {}) {
       'route',
       answers.route ?? (() => ({ path: '/*', isPublic: false, lacks: note('requirements', () => undefined) })),
     ),
-    extract: note('extract', answers.extract ?? (() => ({ token: 'a.b.c', source }))),
+    extract: note('extract', answers.extract ?? (() => ({ token: 'a.b.c', sources, several: undefined }))),
+    origin: answers.origin ?? (() => undefined),
+    issuedAt: answers.issuedAt ?? (() => 0),
     verify: note('verify', answers.verify ?? (() => verifiedToken({}))),
     clock: note('clock', answers.clock ?? (() => NOW_SECONDS * 1000)),
     revocation: note('revocation', answers.revocation ?? (() => 'clear' as const)),
@@ -33,7 +35,7 @@ function createWorld(answers: Partial<Questions> = {}) {
 describe('the gate', () => {
   it('asks its questions in order and admits at once', () => {
     const { decide, asked } = createWorld()
-    expect(decide(view)).toMatchObject({ decision: 'permit', token: { id: 'token-1' }, source })
+    expect(decide(view)).toMatchObject({ decision: 'permit', token: { id: 'token-1' }, sources })
     expect(asked).toEqual(['route', 'extract', 'verify', 'clock', 'revocation', 'requirements'])
   })
 

@@ -11,7 +11,7 @@ const unasked = () => {
 }
 const gate = createGate({
   route: () => ({ path: '/*', isPublic: true, lacks: () => undefined }),
-  ...{ extract: unasked, verify: unasked, revocation: unasked, clock: Date.now },
+  ...{ extract: unasked, origin: unasked, issuedAt: unasked, verify: unasked, revocation: unasked, clock: Date.now },
 })
 const permit = gate({ method: 'GET', path: '/', query: '', headers: [] }) as Permit
 

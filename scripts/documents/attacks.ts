@@ -211,7 +211,7 @@ export const attackSections: readonly AttackSection[] = [
         '500, HTML, empty, huge, dripping, redirecting',
         'token/fetch-keys › hangs up on an endless answer',
         'model/bounded-fetch › that drips is given up in time, and its connection ended, though garbage was collected meanwhile',
-        'token/remote-keys › costs no more while the provider fails',
+        'token/remote-keys › is refused again as soon as the provider is back and does not have it',
       ],
       [
         'Rotation with and without overlap, another key under the same id',
@@ -221,7 +221,7 @@ export const attackSections: readonly AttackSection[] = [
       ],
       [
         'A flood of unknown key ids',
-        'token/remote-keys › costs one request per cooldown, however many come, and the known keys nothing',
+        'token/remote-keys › costs one request when ten thousand come within a second, and those with known keys do not wait',
       ],
       [
         'Hundreds of first requests at once',

@@ -3,10 +3,12 @@
 import { BlockList, isIPv4 } from 'node:net'
 import { type Admit, createAdmission, type RevocationAnswer, type StandingQuestions } from '../admission.ts'
 import type { Config } from '../config/options.ts'
+import { createOriginCheck } from '../gate/origin.ts'
 import { createGate, inShadow, type Questions } from '../gate.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Decide, VerifiedToken } from '../model/decision.ts'
 import type { ProxyPolicy } from '../proxy/policy.ts'
+import { expiryLines } from '../refresh/delivery.ts'
 import type { FleetEntries } from '../refresh/fleet-entries.ts'
 import type { Revocations, Verdict } from '../revocation/revocations.ts'
 import { createRoutes } from '../route/routes.ts'
@@ -15,11 +17,12 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { createVerificationBudget } from '../token/budget.ts'
 import { createExtractor } from '../token/extract.ts'
 import { createTokenMemory, type TokenMemory } from '../token/memory.ts'
+import { issuedAtOf } from '../token/read.ts'
 import { createVerifier, type Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
 import { createLeftOutObserver } from './observers.ts'
 import type { Outbound } from './outbound.ts'
-import { buildRefresher } from './refresh.ts'
+import { buildRefresher, cookiePolicyOf } from './refresh.ts'
 import { buildRefreshTokenDoor, type KeepRefreshToken } from './refresh-exchange.ts'
 
 const REMEMBERED_TOKENS = 20_000
@@ -69,7 +72,17 @@ export function buildGate(parts: GateParts): BuiltGate {
     metrics.verifyDuration.observe({ algorithm, remembered: remembered ? 'yes' : 'no' }, durationMs / 1000)
   const questions: Questions = {
     route: createRoutes(config.routes, config.cors.origins),
-    extract: createExtractor({ sources: config.tokens.sources, maxBytes: config.tokens.maxBytes }),
+    extract: createExtractor({
+      sources: config.tokens.sources,
+      maxBytes: config.tokens.maxBytes,
+      expiryOf: (cookie) => expiryLines(cookie, cookiePolicyOf(config.refresh)),
+    }),
+    origin: createOriginCheck({
+      corsOrigins: config.cors.origins,
+      isCrossSiteRefused: config.tokens.crossSite === 'refuse',
+      isTrustedProxy: createRangeTest(config.forward.trustedProxies),
+    }),
+    issuedAt: issuedAtOf,
     verify: createVerifier({ issuers, memory, budget: createBudget(parts), clock, monotonic, observe }),
     clock,
     revocation: askRevocations(parts.revocations, metrics),

@@ -81,6 +81,8 @@ function toIssuer(
     algorithms: issuer.algorithms,
     clockToleranceSeconds: issuer.clockTolerance / 1000,
     tokenTypes: issuer.tokenTypes,
+    allowIdTokens: issuer.allowIdTokens,
+    confirmation: issuer.confirmation,
     requiredClaims: issuer.requiredClaims,
     maxLifetimeSeconds: issuer.maxLifetime / 1000,
   }

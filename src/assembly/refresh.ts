@@ -28,6 +28,7 @@ export interface RefreshParts {
   readonly track: ((landing: Promise<unknown>) => void) | undefined
 }
 
+const PLAIN_COOKIE: CookiePolicy = { path: '/', sameSite: 'Lax', secure: true, httpOnly: true, domain: undefined }
 const SAME_SITE = { strict: 'Strict', lax: 'Lax', none: 'None' } as const
 const RESULTS: readonly RefreshResult[] = [
   ...(['issued', 'session_over', 'own_token_too_large', 'no_refresh_token', 'failed'] as const),
@@ -64,7 +65,10 @@ export function buildRefresher(parts: RefreshParts): Refresher | undefined {
   return refresher && whileStanding(refresher, { policy, issuers, standing: parts.standing })
 }
 
-function cookiePolicyOf({ cookie }: RefreshConfig): CookiePolicy {
-  const { path, secure, httpOnly, domain } = cookie
-  return { path, sameSite: SAME_SITE[cookie.sameSite], secure, httpOnly, domain }
+/** The attributes of the cookie that carries the next token. */
+export function cookiePolicyOf(refresh: RefreshConfig | undefined): CookiePolicy {
+  if (refresh === undefined) return PLAIN_COOKIE
+  const { cookie } = refresh
+  const { path, secure, httpOnly, domain, header } = cookie
+  return { path, sameSite: SAME_SITE[cookie.sameSite], secure, httpOnly, domain, header }
 }

@@ -4,6 +4,7 @@ import { type Refusal, refusals } from '../model/refusal.ts'
 import { type Explained, explainRequest } from './explained.ts'
 import { readSettingsAloud, type SettingsArguments, withConfigFlag } from './settings.ts'
 import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell } from './shell.ts'
+import { readTokenArgument } from './token-argument.ts'
 
 export interface ExplainArguments extends SettingsArguments {
   readonly token: string
@@ -26,8 +27,12 @@ export function explainOptions<T>(argv: Argv<T>) {
 export async function explain(given: ExplainArguments, shell: Shell): Promise<number> {
   const settings = await readSettingsAloud(given, shell)
   if (settings === undefined) return ANSWER_IS_NO
-  const token = await argumentOrInput(given.token, shell)
-  const explained = await explainRequest(settings, { ...given, token }, shell)
+  const read = readTokenArgument(await argumentOrInput(given.token, shell))
+  if ('problem' in read) {
+    shell.complain(`Cannot read the token: ${read.problem}`)
+    return ANSWER_IS_NO
+  }
+  const explained = await explainRequest(settings, { ...given, token: read.token }, shell)
   if (given.json) shell.print(JSON.stringify(explained, null, 2))
   else for (const line of lines(explained)) shell.print(line)
   return explained.decision === 'refuse' ? ANSWER_IS_NO : DONE

@@ -143,7 +143,12 @@ function record(questions: Questions, config: Config, revocations: Revocations):
 
   const extract: Questions['extract'] = (view) => {
     const found = questions.extract(view)
-    note(TOKEN, isRefusal(found) ? found : `one, as in the ${Object.entries(found.source).flat().join(' ')}`)
+    note(
+      TOKEN,
+      isRefusal(found)
+        ? found
+        : `one, as in the ${found.sources.map((source) => Object.entries(source).flat().join(' ')).join(' and the ')}`,
+    )
     return found
   }
 

@@ -7,6 +7,7 @@ import { quote, writtenToJson } from '../revocation/rule-json.ts'
 import { parseTime } from '../revocation/time.ts'
 import { clocksOf, type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
 import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell, UsageError } from './shell.ts'
+import { readTokenArgument } from './token-argument.ts'
 import { looksLikeToken } from './usage.ts'
 
 export interface RevokeArguments extends TargetArguments, RevocationRequest {
@@ -34,7 +35,12 @@ export function revokeOptions<T>(argv: Argv<T>) {
 /** Writes what was asked for; answers 0 only when it is in the list for the whole fleet. */
 export async function revoke(given: RevokeArguments, shell: Shell): Promise<number> {
   refuseWrongUsage(given, shell.clock() / 1000)
-  const token = await argumentOrInput(given.token, shell)
+  const read = given.token === undefined ? undefined : readTokenArgument(await argumentOrInput(given.token, shell))
+  if (read !== undefined && 'problem' in read) {
+    shell.complain(`Cannot read the token: ${read.problem}`)
+    return ANSWER_IS_NO
+  }
+  const token = read?.token
   return withRevocations(given, shell, async ({ connect, place, ...known }) => {
     const settings = { nowSeconds: shell.clock() / 1000, ...known, actor: actor() }
     const asked = { ...given, token }

@@ -4,11 +4,13 @@ import { readFile } from 'node:fs/promises'
 import type { Argv } from 'yargs'
 import { parseDuration } from '../config/durations.ts'
 import { isRefusal } from '../model/refusal.ts'
+import { parseJsonObject } from '../token/json.ts'
 import { createPrivateKeySigner, createSecretSigner, type Signer } from '../token/mint.ts'
 import { readToken } from '../token/read.ts'
 import { describeTimes } from './describe-times.ts'
 import { readSettingsAloud, type SettingsArguments, withConfigFlag } from './settings.ts'
 import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell, UsageError } from './shell.ts'
+import { readTokenArgument } from './token-argument.ts'
 
 export interface MintArguments extends SettingsArguments {
   readonly subject?: string | undefined
@@ -72,17 +74,24 @@ export async function mint(given: MintArguments, shell: Shell): Promise<number> 
 
 /** Prints what a token says, believing none of it. The signature is never printed. */
 export async function inspect(given: { token: string; json: boolean }, shell: Shell): Promise<number> {
-  const token = readToken(await argumentOrInput(given.token, shell))
+  const read = readTokenArgument(await argumentOrInput(given.token, shell))
+  if ('problem' in read) {
+    shell.complain(`Cannot read the token: ${read.problem}`)
+    return ANSWER_IS_NO
+  }
+  const token = readToken(read.token)
   if (isRefusal(token)) {
     shell.complain(`The token is malformed: ${token.detail}`)
     return ANSWER_IS_NO
   }
+  // As they stand there: what is judged has no null and no number in the place of a name
+  const claims = parseJsonObject(token.payloadBytes)
   if (given.json) {
-    shell.print(JSON.stringify({ header: token.header, claims: token.payload }, null, 2))
+    shell.print(JSON.stringify({ header: token.header, claims }, null, 2))
     return DONE
   }
   shell.print(`header  ${JSON.stringify(token.header)}`)
-  shell.print(`claims  ${JSON.stringify(token.payload, null, 2)}`)
+  shell.print(`claims  ${JSON.stringify(claims, null, 2)}`)
   for (const line of describeTimes(token.payload, shell.clock() / 1000)) shell.print(line)
   shell.print('The signature was not verified; "sidegate explain" does that')
   return DONE

@@ -88,7 +88,15 @@ const issuer = group(
         min: 1,
         expects: 'a list of at least one token type',
       }).exactOptional(),
-      'When set, the header `typ` must be one of these.',
+      'When set, the header `typ` must be one of these. Absent: no `typ`, or `JWT`, `at+jwt` or `application/at+jwt` in any letter case.',
+    ),
+    allowIdTokens: setting(
+      flag().prefault(false),
+      'Whether ID tokens of Keycloak (`typ: ID` in the payload) and Cognito (`token_use: id`) are taken as access tokens. An ID token is meant for the client that logged the user in, and not for an API.',
+    ),
+    confirmation: setting(
+      choice(['checked', 'ignored']).prefault('checked'),
+      'What becomes of a token that is bound to a key (`cnf`): `checked` refuses one whose proof is not seen, and no kind of proof can be seen yet; `ignored` takes it as if it were not bound, so whoever steals it can use it.',
     ),
     requiredClaims: setting(
       list(claimName(), { expects: 'a list of claim names' }).prefault([]),
@@ -267,6 +275,10 @@ const refresh = group({
         domain('a domain such as "example.com"').exactOptional(),
         'The attribute Domain; absent: this host only.',
       ),
+      header: setting(
+        flag().prefault(false),
+        'Whether `refresh.header` carries the next token of a cookie as well, for pages that read it there. Then every script of the page can read the token, which `httpOnly` prevents.',
+      ),
     }).prefault({}),
     'The attributes of the cookie that carries the successor of a token from a cookie.',
   ),
@@ -347,8 +359,12 @@ const table = {
           min: 1,
           max: 16,
           expects: 'a list of at least one source, such as { header: authorization }',
-        }).prefault([{ header: 'authorization' }, { cookie: 'session' }]),
-        'Where a request may carry its token. Two tokens in one request are refused.',
+        }).prefault([{ header: 'authorization' }]),
+        'Where a request may carry its token, such as `{ cookie: session }`. Two different tokens in one request are refused.',
+      ),
+      crossSite: setting(
+        choice(['allow', 'refuse']).prefault('allow'),
+        'Whether pages of other origins may change something with a token from a cookie. `refuse` answers 403 to methods other than GET, HEAD and OPTIONS whose Origin is neither this host nor in `cors.origins`. A WebSocket with a token from a cookie is always asked for its Origin.',
       ),
       maxBytes: setting(integer(256, 16_384).prefault(8192), 'The longest token that is read, in bytes.'),
     }).prefault({}),

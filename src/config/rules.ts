@@ -23,6 +23,7 @@ export function findContradictions(draft: Draft<Config>): Finding[] {
     ...probeRules(draft),
     ...issuerRules(draft.issuers ?? []),
     ...sourceRules(draft),
+    ...cookieWarnings(draft),
     ...routeRules(draft.routes ?? []),
     ...revocationRules(draft),
     ...refreshRules(draft),
@@ -117,6 +118,27 @@ function* sourceRules({ tokens }: Draft<Config>): Generator<Finding> {
     const hint = name === 'cookie' ? 'did you mean { cookie: session }' : undefined
     yield { path: [...path, 'header'], message: `Expected a header that can carry a token, got ${quote(name)}`, hint }
   }
+}
+
+/** What a token in a cookie opens, where the settings leave it open. */
+function* cookieWarnings({ tokens, refresh }: Draft<Config>): Generator<Finding> {
+  const index = (tokens?.sources ?? []).findIndex((source) => source !== undefined && 'cookie' in source)
+  if (index === -1) return
+  if (tokens?.crossSite === 'allow')
+    yield {
+      path: ['tokens', 'sources', index],
+      severity: 'warning',
+      message:
+        'A page of any origin can change something in the name of whoever has this cookie, unless the app prevents it',
+      hint: 'set "tokens.crossSite" to "refuse"',
+    }
+  if (refresh?.cookie?.header === true)
+    yield {
+      path: ['refresh', 'cookie', 'header'],
+      severity: 'warning',
+      message: 'Every script of a page can read the next token of a cookie in the response header',
+      hint: 'remove it, so that the token goes into the cookie alone',
+    }
 }
 
 /** Whoever is believed to be a proxy says which address a request comes from, and which host it was sent to. */

@@ -15,6 +15,12 @@ export interface RequestView {
   readonly query: string
   /** Names (lower case) and values in turn, in the order of arrival. */
   readonly headers: readonly string[]
+  /** The host and port that were asked for; absent where no request came in, as for `explain`. */
+  readonly host?: string
+  /** Set where the request is a WebSocket handshake. */
+  readonly upgrade?: 'websocket' | undefined
+  /** The address of the other end of the connection. */
+  readonly peer?: string
 }
 
 /** The claims of a token: a JSON object, its registered members checked for their type (RFC 7519 section 4.1). */
@@ -70,7 +76,10 @@ export interface Permit {
   /** `public`: the route needs no token · `shadow`: would have been refused, but shadow mode forwards it. */
   readonly decision: 'permit' | 'public' | 'shadow'
   readonly token: VerifiedToken | undefined
-  readonly source: TokenSource | undefined
+  /** Every place where the token is: one, but for equal tokens in several. */
+  readonly sources: readonly TokenSource[]
+  /** Whether the cookie holds other tokens as well, which the app must not get. */
+  readonly isOneOfSeveral: boolean
   /** The admitted token as it came: for who exchanges it, never for a log. */
   readonly [credential]?: string | undefined
   /** In shadow mode: what would have been answered. */

@@ -39,6 +39,11 @@ export const refusals = {
   audience_mismatch: { status: 401, challenge: 'invalid_token', sentence: 'The token is meant for another audience' },
   type_mismatch: { status: 401, challenge: 'invalid_token', sentence: 'The token is of another type' },
   claim_missing: { status: 401, challenge: 'invalid_token', sentence: 'The token lacks a required claim' },
+  proof_missing: {
+    status: 401,
+    challenge: 'invalid_token',
+    sentence: 'The token is bound to a key, and the request does not prove that it has it',
+  },
   token_revoked: { status: 401, challenge: 'invalid_token', sentence: 'The token has been revoked' },
 
   scope_insufficient: {
@@ -51,6 +56,8 @@ export const refusals = {
     challenge: 'insufficient_scope',
     sentence: 'The token lacks a claim value that this path requires',
   },
+
+  origin_not_allowed: { status: 403, sentence: 'Pages of this origin may not use the cookie of this host' },
 
   upstream_unreachable: { status: 502, sentence: 'The application cannot be reached' },
   upstream_failed: { status: 502, sentence: 'The application broke off or answered with something that is not HTTP' },
@@ -89,6 +96,8 @@ export interface Refusal {
   /** What a `token` rule would name, once the token is verified: for the log, never for a metric. */
   readonly tokenId?: string
   readonly status?: 405 | 408 | 413 | 417
+  /** Set-Cookie lines of the answer: they take cookies away that the browser could not get rid of otherwise. */
+  readonly setCookies?: readonly string[]
 }
 
 /** Makes a refusal. Answers the same shape whatever is given, so that call sites stay monomorphic. */

@@ -34,7 +34,7 @@ export function forward(
   }
   exchange.stop = parts.forwarder(policy).forward(permit, {
     message,
-    target: policy.stripToken ? withoutQueryToken(message.target, permit.source) : message.target,
+    target: policy.stripToken ? withoutQueryToken(message.target, permit.sources) : message.target,
     headers: upstreamHeaders(message, permit, exchange.peer, parts.scheme, rules),
     req: exchange.req,
     bodyBytes: policy.limits.bodyBytes,
@@ -83,7 +83,7 @@ export function openTunnel(
   exchange.sentMs = parts.monotonicMs()
   exchange.stop = parts.tunnel(permit, {
     message,
-    target: policy.stripToken ? withoutQueryToken(message.target, permit.source) : message.target,
+    target: policy.stripToken ? withoutQueryToken(message.target, permit.sources) : message.target,
     headers: upstreamHeaders(message, permit, exchange.peer, parts.scheme, rules),
     req,
     socket,

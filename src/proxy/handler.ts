@@ -86,7 +86,10 @@ function serve(parts: HandlerParts, exchange: Exchange, connection: Connection, 
     const rules = headerRules(policy)
     const { req } = exchange
     const message = inspectMessage(
-      { method: req.method ?? '', target: req.url ?? '', httpVersion: req.httpVersion, rawHeaders: req.rawHeaders },
+      {
+        ...{ method: req.method ?? '', target: req.url ?? '', httpVersion: req.httpVersion },
+        ...{ rawHeaders: req.rawHeaders, peer: exchange.peer },
+      },
       rules.message,
     )
     if ('reason' in message) {

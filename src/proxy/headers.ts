@@ -1,12 +1,12 @@
 // Which header lines cross the proxy, in each direction? A copy minus everything that speaks about one connection or that
 // only we may say, plus our own lines last. It must never copy framing, and it is pure: lists in, lists out.
-import type { Permit } from '../model/decision.ts'
+import { credential, type Permit } from '../model/decision.ts'
 import { addForwardingLines, type ForwardedFields, keepForwardedField, noForwardedFields } from './forwarded.ts'
 import type { Crossing, HeaderRules } from './header-rules.ts'
 import { identityLines } from './identity.ts'
 import type { Message } from './message.ts'
 import type { Delivery, ProxyPolicy } from './policy.ts'
-import { withoutToken } from './strip-token.ts'
+import { withJudgedTokenAlone, withoutToken } from './strip-token.ts'
 
 const VIA = '1.1 sidegate'
 
@@ -37,11 +37,11 @@ export function upstreamHeaders(
 function copyHeaders(
   lines: string[],
   { headers, nominated }: Message,
-  { source }: Permit,
+  permit: Permit,
   peer: string,
   { policy, crossing }: HeaderRules,
 ): ForwardedFields | undefined {
-  const stripped = policy.stripToken ? source : undefined
+  const { stripToken } = policy
   let fields: ForwardedFields | undefined
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] ?? ''
@@ -49,7 +49,7 @@ function copyHeaders(
     if (fate === 'omitted' || nominated.includes(name)) continue
     const value = headers[i + 1] ?? ''
     if (fate === 'passes') {
-      const kept = stripped === undefined ? value : withoutToken(name, value, stripped)
+      const kept = stripToken || permit.isOneOfSeveral ? withoutOtherTokens(name, value, permit, stripToken) : value
       if (kept !== undefined) lines.push(name, kept)
     } else if (isWordOfProxy(fate) && policy.isTrustedProxy(peer)) {
       fields ??= noForwardedFields()
@@ -57,6 +57,11 @@ function copyHeaders(
     } else countLeftOut(policy, fate)
   }
   return fields
+}
+
+function withoutOtherTokens(name: string, value: string, permit: Permit, stripToken: boolean): string | undefined {
+  if (stripToken) return withoutToken(name, value, permit.sources)
+  return name === 'cookie' ? withJudgedTokenAlone(value, permit.sources, permit[credential] ?? '') : value
 }
 
 function isWordOfProxy(fate: Crossing): boolean {

@@ -13,6 +13,7 @@ export interface RawMessage {
   readonly httpVersion: string
   /** Names and values in turn, as they came. */
   readonly rawHeaders: readonly string[]
+  readonly peer: string
 }
 
 /** The bounds and names that a message is held against. */
@@ -32,6 +33,7 @@ export interface Message extends RequestView {
   readonly target: string
   /** The authority that was asked for; from an absolute-form target where there was one (RFC 9112 section 3.2.2). */
   readonly host: string
+  readonly peer: string
   readonly framing: 'none' | 'length' | 'chunked'
   /** The announced length of the body in bytes; 0 unless framing is `length`. */
   readonly contentLength: number
@@ -118,6 +120,7 @@ function assemble(
     headers: headers.list,
     target: target.target,
     host,
+    peer: raw.peer,
     framing,
     contentLength,
     nominated: nominated.names,

@@ -59,6 +59,7 @@ export function answerRefusal(
   const answer = answerTo(refusal)
   const isKept = body !== undefined && isDrainable(req, body)
   const headers = isKept ? [...answer.headers] : [...answer.headers, 'connection', 'close']
+  for (const line of refusal.setCookies ?? []) headers.push('set-cookie', line)
   if (corsOrigins.length > 0) headers.push(...corsHeaders(req.headers.origin, corsOrigins))
   res.writeHead(statusOf(refusal), headers)
   if (req.method !== 'HEAD') res.write(answer.body)
@@ -83,6 +84,7 @@ export function writeRefusal(socket: Socket, refusal: Refusal): void {
   const status = statusOf(refusal)
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}\r\n`
   for (let i = 0; i < answer.headers.length; i += 2) head += `${answer.headers[i]}: ${answer.headers[i + 1]}\r\n`
+  for (const line of refusal.setCookies ?? []) head += `set-cookie: ${line}\r\n`
   head += 'connection: close\r\n\r\n'
   socket.end(Buffer.concat([Buffer.from(head, 'latin1'), answer.body]))
   closeSoon(socket)

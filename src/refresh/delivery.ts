@@ -18,6 +18,8 @@ export interface CookiePolicy {
   readonly secure: boolean
   readonly httpOnly: boolean
   readonly domain: string | undefined
+  /** Whether the response header carries the next token of a cookie as well, where scripts can read it. Default: no. */
+  readonly header?: boolean
 }
 
 export interface DeliveryPolicy {
@@ -28,17 +30,30 @@ export interface DeliveryPolicy {
   readonly maxBytes: number
 }
 
-/** Answers the header lines that hand a token back the way its predecessor came. */
+/**
+ * Answers the header lines that hand a token back the way its predecessor came. One from a cookie alone goes into the cookie
+ * alone: the cookie is HttpOnly so that no script reads the token, and the header would hand it to every script of the page.
+ */
 export function deliveryOf(
   text: string,
-  source: TokenSource | undefined,
+  sources: readonly TokenSource[],
   policy: DeliveryPolicy,
   remainingSeconds: number,
 ): Delivery {
-  const header = { name: policy.header, value: text }
-  if (source === undefined || !('cookie' in source)) return [header]
+  const lines = []
+  const isFromCookieAlone = sources.length > 0 && sources.every((source) => 'cookie' in source)
+  if (!isFromCookieAlone || policy.cookie.header) lines.push({ name: policy.header, value: text })
   const maxAgeSeconds = Math.max(0, Math.floor(remainingSeconds))
-  return [header, { name: 'set-cookie', value: cookieLine(source.cookie, text, maxAgeSeconds, policy.cookie) }]
+  for (const source of sources)
+    if ('cookie' in source)
+      lines.push({ name: 'set-cookie', value: cookieLine(source.cookie, text, maxAgeSeconds, policy.cookie) })
+  return lines
+}
+
+/** The Set-Cookie lines that take a cookie from the browser: for this host alone, and for the domain of the policy. */
+export function expiryLines(name: string, policy: CookiePolicy): readonly string[] {
+  const spellings = policy.domain === undefined ? [policy] : [{ ...policy, domain: undefined }, policy]
+  return spellings.map((spelling) => cookieLine(name, '', 0, spelling))
 }
 
 /** A Set-Cookie line; `__Host-` and `__Secure-` names get the attributes that browsers demand of them. */

@@ -134,7 +134,7 @@ export function createExchanger(parts: ExchangerParts): Refresher {
     if (result === undefined || result.state === 'none') return undefined
     observe(token.issuer, result.state === 'over' ? 'session_over' : 'issued')
     if (result.state === 'over') return undefined
-    return deliveryOf(result.text, permit.source, policy, result.expiresAtSeconds - clock() / 1000)
+    return deliveryOf(result.text, permit.sources, policy, result.expiresAtSeconds - clock() / 1000)
   }
 
   /** A remembered token may have been revoked since, or its key withdrawn. */

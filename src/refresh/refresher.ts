@@ -52,7 +52,7 @@ export function createRefresher({ policy, sign, clock, observe }: RefresherParts
       return undefined
     }
     observe(token.issuer, 'issued')
-    return deliveryOf(text, permit.source, policy, expiresAtSeconds - clock() / 1000)
+    return deliveryOf(text, permit.sources, policy, expiresAtSeconds - clock() / 1000)
   }
 
   return (permit) => {

@@ -2,13 +2,12 @@
 // Redis, newer gates too: they are bounded, what is not understood widens a rule and voids a lift, and a malformed one is a
 // problem in words, never an exception.
 import { createHash } from 'node:crypto'
+import { isNameable, MAXIMUM_NAME_BYTES } from '../model/nameable.ts'
 import {
-  isMatchable,
   isRuleKind,
   isSource,
   MAX_SOURCE_BYTES,
   MAX_TIME_SECONDS,
-  MAX_VALUE_BYTES,
   type Rule,
   ruleKinds,
   tidyNote,
@@ -48,7 +47,7 @@ const MILLISECONDS_OF_TODAY_PATTERN = /^\d{13,15}$/
 const MILLISECONDS_PATTERN = /^\d{1,15}$/
 const ID_PATTERN = /^(\d{1,20})-\d{1,20}$/
 
-const NOT_MATCHABLE = `missing, longer than ${MAX_VALUE_BYTES} bytes or not plain text`
+const NOT_MATCHABLE = `missing, longer than ${MAXIMUM_NAME_BYTES} bytes or not plain text`
 const UNREADABLE_BEFORE = '"before" is neither unix seconds nor ISO 8601 with a time zone'
 const WIDENED = 'it has fields of a newer version: it counts for every token of its value'
 const VOID_LIFT = 'it is a lift with fields of a newer version: it lifts nothing here'
@@ -93,8 +92,8 @@ export function readEntry(id: string, fields: readonly string[], farExpirySecond
   const issuer = read.get('issuer')
   const lifted = liftedOf(read.get('lifted'))
   if (!isRuleKind(kind)) return noRule(`"kind" is none of ${ruleKinds.join(', ')}`, kind !== undefined)
-  if (!isMatchable(value)) return noRule(`"value" is ${NOT_MATCHABLE}`)
-  if (issuer !== undefined && !isMatchable(issuer)) return noRule(`"issuer" is ${NOT_MATCHABLE}`)
+  if (!isNameable(value)) return noRule(`"value" is ${NOT_MATCHABLE}`)
+  if (issuer !== undefined && !isNameable(issuer)) return noRule(`"issuer" is ${NOT_MATCHABLE}`)
   if (lifted === undefined) return noRule('"lifted" is neither 1 nor 0')
   if (lifted && unknown.length > 0) return noRule(VOID_LIFT, true)
   const before = read.get('before')

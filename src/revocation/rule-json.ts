@@ -1,13 +1,11 @@
 // How does a rule look in JSON: in the admin API, in `revocations list --json` and in an import? Every input is untrusted;
 // a member with an unknown name is a problem, because a misspelt `issuedBefore` would revoke more than was meant.
+import { hasControlCharacter, isNameable, MAXIMUM_NAME_BYTES } from '../model/nameable.ts'
 import {
-  hasControlCharacter,
-  isMatchable,
   isRuleKind,
   isSource,
   MAX_NOTE_BYTES,
   MAX_TIME_SECONDS,
-  MAX_VALUE_BYTES,
   type Problem,
   type Rule,
   type RuleKind,
@@ -118,8 +116,8 @@ export interface RuleDraft {
 /** Makes a rule of its parts, or says why it could not be one or could never match a token. */
 export function buildRule(draft: RuleDraft, settings: RuleSettings): Rule | Problem {
   const { kind, value, issuer, source, issuedBeforeSeconds, reason } = draft
-  if (!isMatchable(value)) return textProblem('value')
-  if (issuer !== undefined && !isMatchable(issuer)) return textProblem('issuer')
+  if (!isNameable(value)) return textProblem('value')
+  if (issuer !== undefined && !isNameable(issuer)) return textProblem('issuer')
   if (source !== undefined && !isSource(source)) return problem('"source" is not a text of 1 to 256 bytes')
   if (kind === 'token' && looksLikeToken(value)) {
     return problem('value of a "token" rule is the jti of the token, not the token itself')
@@ -195,5 +193,5 @@ function timeProblem(name: string): Problem {
 }
 
 function textProblem(name: string): Problem {
-  return problem(`"${name}" is not a text of 1 to ${MAX_VALUE_BYTES} bytes without control characters`)
+  return problem(`"${name}" is not a text of 1 to ${MAXIMUM_NAME_BYTES} bytes without control characters`)
 }

@@ -1,5 +1,6 @@
 // What is a revocation rule, when are two rules the same one, and which of two copies counts? Pure: knows no clock, no
 // Redis and no token. Must never let two different identities share a key, nor one source weaken the rule of another.
+import { hasControlCharacter, isNameable } from '../model/nameable.ts'
 
 /** Every kind of rule, in the order in which the list is asked. */
 export const ruleKinds = ['token', 'subject', 'session', 'client', 'key', 'issuer'] as const
@@ -37,7 +38,6 @@ export interface Problem {
   readonly problem: string
 }
 
-export const MAX_VALUE_BYTES = 1024
 export const MAX_NOTE_BYTES = 256
 export const MAX_SOURCE_BYTES = 256
 /** 9999-12-31: larger numbers are milliseconds taken for seconds, or nonsense. */
@@ -53,33 +53,9 @@ export function isRuleKind(text: unknown): text is RuleKind {
   return (ruleKinds as readonly unknown[]).includes(text)
 }
 
-/**
- * Tells whether a text can be the value of a rule: not empty, at most 1024 bytes, well-formed Unicode (Redis would merge
- * lone surrogates into one replacement character) and free of control characters, which could split a line somewhere.
- */
-export function isMatchable(text: unknown): text is string {
-  return (
-    typeof text === 'string' &&
-    text !== '' &&
-    text.length <= MAX_VALUE_BYTES &&
-    text.isWellFormed() &&
-    !hasControlCharacter(text) &&
-    Buffer.byteLength(text) <= MAX_VALUE_BYTES
-  )
-}
-
 /** Tells whether a text can be the source of a rule. */
 export function isSource(text: unknown): text is string {
-  return isMatchable(text) && Buffer.byteLength(text) <= MAX_SOURCE_BYTES
-}
-
-/** Tells whether a text holds a C0 control character or DEL. */
-export function hasControlCharacter(text: string): boolean {
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index)
-    if (code < 0x20 || code === 0x7f) return true
-  }
-  return false
+  return isNameable(text) && Buffer.byteLength(text) <= MAX_SOURCE_BYTES
 }
 
 /** Makes a free text (reason, actor) fit for the log: control characters become spaces, at most 256 bytes remain. */

@@ -1,13 +1,13 @@
 // Do the claims of a token fit what its issuer's policy asks, time aside? Time is judged on every request, in gate.ts.
 import type { Claims } from '../model/decision.ts'
+import { isNameable } from '../model/nameable.ts'
 import { type Refusal, refuse } from '../model/refusal.ts'
+import { NAME_CLAIMS } from './plain-claims.ts'
 import type { UnverifiedToken } from './read.ts'
-
-const MAXIMUM_NAME_BYTES = 1024
-const CONTROL_CHARACTER = /\p{Cc}/u
+import { otherPurpose, type TypePolicy } from './token-types.ts'
 
 /** What one issuer's tokens must look like. */
-export interface IssuerPolicy {
+export interface IssuerPolicy extends TypePolicy {
   /** `iss` must equal it exactly (RFC 8725 section 3.8). */
   readonly issuer: string
   /** At least one must be in `aud` (RFC 7519 section 4.1.3). */
@@ -15,11 +15,11 @@ export interface IssuerPolicy {
   /** JWS algorithms that its keys may be used with (RFC 8725 section 3.1). */
   readonly algorithms: readonly string[]
   readonly clockToleranceSeconds: number
-  /** When set, `typ` must be one of them (RFC 8725 section 3.11). */
-  readonly tokenTypes: readonly string[] | undefined
   readonly requiredClaims: readonly string[]
   /** `exp - iat` may not be longer; a token without `iat` may not be valid for longer than that from now on. */
   readonly maxLifetimeSeconds: number
+  /** What becomes of a token that is bound to a key (`cnf`, RFC 7800): refused unless its proof is seen, or taken without. */
+  readonly confirmation: 'checked' | 'ignored'
 }
 
 /**
@@ -28,8 +28,7 @@ export interface IssuerPolicy {
  * have a claim named `reason`, and must not be taken for a refusal or the other way round.
  */
 export function judgeClaimTypes(payload: Readonly<Record<string, unknown>>): Refusal | undefined {
-  for (const name of ['iss', 'sub', 'jti', 'sid'])
-    if (payload[name] !== undefined && !isName(payload[name])) return wrongType(name)
+  for (const name of NAME_CLAIMS) if (payload[name] !== undefined && !isName(payload[name])) return wrongType(name)
   // Not `auth_time`: ADFS writes a text there, and what asks for it reads it for itself.
   for (const name of ['exp', 'nbf', 'iat'])
     if (payload[name] !== undefined && !isNumericDate(payload[name])) return wrongType(name)
@@ -47,12 +46,14 @@ export function judgeClaims(
   nowSeconds: number,
 ): Refusal | undefined {
   const issuer = policy.issuer
-  if (policy.tokenTypes !== undefined && !policy.tokenTypes.some((type) => isSameType(type, token.header.typ)))
-    return refuse('type_mismatch', { issuer, detail: `"typ" must be one of: ${policy.tokenTypes.join(', ')}` })
+  const purpose = otherPurpose(token.header.typ, claims, policy)
+  if (purpose !== undefined) return refuse('type_mismatch', { issuer, detail: purpose })
   if (!policy.audiences.some((audience) => hasAudience(claims, audience)))
     return refuse('audience_mismatch', { issuer, detail: `"aud" must hold one of: ${policy.audiences.join(', ')}` })
   for (const name of policy.requiredClaims)
     if (!isPresent(claims, name)) return refuse('claim_missing', { issuer, detail: `the token has no "${name}"` })
+  if (policy.confirmation === 'checked' && claims.cnf !== undefined)
+    return refuse('proof_missing', { issuer, detail: 'its "cnf" binds it to a key; see "issuers[].confirmation"' })
   const lifetimeSeconds = claims.exp - Math.min(claims.iat ?? nowSeconds, nowSeconds)
   if (lifetimeSeconds > policy.maxLifetimeSeconds)
     return refuse('lifetime_too_long', { issuer, detail: `it may live for ${policy.maxLifetimeSeconds} s` })
@@ -70,16 +71,6 @@ export function scopesOf(claims: Claims): ReadonlySet<string> {
   return scopes
 }
 
-/** RFC 7515 section 4.1.9: a media type, compared without case, `application/` left out. */
-function isSameType(wanted: string, given: string | undefined): boolean {
-  return given !== undefined && withoutApplication(wanted) === withoutApplication(given)
-}
-
-function withoutApplication(type: string): string {
-  const lower = type.toLowerCase()
-  return lower.startsWith('application/') ? lower.slice('application/'.length) : lower
-}
-
 function hasAudience(claims: Claims, audience: string): boolean {
   return typeof claims.aud === 'string' ? claims.aud === audience : (claims.aud?.includes(audience) ?? false)
 }
@@ -88,17 +79,9 @@ function isPresent(claims: Claims, name: string): boolean {
   return Object.hasOwn(claims, name) && claims[name] !== null && claims[name] !== ''
 }
 
-/**
- * A text that a revocation rule can name: at most 1,024 bytes of well-formed Unicode without control characters. A
- * token that no rule could name would be a token that nobody can take back.
- */
+/** An empty name names nothing, and counts as none. */
 function isName(value: unknown): boolean {
-  return (
-    typeof value === 'string' &&
-    Buffer.byteLength(value) <= MAXIMUM_NAME_BYTES &&
-    value.isWellFormed() &&
-    !CONTROL_CHARACTER.test(value)
-  )
+  return value === '' || isNameable(value)
 }
 
 /** RFC 7519 section 2: seconds, possibly with a fraction. Beyond 2^53 the number is not what the issuer wrote. */

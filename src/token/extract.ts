@@ -1,121 +1,168 @@
-// Where is the one token of a request? Exactly one, from the configured sources: where two are found, one of them may
-// have been put there by somebody else, and the app may read the other one (RFC 6750 section 2).
+// Where is the one token of a request? From the configured sources: where two different ones are found, one of them may have been
+// put there by somebody else, and the app may read the other one (RFC 6750 section 2). Cookies of one name are the exception: a
+// browser sends all that any host above this one has set, and which of them counts is asked later.
 import type { RequestView, TokenSource } from '../model/decision.ts'
+import { foldName } from '../model/header-names.ts'
 import { type Refusal, refuse } from '../model/refusal.ts'
+import { describeOther, FOREIGN, readAuthorization, UNREADABLE } from './authorization.ts'
+import { type CookieTokens, foldedCodes, readCookies } from './cookie-tokens.ts'
+import { readQuery } from './query-tokens.ts'
+import { looksLikeToken } from './shape.ts'
 
 /** A token as it stands in the request, not yet read. */
 export interface FoundToken {
   readonly token: string
-  readonly source: TokenSource
+  /** All places where it is: equal tokens are one. */
+  readonly sources: readonly TokenSource[]
+  /** Where the cookie holds several different tokens: all of them, of which `token` is the first. */
+  readonly several: SeveralTokens | undefined
+}
+
+export interface SeveralTokens {
+  readonly tokens: readonly string[]
+  /** What is answered where they belong to different people. */
+  readonly multiple: Refusal
 }
 
 export interface ExtractPolicy {
   readonly sources: readonly TokenSource[]
   /** Longer tokens are refused unread. */
   readonly maxBytes: number
+  /** The Set-Cookie lines that take a cookie from the browser, so that it can leave a state that is refused; none by default. */
+  readonly expiryOf?: (cookie: string) => readonly string[]
 }
+
+const MOST_COOKIES = 4
 
 const missing = refuse('token_missing')
 const multiple = refuse('token_multiple')
 const tooLarge = refuse('token_too_large')
+const unreadable = refuse('token_malformed', {
+  detail: 'Authorization begins with "Bearer", and no space and token follow',
+})
+
+/** What was found so far. */
+interface Found {
+  token: string | undefined
+  sources: readonly TokenSource[]
+  /** An Authorization of another scheme, for the sentence. */
+  other: string | undefined
+  /** Somebody else may find a token where we find none. */
+  isForeign: boolean
+  isUnreadable: boolean
+  isMultiple: boolean
+}
+
+type Reader = (found: Found, view: RequestView) => Refusal | SeveralTokens | undefined
 
 /** Makes the function that answers the one token of a request, or why there is not exactly one. */
 export function createExtractor(policy: ExtractPolicy): (view: RequestView) => FoundToken | Refusal {
-  const headers = policy.sources.flatMap((source) => ('header' in source ? [source] : []))
-  const cookies = policy.sources.flatMap((source) => ('cookie' in source ? [source] : []))
-  const queries = policy.sources.flatMap((source) => ('query' in source ? [source] : []))
+  const headers = policy.sources.flatMap((source) => ('header' in source ? [{ source, only: [source] }] : []))
+  const readers = policy.sources.flatMap((source): Reader[] => {
+    if ('cookie' in source) return [cookieReader(source, policy)]
+    return 'query' in source ? [queryReader(source)] : []
+  })
 
   return (view) => {
-    const found: Found = { token: undefined, source: undefined, count: 0 }
-    for (let at = 0; at < view.headers.length; at += 2) {
-      const name = view.headers[at]
-      const value = view.headers[at + 1] ?? ''
-      for (const source of headers) if (source.header === name) noteHeader(found, source, value)
-      if (name === 'cookie' && cookies.length > 0) noteCookies(found, cookies, value)
+    const found: Found = {
+      ...{ token: undefined, sources: [], other: undefined },
+      ...{ isForeign: false, isUnreadable: false, isMultiple: false },
     }
-    if (queries.length > 0 && view.query !== '') noteQuery(found, queries, view.query)
-    return exactlyOne(found, policy.maxBytes)
+    for (let at = 0; at < view.headers.length; at += 2)
+      for (const { source, only } of headers)
+        if (source.header === view.headers[at]) noteHeader(found, only, source.header, view.headers[at + 1] ?? '')
+    let several: SeveralTokens | undefined
+    for (const read of readers) {
+      const answer = read(found, view)
+      if (answer === undefined) continue
+      if ('reason' in answer) return answer
+      several = answer
+    }
+    return concluded(found, several, policy.maxBytes)
   }
 }
 
-function exactlyOne({ token, source, count }: Found, maxBytes: number): FoundToken | Refusal {
-  if (count > 1) return multiple
-  if (token === undefined || source === undefined) return missing
-  return token.length > maxBytes ? tooLarge : { token, source }
+function concluded(found: Found, several: SeveralTokens | undefined, maxBytes: number): FoundToken | Refusal {
+  const { token, sources, other } = found
+  if (found.isMultiple) return several?.multiple ?? multiple
+  if (found.isUnreadable) return unreadable
+  if (token === undefined)
+    return other === undefined ? missing : refuse('token_missing', { detail: describeOther(other) })
+  if (found.isForeign || (several !== undefined && sources.length > 1)) return several?.multiple ?? multiple
+  if (token.length > maxBytes || several?.tokens.some(({ length }) => length > maxBytes)) return tooLarge
+  return { token, sources, several }
 }
 
-interface Found {
-  token: string | undefined
-  source: TokenSource | undefined
-  count: number
-}
-
-function note(found: Found, source: TokenSource, token: string): void {
-  found.token = token
-  found.source = source
-  found.count++
+function note(found: Found, only: readonly TokenSource[], token: string): void {
+  if (found.token === undefined) {
+    found.token = token
+    found.sources = only
+  } else if (found.token !== token) found.isMultiple = true
+  else found.sources = [...found.sources, ...only]
 }
 
 /**
- * `Authorization` needs the scheme Bearer; another scheme is somebody else's credential and no token at all. A header
- * of another name holds the token itself, with or without the scheme.
+ * `Authorization` needs the scheme Bearer; another scheme is somebody else's credential. A header of another name holds the token
+ * itself, with or without the scheme. One header twice is never one: apps join the lines, or take either.
  */
-function noteHeader(found: Found, source: { readonly header: string }, value: string): void {
-  const token = afterBearer(value)
-  if (token !== undefined) note(found, source, token)
-  else if (source.header !== 'authorization' && value !== '') note(found, source, value)
-}
-
-/** What follows `Bearer` and spaces, the scheme in any case (RFC 9110 section 11.1); nothing for another scheme. */
-function afterBearer(value: string): string | undefined {
-  if (value.length < 6 || !isBearer(value)) return undefined
-  let start = 6
-  while (value.charCodeAt(start) === 0x20) start++
-  return start === 6 && value.length > 6 ? undefined : value.slice(start)
-}
-
-function isBearer(value: string): boolean {
-  return value.startsWith('Bearer') || value.slice(0, 6).toLowerCase() === 'bearer'
-}
-
-function noteCookies(found: Found, sources: readonly { readonly cookie: string }[], value: string): void {
-  for (let start = 0; start < value.length; ) {
-    let end = value.indexOf(';', start)
-    if (end === -1) end = value.length
-    const equals = value.indexOf('=', start)
-    if (equals !== -1 && equals < end) {
-      const name = value.slice(start, equals).trim()
-      for (const source of sources) {
-        const token = source.cookie === name ? value.slice(equals + 1, end).trim() : ''
-        if (token !== '') note(found, source, token)
-      }
-    }
-    start = end + 1
+function noteHeader(found: Found, only: readonly TokenSource[], name: string, value: string): void {
+  if (found.sources.includes(only[0] as TokenSource)) found.isMultiple = true
+  const read = readAuthorization(value)
+  if (typeof read === 'string') note(found, only, read)
+  else if (read === UNREADABLE) found.isUnreadable = true
+  else if (name !== 'authorization') {
+    if (value !== '') note(found, only, value)
+  } else if (value !== '') {
+    found.other = value
+    if (read === FOREIGN) found.isForeign = true
   }
 }
 
-/**
- * RFC 6750 section 2.3. A JWT needs no percent-encoding, so none is undone: an encoded one is malformed. A name that is
- * spelled with percent-encoding holds no token for us, but counts as one: the app would decode it and might read that one.
- */
-function noteQuery(found: Found, sources: readonly { readonly query: string }[], query: string): void {
-  for (const pair of query.split('&')) {
-    const equals = pair.indexOf('=')
-    if (equals === -1) continue
-    const name = pair.slice(0, equals)
-    for (const source of sources) {
-      if (equals + 1 === pair.length) continue
-      if (source.query === name) note(found, source, pair.slice(equals + 1))
-      else if (isEncoded(name, source.query)) found.count++
-    }
+function queryReader(source: { readonly query: string }): Reader {
+  const [only, folded] = [[source], foldName(source.query)]
+  return (found, { query }) => {
+    if (query === '') return undefined
+    const read = { value: undefined, count: 0 }
+    readQuery(read, source.query, folded, query)
+    if (read.value !== undefined) note(found, only, read.value)
+    if (read.count > 1) found.isMultiple = true
+    else if (read.count === 1 && read.value === undefined) found.isForeign = true
+    return undefined
   }
 }
 
-function isEncoded(name: string, plain: string): boolean {
-  if (!name.includes('%') && !name.includes('+')) return false
+function cookieReader(source: { readonly cookie: string }, { expiryOf = () => [] }: ExtractPolicy): Reader {
+  const [only, folded, setCookies] = [[source], foldedCodes(source.cookie), expiryOf(source.cookie)]
+  const cookieMultiple = setCookies.length === 0 ? multiple : refuse('token_multiple', { setCookies })
+  return (found, { headers }) => {
+    let cookies: CookieTokens | undefined
+    for (let at = 0; at < headers.length; at += 2) {
+      if (headers[at] !== 'cookie') continue
+      cookies ??= { values: [], hasOther: false }
+      readCookies(cookies, source.cookie, folded, headers[at + 1] ?? '')
+    }
+    if (cookies === undefined) return undefined
+    if (cookies.hasOther) return multiple
+    if (cookies.values.length > MOST_COOKIES) return cookieMultiple
+    if (cookies.values.some(isDisguised)) return multiple
+    const tokens = cookies.values.filter(looksLikeToken)
+    const [first] = tokens
+    if (first === undefined) return undefined
+    note(found, only, first)
+    return tokens.length === 1 ? undefined : { tokens, multiple: cookieMultiple }
+  }
+}
+
+/** A token in quotes or percent-encoded: no token for us, but many parsers of cookies undo both. */
+function isDisguised(value: string): boolean {
+  if (looksLikeToken(value) || !/["%\\']/.test(value)) return false
+  return looksLikeToken(percentDecoded(value.replaceAll(/["\\']/g, '')).trim())
+}
+
+function percentDecoded(text: string): string {
   try {
-    return decodeURIComponent(name.replaceAll('+', ' ')).trim() === plain
+    return decodeURIComponent(text)
   } catch {
-    return false
+    return text
   }
 }

@@ -2,6 +2,7 @@
 // padding, inner white space and unused bits in base64url, so one token would have many spellings (RFC 7515 section 2).
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
 import { parseJsonObject } from './json.ts'
+import { plainClaims } from './plain-claims.ts'
 
 const MAXIMUM_KEY_ID_LENGTH = 256
 
@@ -35,7 +36,14 @@ export function readToken(text: string): UnverifiedToken | Refusal {
   const compact = readCompact(text)
   if (isRefusal(compact)) return compact
   const payload = parseJsonObject(compact.payloadBytes)
-  return payload === undefined ? malformed('its payload is not one plain JSON object') : { ...compact, payload }
+  if (payload === undefined) return malformed('its payload is not one plain JSON object')
+  return { ...compact, payload: plainClaims(payload) }
+}
+
+/** When a token says that it was issued, in unix seconds, believed in nothing; 0 where it does not say. */
+export function issuedAtOf(text: string): number {
+  const token = readToken(text)
+  return isRefusal(token) || typeof token.payload.iat !== 'number' ? 0 : token.payload.iat
 }
 
 /**

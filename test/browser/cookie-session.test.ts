@@ -57,7 +57,10 @@ describeInBrowser('a session in a cookie', () => {
   /** Starts a gate, signs in, and answers when the browser has the cookie. */
   async function signIn(seconds: number, refresh = ''): Promise<void> {
     const open = ['/page', '/client.js', '/sign-in'].map((path) => `{ path: ${path}, access: public }`)
-    const settings = world.settings(app.url, `routes: [${open.join(', ')}]\nlimits: { drainTimeout: 0s }\n${refresh}`)
+    const settings = world.settings(
+      app.url,
+      `tokens: { sources: [{ cookie: session }] }\nroutes: [${open.join(', ')}]\nlimits: { drainTimeout: 0s }\n${refresh}`,
+    )
     aheadMs = 0
     gate = await startGateway(
       settings.replace('audiences: [orders]', 'audiences: [orders]\n    clockTolerance: 0s'),

@@ -113,7 +113,7 @@ describe('for people', () => {
   })
 
   test('a public path asks for no token', async () => {
-    const { printed, lineOf, exitCode } = await explain(issuers() + routes, 'no token at all', ['--path', '/public/x'])
+    const { printed, lineOf, exitCode } = await explain(issuers() + routes, 'no-token-at-all', ['--path', '/public/x'])
     expect(lineOf(ROUTE)).toBe(`✓ ${ROUTE}         /public/*, which is public`)
     expect(lineOf(OURS)).toMatch(/not asked$/)
     expect(printed.at(-1)).toBe('decision      admitted, the path is public')

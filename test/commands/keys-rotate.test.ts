@@ -230,7 +230,7 @@ describe('a rotation changes nothing', () => {
     })
     write('0')
     writeFileSync(config, readFileSync(config, 'utf8').replace('key: 0', `keys: [${many.join(', ')}]`))
-    await refused('refresh.keys: Expected a list of 1 to 16 keys')
+    await refused('refresh.keys: Expected at most 16 in this list, got 17')
   })
 
   test('where variables alone give the keys', async () => {

@@ -35,7 +35,7 @@ const mistakes: Record<string, readonly [given: readonly string[], message: stri
   'no folder for the keys': [['keys', 'generate'], 'Missing --out'],
   'a symmetric algorithm for a key pair': [
     ['keys', 'generate', '--out', 'x', '--algorithm', 'HS256'],
-    'Expected --algorithm to be one of ES256, ES384, ES512, EdDSA, RS256, RS384, RS512, PS256, PS384, PS512, got "HS256"',
+    'Expected --algorithm to be one of ES256, ES384, ES512, EdDSA, Ed25519, RS256, RS384, RS512, PS256, PS384, PS512, got "HS256"',
   ],
   'a kind of rule that is none': [
     ['revocations', 'lift', 'user', 'alice', ...redis],

@@ -59,7 +59,7 @@ test('the settings are frozen through and through', () => {
 
 test('freezing one result leaves the defaults of the next one alone', () => {
   configOf(issuersLine)
-  expect(configOf(issuersLine).tokens.sources).toEqual([{ header: 'authorization' }, { cookie: 'session' }])
+  expect(configOf(issuersLine).tokens.sources).toEqual([{ header: 'authorization' }])
 })
 
 test('without a file, a missing setting is told with the names by which it could be given', () => {

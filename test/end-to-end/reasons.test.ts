@@ -28,6 +28,7 @@ beforeAll(async () => {
       `    tokenTypes: [at+jwt, JWT]
     requiredClaims: [sub]
     maxLifetime: 1h
+tokens: { sources: [{ header: authorization }, { cookie: session }], crossSite: refuse }
 routes:
   - { path: /admin/*, scopes: [admin] }
   - { path: /billing/*, claims: { tenant: acme } }
@@ -94,6 +95,11 @@ const provoke: Record<Reason, () => Promise<Answer>> = {
   audience_mismatch: () => withToken(mint({ aud: 'shipping' })),
   type_mismatch: () => withToken(world.mint({}, { typ: 'secevent+jwt' })),
   claim_missing: () => withToken(mint({ sub: undefined })),
+  proof_missing: () => withToken(mint({ cnf: { jkt: 'thumbprint' } })),
+  origin_not_allowed: async () => {
+    const headers = { cookie: `session=${mint()}`, origin: 'https://evil.example.com' }
+    return answerOf(await gate.request('/orders', { method: 'POST', headers }))
+  },
   token_revoked: async () => {
     const token = mint({ jti: 'to-be-revoked' })
     expect((await withToken(token)).status).toBe(200)

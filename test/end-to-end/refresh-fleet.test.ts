@@ -28,7 +28,7 @@ function settingsFor(algorithm: string): string {
   const isSecret = algorithm.startsWith('HS')
   writeFileSync(file, isSecret ? randomBytes(32).toString('hex') : privatePem(makeKey(algorithm)))
   const key = `{ ${isSecret ? 'secretFile' : 'privateKeyFile'}: ${file}, algorithm: ${algorithm}, keyId: k1 }`
-  return world.settings(app.url, `refresh: { window: 60s, lifetime: 2m, key: ${key} }\n`)
+  return world.settings(app.url, `    confirmation: ignored\nrefresh: { window: 60s, lifetime: 2m, key: ${key} }\n`)
 }
 
 /** As many requests at once as there are, spread over the gates; answers what each got. */

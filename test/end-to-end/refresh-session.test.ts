@@ -291,7 +291,7 @@ describe('a session in a cookie', () => {
       const response = await other.request('/', { headers: { cookie: `theme=dark; ${name}=${token}; a=b` } })
       const lines = response.headers.getSetCookie()
       expect(lines).toEqual([expect.stringMatching(line)])
-      expect(lines[0]).toContain(`=${nextOf(response)};`)
+      expect(nextOf(response)).toBeNull()
       const again = await other.request('/', { headers: { cookie: lines[0]?.split(';')[0] ?? '' } })
       expect(again.status).toBe(200)
     })

@@ -70,6 +70,7 @@ const message = fc.record({
     '%0d',
   ),
   httpVersion: fc.constantFrom('1.1', '1.1', '1.1', '1.0', '0.9', '2.0'),
+  peer: fc.constant('192.0.2.1'),
   rawHeaders: fc
     .array(fc.oneof(framing, framing, fc.tuple(name, value)), { maxLength: 4 })
     .map((lines) => ['Host', 'app.example', ...lines.flat()])

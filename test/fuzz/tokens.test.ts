@@ -13,17 +13,21 @@ import { fuzz, pieces } from '../support/fuzz.ts'
 import { readJsonStrictly } from '../support/strict-json.ts'
 import { goodClaims, jwksOf, makeKey, NOW_SECONDS, part, signToken } from '../support/tokens.ts'
 
+/** Two texts that look like tokens. */
+const [ONE, OTHER] = [`${part({ alg: 'ES256' })}.b.c`, `${part({ alg: 'ES256' })}.e.f`]
+const SHAPE = /^eyJ[\w-]+\.[\w-]+\.[\w-]*$/
+
 const line = fc.oneof(
   fc.tuple(
     fc.constantFrom('authorization', 'x-api-token', 'accept'),
-    pieces(4, 'Bearer', 'bearer', 'BEARER', 'Basic', ' ', '  ', '\t', ',', 'a.b.c', 'd.e.f', ';', '='),
+    pieces(4, 'Bearer', 'bearer', 'BEARER', 'Basic', ' ', '  ', '\t', ',', ONE, OTHER, ';', '='),
   ),
   fc.tuple(
     fc.constant('cookie'),
-    pieces(8, 'session', 'Session', 'xsession', '=', '=', ';', '; ', ' ', '"', 'a.b.c', 'd.e.f', ','),
+    pieces(8, 'session', 'Session', 'xsession', '=', '=', ';', '; ', ' ', '"', ONE, OTHER, ','),
   ),
 )
-const query = pieces(8, 'access_token', 'access%5ftoken', 'a', '=', '=', '&', '&', 'a.b.c', '+', '%61', '%')
+const query = pieces(8, 'access_token', 'access%5ftoken', 'a', '=', '=', '&', '&', ONE, '+', '%61', '%')
 const find = createExtractor({
   sources: [{ header: 'authorization' }, { header: 'x-api-token' }, { cookie: 'session' }, { query: 'access_token' }],
   maxBytes: 100,
@@ -34,7 +38,7 @@ const afterScheme = (value: string): string | undefined => /^bearer(?: +|$)(.*)$
 function inCookies(value: string): string[] {
   return value.split(';').flatMap((pair) => {
     const [, name = '', content = ''] = /^([^=]*)=(.*)$/s.exec(pair) ?? []
-    return name.trim() === 'session' && content.trim() !== '' ? [content.trim()] : []
+    return name.trim() === 'session' && SHAPE.test(content.trim()) ? [content.trim()] : []
   })
 }
 
@@ -45,10 +49,11 @@ function places(headers: readonly (readonly [string, string])[], queryText: stri
     const token = afterScheme(value) ?? (name === 'x-api-token' && value !== '' ? value : undefined)
     return name === 'accept' || token === undefined ? [] : [token]
   })
-  const inQuery = [...new URLSearchParams(queryText)].filter(
-    ([name, value]) => name.trim() === 'access_token' && value !== '',
-  )
-  return [...inHeaders, ...inQuery.map(([, value]) => value)]
+  const inQuery = queryText.split('&').flatMap((pair) => {
+    const [[name, value] = ['', '']] = new URLSearchParams(pair)
+    return name.trim() === 'access_token' && value !== '' ? [pair.slice(pair.indexOf('=') + 1)] : []
+  })
+  return [...inHeaders, ...inQuery]
 }
 
 fuzz(
@@ -62,7 +67,7 @@ fuzz(
       if (found.reason === 'token_missing') expect(everywhere.length <= 1).toBe(true)
       return
     }
-    expect(everywhere).toHaveLength(1)
+    expect(new Set(everywhere)).toEqual(new Set(found.several?.tokens ?? [found.token]))
   }),
 )
 
@@ -140,6 +145,8 @@ const verify = createVerifier({
         algorithms: ['EdDSA'],
         clockToleranceSeconds: 0,
         tokenTypes: undefined,
+        allowIdTokens: false,
+        confirmation: 'checked' as const,
         requiredClaims: [],
         maxLifetimeSeconds: 3_600,
       },
@@ -182,7 +189,9 @@ fuzz(
     async (claims) => {
       const verified = await verify(signToken(key, goodClaims(claims)))
       if (isRefusal(verified)) return
-      const { exp, iat, nbf, aud } = claims
+      const { exp, aud } = claims
+      // What is null is absent
+      const [iat, nbf] = [claims.iat ?? undefined, claims.nbf ?? undefined]
       expect(typeof exp === 'number' && exp > NOW_SECONDS && exp - NOW_SECONDS <= 3_600).toBe(true)
       // A time that has not come is held against the clock on every request, by what the token carries with it
       for (const begin of [iat, nbf]) {

@@ -11,7 +11,14 @@ const rules = {
 
 function inspect(change: Partial<RawMessage> = {}, headers: string[] = []): ReturnType<typeof inspectMessage> {
   return inspectMessage(
-    { method: 'GET', target: '/', httpVersion: '1.1', rawHeaders: ['Host', 'app.example', ...headers], ...change },
+    {
+      method: 'GET',
+      target: '/',
+      httpVersion: '1.1',
+      rawHeaders: ['Host', 'app.example', ...headers],
+      peer: '192.0.2.1',
+      ...change,
+    },
     rules,
   )
 }
@@ -122,7 +129,7 @@ test('whatever the bytes, it answers and never throws, and what it takes has one
   fc.assert(
     fc.property(piece, piece, fc.array(piece, { maxLength: 12 }), (method, target, lines) => {
       const rawHeaders = lines.length % 2 === 0 ? lines : lines.slice(1)
-      const answer = inspectMessage({ method, target, httpVersion: '1.1', rawHeaders }, rules)
+      const answer = inspectMessage({ method, target, httpVersion: '1.1', rawHeaders, peer: '192.0.2.1' }, rules)
       if ('reason' in answer) return
       const count = (name: string) => answer.headers.filter((text, index) => index % 2 === 0 && text === name).length
       expect(count('host')).toBe(1)

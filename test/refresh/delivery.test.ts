@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type CookiePolicy, deliveryOf } from '../../src/refresh/delivery.ts'
+import { type CookiePolicy, deliveryOf, expiryLines } from '../../src/refresh/delivery.ts'
 
 const plain: CookiePolicy = { path: '/', sameSite: 'Lax', secure: true, httpOnly: true, domain: undefined }
 const odd: CookiePolicy = { path: '/app', sameSite: 'Strict', secure: false, httpOnly: false, domain: 'example.com' }
@@ -7,15 +7,28 @@ const odd: CookiePolicy = { path: '/app', sameSite: 'Strict', secure: false, htt
 /** The Set-Cookie line of a token that came in this cookie and whose successor has this long to live. */
 function cookieFor(name: string, cookie: CookiePolicy, remainingSeconds = 90.9): string | undefined {
   const policy = { header: 'x-refreshed-token', cookie, maxBytes: 8192 }
-  return deliveryOf('a.b.c', { cookie: name }, policy, remainingSeconds)[1]?.value
+  return deliveryOf('a.b.c', [{ cookie: name }], policy, remainingSeconds)[0]?.value
 }
 
-test('the header carries the token alone, wherever its predecessor was found', () => {
+test('the header carries a token that came in a header or the query, a cookie one that came in a cookie', () => {
   const policy = { header: 'x-next', cookie: plain, maxBytes: 8192 }
   const header = { name: 'x-next', value: 'a.b.c' }
-  for (const source of [undefined, { header: 'authorization' }, { query: 'access_token' }])
-    expect(deliveryOf('a.b.c', source, policy, 90)).toEqual([header])
-  expect(deliveryOf('a.b.c', { cookie: 's' }, policy, 90)[0]).toEqual(header)
+  const cookie = { name: 'set-cookie', value: expect.stringMatching(/^s=a\.b\.c; /) }
+  const [inHeader, inCookie] = [{ header: 'authorization' }, { cookie: 's' }]
+  for (const sources of [[], [inHeader], [{ query: 'access_token' }]])
+    expect(deliveryOf('a.b.c', sources, policy, 90)).toEqual([header])
+  expect(deliveryOf('a.b.c', [inCookie], policy, 90)).toEqual([cookie])
+  expect(deliveryOf('a.b.c', [inHeader, inCookie], policy, 90)).toEqual([header, cookie])
+  const readable = { ...policy, cookie: { ...plain, header: true } }
+  expect(deliveryOf('a.b.c', [inCookie], readable, 90)).toEqual([header, cookie])
+})
+
+test('a cookie is taken from the browser for this host and for the domain of the settings', () => {
+  expect(expiryLines('session', plain)).toEqual(['session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax'])
+  expect(expiryLines('session', odd)).toEqual([
+    'session=; Path=/app; Max-Age=0; SameSite=Strict',
+    'session=; Path=/app; Max-Age=0; Domain=example.com; SameSite=Strict',
+  ])
 })
 
 describe('a cookie', () => {

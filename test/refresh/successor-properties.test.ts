@@ -119,7 +119,7 @@ function createGate(policy: SuccessorPolicy, sign: RefresherParts['sign'], nowSe
     observe: () => {},
   })
   return async (token: VerifiedToken) => {
-    const permit = { decision: 'permit', token, source: { header: 'authorization' } } as unknown as Permit
+    const permit = { decision: 'permit', token, sources: [{ header: 'authorization' }] } as unknown as Permit
     return (await refresh(permit))?.[0]?.value
   }
 }

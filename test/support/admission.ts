@@ -27,6 +27,8 @@ export function createAdmission(key: TestKey, clock: () => number): TestAdmissio
           algorithms: ['ES256'],
           clockToleranceSeconds: 0,
           tokenTypes: undefined,
+          allowIdTokens: false,
+          confirmation: 'checked',
           requiredClaims: [],
           maxLifetimeSeconds: 3600,
         },

@@ -25,7 +25,8 @@ export const limits: ProxyLimits = {
 const publicPermit = {
   decision: 'public',
   token: undefined,
-  source: undefined,
+  sources: [],
+  isOneOfSeveral: false,
   wouldRefuse: undefined,
 } as unknown as Permit
 
@@ -46,7 +47,13 @@ export function verifiedToken(claims: Partial<Claims> = {}, refusedFromSeconds =
 
 /** A permit for the holder of a token. */
 export function tokenPermit(token: VerifiedToken, source: TokenSource = { header: 'authorization' }): Permit {
-  return { decision: 'permit', token, source, wouldRefuse: undefined } as unknown as Permit
+  return {
+    decision: 'permit',
+    token,
+    sources: [source],
+    isOneOfSeveral: false,
+    wouldRefuse: undefined,
+  } as unknown as Permit
 }
 
 export function admitAll(): Decision {

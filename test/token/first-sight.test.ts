@@ -19,6 +19,8 @@ const policy: IssuerPolicy = {
   algorithms: ['ES256'],
   clockToleranceSeconds: 5,
   tokenTypes: undefined,
+  allowIdTokens: false,
+  confirmation: 'checked',
   requiredClaims: [],
   maxLifetimeSeconds: 3600,
 }

@@ -37,6 +37,8 @@ async function verify(text: string, signer: Signer) {
           algorithms: [signer.algorithm],
           clockToleranceSeconds: 0,
           tokenTypes: undefined,
+          allowIdTokens: false,
+          confirmation: 'checked' as const,
           requiredClaims: [],
           maxLifetimeSeconds: 3600,
         },

@@ -79,6 +79,8 @@ function createTestVerifier(keys: KeySource, clock: { nowMs: number }, issuer = 
           algorithms: ['ES256'],
           clockToleranceSeconds: 5,
           tokenTypes: undefined,
+          allowIdTokens: false,
+          confirmation: 'checked',
           requiredClaims: [],
           maxLifetimeSeconds: 3600,
         },

@@ -1,0 +1,88 @@
+// The tokens in a Cookie header, and names that another parser takes for the name of the token's cookie. It must never let two
+// parsers find different tokens: PHP turns `.`, space and `[` in names into `_`, Python also splits at white space, and quotes
+// hide what follows them from some.
+
+/** What one source found in all Cookie lines of a request. */
+export interface CookieTokens {
+  /** The values of all pairs of exactly this name, each once, in order; empty ones left out. */
+  readonly values: string[]
+  /** True where some parser would find one more pair of this name. */
+  hasOther: boolean
+}
+
+const SEMICOLON = 0x3b
+const COMMA = 0x2c
+const EQUALS = 0x3d
+const BRACKET = 0x5b
+const PERCENT = 0x25
+
+/** The name of a cookie with every character outside `[a-z0-9]` as one, compared against what stands in a request. */
+export function foldedCodes(name: string): readonly number[] {
+  return Array.from(name, (letter) => fold(letter.charCodeAt(0)))
+}
+
+/** Reads one Cookie line into `found`. */
+export function readCookies(found: CookieTokens, name: string, folded: readonly number[], line: string): void {
+  for (let at = 0; at < line.length; at++) {
+    if (fold(line.charCodeAt(at)) !== folded[0] && line.charCodeAt(at) !== PERCENT) continue
+    if (at > 0 && !isBoundary(line.charCodeAt(at - 1))) continue
+    const end = endOfName(line, at, folded)
+    if (end === -1) continue
+    if (
+      line.charCodeAt(end) === EQUALS &&
+      line.startsWith(name, at) &&
+      at + name.length === end &&
+      isPairStart(line, at)
+    )
+      noteValue(found, line, end + 1)
+    else if (isEndOfName(line, end)) found.hasOther = true
+  }
+}
+
+function noteValue(found: CookieTokens, line: string, start: number): void {
+  const semicolon = line.indexOf(';', start)
+  const value = line.slice(start, semicolon === -1 ? line.length : semicolon).trim()
+  if (value !== '' && !found.values.includes(value)) found.values.push(value)
+}
+
+/** The place behind a name that folds to the source's, percent-encoding undone; -1 where there is another name. */
+function endOfName(line: string, start: number, folded: readonly number[]): number {
+  let at = start
+  for (const wanted of folded) {
+    const isEncoded = line.charCodeAt(at) === PERCENT
+    const code = isEncoded ? Number.parseInt(line.slice(at + 1, at + 3), 16) : line.charCodeAt(at)
+    if (fold(code) !== wanted) return -1
+    at += isEncoded && !Number.isNaN(code) ? 3 : 1
+  }
+  return at
+}
+
+/** Other parsers allow white space before the `=`, no `=` at all, or take `name[key]` for the name. */
+function isEndOfName(line: string, at: number): boolean {
+  let next = at
+  while (isWhiteSpace(line.charCodeAt(next))) next++
+  const code = line.charCodeAt(next)
+  return next >= line.length || code === EQUALS || code === SEMICOLON || code === COMMA || code === BRACKET
+}
+
+/** Only at the start and behind `;` does a pair begin for everybody (RFC 6265 section 5.4). */
+function isPairStart(line: string, at: number): boolean {
+  let before = at - 1
+  while (before >= 0 && isWhiteSpace(line.charCodeAt(before))) before--
+  return before < 0 || line.charCodeAt(before) === SEMICOLON
+}
+
+function isBoundary(code: number): boolean {
+  return code === SEMICOLON || code === COMMA || code === 0x22 || code === 0x27 || isWhiteSpace(code)
+}
+
+function isWhiteSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0xa0 || code === 0x0b || code === 0x0c
+}
+
+/** A letter in lower case, a digit, or 0 for everything else. */
+function fold(code: number): number {
+  if (code >= 0x61 && code <= 0x7a) return code
+  if (code >= 0x41 && code <= 0x5a) return code + 0x20
+  return code >= 0x30 && code <= 0x39 ? code : 0
+}
