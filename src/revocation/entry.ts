@@ -3,15 +3,7 @@
 // problem in words, never an exception.
 import { createHash } from 'node:crypto'
 import { isNameable, MAXIMUM_NAME_BYTES } from '../model/nameable.ts'
-import {
-  isRuleKind,
-  isSource,
-  MAX_SOURCE_BYTES,
-  MAX_TIME_SECONDS,
-  type Rule,
-  ruleKinds,
-  tidyNote,
-} from './rule.ts'
+import { isRuleKind, isSource, MAX_SOURCE_BYTES, MAX_TIME_SECONDS, type Rule, ruleKinds, tidyNote } from './rule.ts'
 import { parseTime } from './time.ts'
 
 /** One entry of the stream: its id (`<ms>-<sequence>`) and its fields, names and values in turn. */

@@ -61,6 +61,7 @@ const CONTRACT: Record<string, readonly [type: 'counter' | 'gauge' | 'histogram'
   enforcement_info: ['gauge', ['mode', 'when_stale']],
   build_info: ['gauge', ['version', 'node_version']],
   workers: ['gauge', []],
+  workers_with_other_settings: ['gauge', []],
   worker_restarts_total: ['counter', []],
 }
 
