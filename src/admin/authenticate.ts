@@ -1,11 +1,11 @@
 // Does this request carry the admin token? Compares in constant time, and always: a brake on wrong tokens must not lock out the
 // right one. A token that can be guessed opens nothing.
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { SHORTEST_TOKEN, whyUnusable } from '../model/admin-token.ts'
 import type { Clock } from '../model/clock.ts'
 import { type Answer, problem } from './answer.ts'
 import type { AdminRequest } from './request.ts'
 
-const SHORTEST_TOKEN = 32
 const FAILURES_AT_ONCE = 10
 const MS_FOR_EACH_FAILURE = 6_000
 const COMPLAINT_EVERY_MS = 60_000
@@ -21,13 +21,6 @@ export interface AuthenticatorParts {
   readonly clock: Clock
   /** Told, at most once a minute, that a route was asked for which the token opens, and why it opens none. */
   readonly onUnusable: (why: string) => void
-}
-
-/** Why a token opens nothing; undefined where it can be used. Names no byte of it. */
-export function whyUnusable(token: string): string | undefined {
-  if (token.length < SHORTEST_TOKEN)
-    return `it has ${token.length} characters, and needs at least ${SHORTEST_TOKEN}: write one with "openssl rand -hex 32"`
-  return /^[\x21-\x7e]+$/.test(token) ? undefined : 'it has characters that no "Authorization: Bearer" can carry'
 }
 
 /**

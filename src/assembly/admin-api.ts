@@ -1,10 +1,11 @@
 // The part of the admin port that changes something: revocations, and refresh tokens that are handed in. Both go by the admin
 // token, and both are audited.
-import { type Authenticate, createAuthenticator, whyUnusable } from '../admin/authenticate.ts'
+import { type Authenticate, createAuthenticator } from '../admin/authenticate.ts'
 import { createRefreshTokenApi, type RefreshTokenApiParts } from '../admin/refresh-token-api.ts'
 import type { AdminApi } from '../admin/request.ts'
 import { createRevocationApi } from '../admin/revocation-api.ts'
 import type { Config } from '../config/options.ts'
+import { whyUnusable } from '../model/admin-token.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Log } from '../telemetry/log.ts'

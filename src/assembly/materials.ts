@@ -1,9 +1,9 @@
 // What do the files that the settings name really hold? Read before anything starts, and again on each reload: a key that
 // cannot be used is a problem of the settings, found together with all others.
-import { whyUnusable } from '../admin/authenticate.ts'
 import { filesOf, type ReadFile, readSettingFile, readSettingText, type SettingFile } from '../config/files.ts'
 import type { Config, IssuerConfig } from '../config/options.ts'
 import type { Problem } from '../config/problems.ts'
+import { whyUnusable } from '../model/admin-token.ts'
 import type { Clock } from '../model/clock.ts'
 import type { ListenerCertificates } from '../proxy/listener.ts'
 import { readStoreKeys, StoreKeyError } from '../refresh/store-keys.ts'

@@ -26,7 +26,7 @@ export function createGateSettings(
   objects: readonly PlacedObject[],
   otherwise: SettingsText | undefined,
 ): GateSettings {
-  const configMaps = objects.filter(({ value }) => value.kind === 'ConfigMap' && settingsIn(value) !== undefined)
+  const configMaps = objects.filter(isConfigMapOfGates)
   const found = new Map<string, Diagnosis>()
   const used = new Set<PlacedObject>()
 
@@ -46,22 +46,17 @@ export function createGateSettings(
 
   return {
     lookUp: (name, container, object) => {
-      const configMap = configMaps.find(
-        ({ value }) => textAt(value, 'metadata', 'name') === name && shareNamespace(value, object.value),
-      )
+      const configMap = findConfigMap(configMaps, name, object)
       if (configMap !== undefined) used.add(configMap)
       // What comes from a Secret or a field is not known here, and judging without it would be guessing.
-      if (treesAt(container, 'env').some(isHidden) || treesAt(container, 'envFrom').length > 0) return undefined
+      if (hiddenVariables(container).length > 0 || treesAt(container, 'envFrom').length > 0) return undefined
       const variables = variablesOf(container)
-      if (configMap !== undefined)
-        return load(configMap, { path: 'sidegate.yaml', text: settingsIn(configMap.value) ?? '' }, variables)
+      if (configMap !== undefined) return load(configMap, settingsOf(configMap), variables)
       const isUnknown = otherwise === undefined && variables.SIDEGATE_ISSUERS === undefined
       return isUnknown ? undefined : load(object, otherwise, variables)
     },
     problems: () => {
-      for (const configMap of configMaps)
-        if (!used.has(configMap))
-          load(configMap, { path: 'sidegate.yaml', text: settingsIn(configMap.value) ?? '' }, {})
+      for (const configMap of configMaps) if (!used.has(configMap)) load(configMap, settingsOf(configMap), {})
       return [...found.values()]
     },
   }
@@ -71,8 +66,34 @@ function settingsIn(configMap: Tree): string | undefined {
   return textAt(configMap, 'data', 'sidegate.yaml')
 }
 
-function isHidden({ name, valueFrom }: Tree): boolean {
-  return typeof name === 'string' && name.startsWith('SIDEGATE_') && valueFrom !== undefined
+export function isConfigMapOfGates({ value }: PlacedObject): boolean {
+  return value.kind === 'ConfigMap' && settingsIn(value) !== undefined
+}
+
+/** The settings in a ConfigMap of gates. */
+export function settingsOf({ value }: PlacedObject): SettingsText {
+  return { path: 'sidegate.yaml', text: settingsIn(value) ?? '' }
+}
+
+/** The ConfigMap of this name that the pods of an object can mount, where it has settings. */
+export function findConfigMap(
+  objects: readonly PlacedObject[],
+  name: string,
+  { value: owner }: PlacedObject,
+): PlacedObject | undefined {
+  return objects.find(
+    (object) =>
+      isConfigMapOfGates(object) &&
+      textAt(object.value, 'metadata', 'name') === name &&
+      shareNamespace(object.value, owner),
+  )
+}
+
+/** The variables of a gate whose value stands somewhere else. */
+export function hiddenVariables(container: Tree | undefined): readonly string[] {
+  return treesAt(container, 'env').flatMap(({ name, valueFrom }) =>
+    typeof name === 'string' && name.startsWith('SIDEGATE_') && valueFrom !== undefined ? [name] : [],
+  )
 }
 
 function diagnosisOf(severity: Diagnosis['severity'], object: PlacedObject, problem: Problem): Diagnosis {
@@ -89,7 +110,7 @@ function diagnosisOf(severity: Diagnosis['severity'], object: PlacedObject, prob
   }
 }
 
-function capital(text: string): string {
+export function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1)
 }
 
@@ -99,6 +120,7 @@ function knownSettings(config: Config): KnownSettings {
     upstream: config.upstream,
     listenPort: config.listen.port,
     adminPort: config.admin.listen.port,
+    adminTokenFile: config.admin.tokenFile,
     drainTimeoutSeconds: config.limits.drainTimeout / 1000,
     mode: config.mode,
     redisHost: redis === undefined ? undefined : /^[a-z+]+:\/\/(?:[^@/]*@)?([^:/,]+)/.exec(redis)?.[1],

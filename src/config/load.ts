@@ -5,7 +5,7 @@ import { draftOf } from './draft.ts'
 import { type Given, readGiven, unknownVariables } from './given.ts'
 import { isGroup } from './kinds.ts'
 import { type Config, settingsSchema } from './options.ts'
-import { fileTroubles, placed } from './places.ts'
+import { fileTroubles, placed, type SettingsFile } from './places.ts'
 import { type Finding, findingsOf, type Problem } from './problems.ts'
 import { findContradictions } from './rules.ts'
 import { readYaml } from './yaml.ts'
@@ -25,11 +25,26 @@ export type LoadResult =
   | { readonly config: Config; readonly warnings: readonly Problem[] }
   | { readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }
 
-/** Reads the settings. Never throws for anything that a person could write. */
-export function loadConfig(sources: SettingsSources): LoadResult {
+/** What was written, before anything of it is judged. */
+interface WrittenSources {
+  readonly file: SettingsFile | undefined
+  readonly given: readonly Given[]
+  /** What of the variables and flags cannot be read. */
+  readonly unread: readonly Problem[]
+  /** Everything together, in whatever shape. */
+  readonly raw: unknown
+}
+
+/** Reads the texts. Never throws for anything that a person could write. */
+export function readSources(sources: SettingsSources): WrittenSources {
   const file = sources.file === undefined ? undefined : { path: sources.file.path, yaml: readYaml(sources.file.text) }
   const { given, problems: unread } = readGiven(sources.environment, sources.flags)
-  const raw = merge(file?.yaml.value, given)
+  return { file, given, unread, raw: merge(file?.yaml.value, given) }
+}
+
+/** Reads the settings. Never throws for anything that a person could write. */
+export function loadConfig(sources: SettingsSources): LoadResult {
+  const { file, given, unread, raw } = readSources(sources)
   const { config, findings } = check(raw)
   const isWarning = ({ severity }: Finding) => severity === 'warning'
   const wrong = findings.filter((finding) => !isWarning(finding))

@@ -31,8 +31,8 @@ export interface Diagnosis {
 }
 
 /** What all rules find, errors first, and within them in the order of the rules. */
-export function diagnose(survey: Survey): readonly Diagnosis[] {
-  const found = doctorRules.flatMap(({ name, severity, find }) =>
+export function diagnose(survey: Survey, rules: readonly Rule[] = doctorRules): readonly Diagnosis[] {
+  const found = rules.flatMap(({ name, severity, find }) =>
     [...find(survey)].map(({ object: { file, line, value }, path, message, mend }) => {
       return { rule: name, severity, file, line, object: nameOf(value), path, message, mend }
     }),

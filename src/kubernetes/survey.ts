@@ -18,6 +18,7 @@ export interface KnownSettings {
   readonly upstream: string
   readonly listenPort: number
   readonly adminPort: number
+  readonly adminTokenFile?: string | undefined
   readonly drainTimeoutSeconds: number
   readonly mode: string
   /** The host of the revocation list; absent: in memory. */

@@ -102,6 +102,11 @@ const faults: readonly Fault[] = [
     'the node hands a port to the admin port',
     ['{ containerPort: 9090, protocol', '{ hostPort: 9090, containerPort: 9090, protocol'],
   ],
+  [
+    'admin-token-unusable',
+    'the Secret has a short admin token',
+    [/$/, '---\nkind: Secret\nmetadata: { name: sidegate }\nstringData: { admin-token: short }\n'],
+  ],
   ['gate-missing', 'a pod asks for the gate and has none', ...withoutGate],
   [
     'label-misplaced',
@@ -128,6 +133,15 @@ const faults: readonly Fault[] = [
     'gate-secret-shared',
     'the app mounts the volume of the gate',
     intoApp('volumeMounts: [{ name: sidegate, mountPath: /keys }]'),
+  ],
+  [
+    'gate-secret-shared',
+    'the app reads the Secret that the injector would give the gate',
+    [
+      withLabel[0],
+      String(withLabel[0]).replace('\n    spec', "\n      annotations: { sidegate.dev/secret: 'keys' }\n    spec"),
+    ],
+    intoApp('envFrom: [{ secretRef: { name: keys } }]'),
   ],
   [
     'annotation-wrong',

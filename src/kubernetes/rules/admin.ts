@@ -1,4 +1,6 @@
 // Can strangers reach the admin port, with its metrics and the revocation API?
+import { whyUnusable } from '../../model/admin-token.ts'
+import { secretText } from '../secret-values.ts'
 import {
   eachGuarded,
   type GuardedWorkload,
@@ -18,6 +20,7 @@ export const adminRules: readonly Rule[] = [
   { name: 'admin-port-in-service', severity: 'warning', find: eachGuarded(innerServices) },
   { name: 'admin-port-in-route', severity: 'error', find: eachGuarded(routes) },
   { name: 'admin-host-port', severity: 'error', find: eachGuarded(hostPorts) },
+  { name: 'admin-token-unusable', severity: 'warning', find: eachGuarded(unusableToken) },
 ]
 
 /** The ports of Services that lead to the admin port. */
@@ -103,4 +106,18 @@ function* hostPorts({ object, prefix, gate, adminPort }: GuardedWorkload): Gener
         message: 'The node hands one of its own ports to the admin port',
         mend: 'Remove hostPort',
       }
+}
+
+/** Where the Secret is among the manifests. */
+function* unusableToken(workload: GuardedWorkload, { objects }: Survey): Generator<Trouble> {
+  const file = workload.settings?.adminTokenFile
+  const token = file === undefined ? undefined : secretText(objects, workload.object, file)
+  const why = token === undefined ? undefined : whyUnusable(token)
+  if (why === undefined) return
+  yield {
+    object: workload.object,
+    path: `${workload.prefix}${workload.gate?.path ?? 'spec.initContainers'} (admin.tokenFile)`,
+    message: `The admin token opens nothing, and the routes that need it answer 404: ${why}`,
+    mend: 'Put a longer one into the Secret',
+  }
 }

@@ -56,7 +56,11 @@ function unreachedLabels(ofKnative: boolean): Rule['find'] {
 }
 
 function* sharedSecrets({ object, prefix, template }: GuardedWorkload): Generator<Trouble> {
-  for (const { path, message } of secretReach(template, undefined))
+  const { values } = readAnnotations(
+    treeAt(template, 'metadata', 'annotations'),
+    treeAt(template, 'metadata', 'labels'),
+  )
+  for (const { path, message } of secretReach(template, values.secret))
     yield {
       object,
       path: prefix + path,
