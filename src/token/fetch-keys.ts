@@ -32,7 +32,7 @@ export function fetchByDiscovery(issuer: string, fetch: Fetch): () => Promise<st
 }
 
 async function fetchText(url: string, fetch: Fetch): Promise<string> {
-  const init = { redirect: 'error', headers: { accept: 'application/json' } } as const
+  const init = { redirect: 'error', headers: { accept: 'application/json, application/jwk-set+json' } } as const
   let answer: BoundedAnswer
   try {
     answer = await fetchBounded(fetch, url, init, {

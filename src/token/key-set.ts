@@ -63,7 +63,7 @@ export function readKeySet(text: string): KeySet {
   const keys: VerificationKey[] = []
   const rejected: RejectedKey[] = []
   for (const jwk of documents) {
-    const keyId = typeof jwk.kid === 'string' ? jwk.kid : undefined
+    const keyId = nameOf(jwk.kid)
     const purpose = otherUseOf(jwk)
     const key = purpose ?? readJwk(jwk, keyId)
     if (typeof key === 'string') rejected.push({ keyId, why: key, isForOtherUse: purpose !== undefined })
@@ -207,13 +207,18 @@ function readJwk(jwk: Readonly<Record<string, unknown>>, keyId: string | undefin
   return { keyId, name, algorithms: [named], key, servesAnyKeyId: false }
 }
 
+/** A number counts as its decimal text, as it does in a token; an empty name is none. */
+function nameOf(kid: unknown): string | undefined {
+  if (typeof kid === 'number') return String(kid)
+  return typeof kid === 'string' && kid !== '' ? kid : undefined
+}
+
 /** What a key is for, where that is not signatures. */
 function otherUseOf(jwk: Readonly<Record<string, unknown>>): string | undefined {
   const use = given(jwk.use)
   if (use !== undefined && use !== 'sig') return 'its "use" is not "sig"'
   const operations = given(jwk.key_ops)
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
-    return 'its "key_ops" has no "verify"'
+  if (operations !== undefined && ![operations].flat().includes('verify')) return 'its "key_ops" has no "verify"'
   if (typeof jwk.alg === 'string' && ENCRYPTION_ALGORITHM.test(jwk.alg)) return 'its "alg" is for encryption'
   return undefined
 }

@@ -71,6 +71,13 @@ const defaults: RemoteKeysTiming = {
 
 const EMPTY = 'the key set lists no key at all'
 
+function reasonsOf(rejected: readonly RejectedKey[]): string {
+  return rejected
+    .slice(0, 3)
+    .map(({ keyId, why }) => (keyId === undefined ? why : `${JSON.stringify(keyId.slice(0, 64))}: ${why}`))
+    .join('; ')
+}
+
 /** Makes a source of keys that are fetched. Nothing is fetched before `start`. */
 export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
   const { monotonic, observe } = parts
@@ -137,7 +144,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
     tellRejected(rejected)
     if (!isEmpty) {
       emptySinceMs = undefined
-      return keys.length === 0 ? 'the key set holds no usable key' : undefined
+      return keys.length === 0 ? `the key set holds no usable key (${reasonsOf(rejected)})` : undefined
     }
     emptySinceMs ??= monotonic()
     if (monotonic() - emptySinceMs >= timing.emptyMs) return undefined

@@ -69,6 +69,15 @@ describe('reading a key set', () => {
         expect(set.keys.map(({ algorithms }) => algorithms)).toEqual([['ES256']])
       })
 
+  it('takes a number for the kid that it spells, and an empty one for none', () => {
+    const set = readKeySet(JSON.stringify({ keys: [publicJwk(es256, { kid: 17 }), publicJwk(rs256, { kid: '' })] }))
+    expect(set.keys.map(({ keyId }) => keyId)).toEqual(['17', undefined])
+  })
+
+  it('takes "key_ops" that is a text instead of a list', () => {
+    expect(readKeySet(JSON.stringify({ keys: [publicJwk(es256, { key_ops: 'verify' })] })).keys).toHaveLength(1)
+  })
+
   it('reads a set that begins with a byte order mark', () => {
     expect(readKeySet(`\uFEFF${jwksOf(es256)}`).keys).toHaveLength(1)
     expect(readPublicKey(`\uFEFF${JSON.stringify(publicJwk(es256))}`).keys).toHaveLength(1)

@@ -275,6 +275,10 @@ describe('a key set without any key', () => {
     await pass(3600 * SECOND_MS)
     expect([await asked('one', 0), keys.generation(0)]).toEqual([['one'], 0])
     expect(told.fetched.slice(1)).not.toContain('ok')
+    const why = 'the key set holds no usable key ("two": its "use" is not "sig")'
+    const answer = keys.find('ES256', 'two')
+    await pass(7 * SECOND_MS)
+    expect(await answer).toMatchObject({ reason: 'keys_unavailable', detail: why })
   })
 })
 
