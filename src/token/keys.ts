@@ -11,7 +11,7 @@ export interface KeySource {
    * and `keys_unavailable` where the set cannot be had: an outage is not the client's fault.
    */
   find(algorithm: string, keyId: string | undefined): FoundKeys | Promise<FoundKeys>
-  /** The keys at hand, possibly none. Asks nobody. */
+  /** The issuer's keys at hand, possibly none. Asks nobody. */
   keys(): readonly VerificationKey[]
   /**
    * Grows whenever a key was taken away or changed: what was verified before no longer counts. `OUT_OF_DATE` while the
@@ -68,7 +68,6 @@ export function withOwnKeys(own: KeySet, source: KeySource, algorithms: readonly
         return refuse('algorithm_not_allowed', { detail: 'it is allowed to our own keys alone' })
       return source.find(algorithm, keyId)
     },
-    keys: () => [...own.keys, ...source.keys()],
     size: () => source.size() + own.keys.length,
   }
 }

@@ -2,8 +2,10 @@
 // provider has a name that no name server knows: what arrives has gone through the proxy.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createOutbound } from '../../src/assembly/outbound.ts'
+import { fetchBounded } from '../../src/model/bounded-fetch.ts'
 import { makeCertificates, type TestCertificates, type TestPair } from '../support/certificates.ts'
 import { type ConnectProxy, startConnectProxy } from '../support/connect-proxy.ts'
+import { eventually } from '../support/eventually.ts'
 import { createWorld, type Gateway, reasonOf, startGateway, stopGateways, type World } from '../support/gateway.ts'
 import { answerWith, type KeyServer, startKeyServer } from '../support/key-server.ts'
 import { startApp } from '../support/origin.ts'
@@ -142,6 +144,16 @@ describe('a proxy that fails', () => {
       'Cannot use the proxy of HTTPS_PROXY: Expected a proxy that is spoken to by http or https',
     )
   })
+
+  it('and hangs holds no connection of a question that was given up', async () => {
+    proxy.behaviour = 'hang'
+    const outbound = createOutbound({ proxy: () => proxy.url, environment: {}, log: { info: () => {} } })
+    const fetchThrough = outbound.fetchTrusting(() => certificates.authority)
+    const ask = () => fetchBounded(fetchThrough, `${ISSUER}/jwks`, {}, { timeoutMs: 1_000, maximumBytes: 10 })
+    for (let i = 0; i < 3; i++) await expect(ask()).rejects.toThrow('No answer within 1000 ms')
+    expect(proxy.open()).toBeGreaterThan(0)
+    await eventually(() => expect(proxy.open()).toBe(0), 1_000)
+  }, 30_000)
 
   it('and comes back is used again, though it hung before', async () => {
     proxy.behaviour = 'hang'

@@ -11,6 +11,8 @@ export interface ConnectProxy {
   readonly headers: IncomingHttpHeaders[]
   /** What it does with CONNECT. */
   behaviour: 'serve' | 'refuse' | 'hang'
+  /** How many connections are open to it. */
+  open(): number
   close(): Promise<void>
 }
 
@@ -29,11 +31,16 @@ export async function startConnectProxy(targetPort: number): Promise<ConnectProx
   server.on('connection', (socket) => {
     sockets.add(socket)
     socket.on('error', () => {})
+    socket.on('close', () => sockets.delete(socket))
   })
   server.on('connect', (req, client: Socket) => {
     proxy.asked.push(`CONNECT ${req.url}`)
     proxy.headers.push(req.headers)
-    if (proxy.behaviour === 'hang') return
+    if (proxy.behaviour === 'hang') {
+      // Without a reader it would never see the end of the connection
+      client.on('end', () => client.destroy()).resume()
+      return
+    }
     if (proxy.behaviour === 'refuse') {
       client.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n')
       return
@@ -52,6 +59,7 @@ export async function startConnectProxy(targetPort: number): Promise<ConnectProx
     asked: [],
     headers: [],
     behaviour: 'serve',
+    open: () => sockets.size,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
