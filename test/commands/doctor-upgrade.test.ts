@@ -258,6 +258,10 @@ function withValue(settings: Settings, path: string, value: unknown): Settings {
   return copy
 }
 
+test('every change has cases here, and every case a change', () => {
+  expect(Object.keys(cases)).toEqual(upgradeChanges.map(({ id }) => id))
+})
+
 test('settings that say everything are not changed', async () => {
   expect(await upgrade(textOf({}))).toEqual({ exitCode: 0, ok: true, workloads: 0, findings: [] })
 })

@@ -1,5 +1,8 @@
 // A fleet in the middle of an upgrade: gates of commit 7d4b85d and of today share one list, one signing key and the refresh
 // tokens in Redis, in both directions. What the older ones cannot know is in docs/upgrade.md.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import {
@@ -16,6 +19,7 @@ import { type EchoOrigin, startEchoOrigin } from '../support/origin.ts'
 import { killProcesses } from '../support/process.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { type ReleasedGate, runReleased, startReleasedGate } from '../support/released.ts'
+import { issuersLine } from '../support/settings.ts'
 import { sidegate } from '../support/shell.ts'
 import { claimsOf } from '../support/tokens.ts'
 
@@ -193,4 +197,17 @@ it('gives one next token for one token, whichever version is asked', async () =>
   const first = world.due({ sid: 'session' })
   const [byOld, byNew] = await Promise.all(gates.map(async (gate) => claimsOf(nextOf(await gate.request(first)) ?? '')))
   expect(byNew?.jti).toBe(byOld?.jti)
+})
+
+it('needs its new settings in a file of their own, as an older version refuses what it does not know', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'sidegate-upgrade-')), 'sidegate.yaml')
+  const check = async (more: string) => {
+    writeFileSync(file, `${issuersLine}\n${more}\n`)
+    return runReleased(['check', '--config', file])
+  }
+  // What docs/upgrade.md has older gates take over beforehand.
+  const known = 'tokens: { sources: [{ cookie: session }] }\ncors: { origins: [https://app.example.com] }'
+  expect(await check(known)).toMatchObject({ exitCode: 0 })
+  expect(await check('forward: { headerNames: token }')).toMatchObject({ exitCode: 1 })
+  rmSync(dirname(file), { recursive: true })
 })
