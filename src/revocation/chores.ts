@@ -43,15 +43,17 @@ export function createChores(parts: ChoreParts): Chores {
     warnings = found
   }
 
+  // A replica takes no writes, and refuses one so that the client connects anew: again and again, if each connection wrote.
   async function renew(): Promise<void> {
+    if (warnings.includes(REPLICA)) return
     await store.renewLifetimes().catch((error: unknown) => {
       log.warn({ detail: messageOf(error) }, 'Cannot tell other gates how long tokens live here')
     })
   }
 
-  store.onUp(() => {
-    look()
-    if (parts.isFollowing) renew()
+  store.onUp(async () => {
+    await look()
+    if (parts.isFollowing) await renew()
   })
 
   return Object.freeze({

@@ -164,6 +164,8 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     try {
       return repliesOf(await within(answer, timeoutMs, leave))
     } catch (error) {
+      // ioredis follows a redirection of a batch only where each of its commands reads keys, and else never looks for the new node.
+      if ('refreshSlotsCache' in client && messageOf(causeOf(error)).startsWith('MOVED ')) client.refreshSlotsCache()
       throw isAbandoned(error) ? new Error(whyAbandoned()) : error
     }
   }

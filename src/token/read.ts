@@ -79,12 +79,19 @@ function readHeader(bytes: Buffer): TokenHeader | string {
   const header = parseJsonObject(bytes)
   if (header === undefined) return 'its header is not one plain JSON object'
   for (const name of ['crit', 'b64', 'zip', 'enc']) if (Object.hasOwn(header, name)) return `its header has "${name}"`
-  const { alg, kid, typ } = header
+  const { alg, typ } = header
+  const kid = keyIdOf(header.kid)
   if (typeof alg !== 'string') return 'its header has no "alg"'
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAXIMUM_KEY_ID_LENGTH))
     return '"kid" in its header is not a short string'
   if (typ !== undefined && typeof typ !== 'string') return '"typ" in its header is not a string'
   return { alg, kid, typ }
+}
+
+/** Some providers write `null` for no key id, or a number; a key set is read the same way. */
+function keyIdOf(kid: unknown): unknown {
+  if (kid === null) return undefined
+  return Number.isSafeInteger(kid) ? String(kid) : kid
 }
 
 function malformed(detail: string): Refusal {

@@ -213,7 +213,7 @@ describe('reloading', () => {
     await vi.waitFor(() => expect(gate.output()).toContain('These settings take effect with the next start'), {
       timeout: 10_000,
     })
-    expect(gate.output()).toContain('"settings":["revocation"]')
+    expect(gate.output()).toContain('"settings":["revocation.maxStaleness"]')
   })
 })
 

@@ -47,7 +47,7 @@ const settings = (mode: string) =>
     app.url,
     `mode: ${mode}
 routes: [{ path: /admin/*, scopes: [admin] }]
-tokens: { maxBytes: 2048 }
+tokens: { sources: [{ header: authorization }, { cookie: session }], maxBytes: 2048 }
 limits: { bodyBytes: 1000, drainTimeout: 0s }
 refresh: { window: 60s, lifetime: 2m, key: ${world.signingKey()} }
 `,

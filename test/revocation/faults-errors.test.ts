@@ -161,7 +161,7 @@ describe('a Redis that may not be written to', () => {
       expect(gate.seen.errors).toContain('read_only')
       await redis.command('xadd', logKey, '*', 'kind', 'token', 'value', 'one')
       await untilState(gate, 'one', 'revoked')
-      expect(gate.revocations.readiness().detail).toContain('Redis is a replica')
+      await vi.waitFor(() => expect(gate.revocations.readiness().detail).toContain('Redis is a replica'), soon)
       await replica.command('replicaof', 'no', 'one')
       await vi.waitFor(() => revoke(gate, 'x'), { timeout: 5000, interval: 50 })
       await stopAll()

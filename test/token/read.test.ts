@@ -86,3 +86,12 @@ describe('reading a token', () => {
     }
   })
 })
+
+it('takes a null key id for none, and a number for its text', () => {
+  const kidOf = (kid: unknown) => {
+    const read = readToken(signToken(makeKey(), goodClaims(), { kid }))
+    return 'header' in read ? read.header.kid : read
+  }
+  expect([kidOf(null), kidOf(7), kidOf('7')]).toEqual([undefined, '7', '7'])
+  expect(kidOf(1.5)).toMatchObject({ reason: 'token_malformed' })
+})
