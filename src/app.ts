@@ -32,7 +32,9 @@ import type { LogOutput } from './telemetry/log-output.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createRequestObserver, declareSeries } from './telemetry/observe.ts'
 import { measurementsOf } from './telemetry/totals.ts'
+import { createRetiredKeys } from './token/retired-keys.ts'
 import type { Issuer } from './token/verify.ts'
+import { verifyPast } from './token/verify-past.ts'
 import type { Siblings } from './workers/joined.ts'
 
 export interface AppParts {
@@ -71,8 +73,9 @@ export function createApp(parts: AppParts): App {
 
   const metrics = createMetrics()
   const outbound = createOutbound({ proxy: () => config.outbound.proxy, environment: parts.environment, log })
+  const retired = createRetiredKeys(clock, () => config.refresh?.maxSession ?? 0)
   const issuers = createIssuers({
-    ...{ outbound, clock, monotonic, metrics, log },
+    ...{ outbound, clock, monotonic, metrics, log, retired },
     onKeysChanged: () => lifetime.askAll(),
   })
   const { revocations, entries } = buildRevocations({
@@ -152,6 +155,7 @@ export function createApp(parts: AppParts): App {
     config: () => config,
     materials: () => materials,
     keepRefreshToken: () => gate.keepRefreshToken,
+    identify: (token) => verifyPast(token, trusted, retired),
     ...{ revocations, clock, log },
   })
   siblings?.answer({

@@ -1,6 +1,8 @@
 // The revocation API of the admin port, and RFC 7009. It says yes only when the rule is written for the whole fleet, and
 // refuses a rule that can never match instead of a silent yes. Only with the admin token; without one configured, the
 // API answers 404.
+import type { VerifiedToken } from '../model/decision.ts'
+import { isRefusal, type Refusal, statusOf } from '../model/refusal.ts'
 import { PartlyWrittenError, writeInBatches } from '../revocation/batches.ts'
 import { prepareRevocation, sentenceOf } from '../revocation/request.ts'
 import type { Revocations } from '../revocation/revocations.ts'
@@ -17,6 +19,8 @@ const MAXIMUM_BYTES = 1024 * 1024
 /** Some hundred thousand rules. All are read before the first is written, so they are in memory at once. */
 const MAXIMUM_LINES_BYTES = 16 * MAXIMUM_BYTES
 const PROBLEMS_SHOWN = 20
+/** As a verifier may accept a token a little past its `exp`. */
+const GRACE_SECONDS = 60
 
 export interface RevocationApiParts {
   readonly revocations: Pick<Revocations, 'write' | 'list' | 'lift' | 'timeMs'>
@@ -25,6 +29,10 @@ export interface RevocationApiParts {
   readonly maxLifetimeSeconds: () => number
   /** The longest session, where gates sign successors. */
   readonly maxSessionSeconds: () => number | undefined
+  /** The same, where the identity provider issues the next tokens. */
+  readonly exchangedSessionSeconds: () => number | undefined
+  /** The proof that a token is, or was, one of the configured issuers' own; its time aside. */
+  readonly identify: (token: string) => Promise<VerifiedToken | Refusal>
   /** The configured issuers. */
   readonly issuers: () => readonly string[]
   /** The audit: who did what, when, why. */
@@ -107,6 +115,20 @@ function isLines(contentType: string | undefined): boolean {
   return /^application\/(?:x-ndjson|jsonl|x-jsonlines)\b/i.test(contentType ?? '')
 }
 
+/** A rule that a program wrote, for a token of which only the signature was verified: it lasts no longer than one of ours can. */
+function ofAnyone(rule: Rule, { nowSeconds, maxLifetimeSeconds, ...settings }: RuleSettings): Rule {
+  const { maxSessionSeconds, exchangedSessionSeconds = 0 } = settings
+  const sessionSeconds = typeof maxSessionSeconds === 'number' ? maxSessionSeconds : exchangedSessionSeconds
+  const longestSeconds = rule.kind === 'session' ? Math.max(sessionSeconds, maxLifetimeSeconds) : maxLifetimeSeconds
+  const latestSeconds = Math.ceil(nowSeconds + longestSeconds) + GRACE_SECONDS
+  return { ...rule, source: 'rfc7009', expiresAtSeconds: Math.min(rule.expiresAtSeconds, latestSeconds) }
+}
+
+function notVerified(): Answer {
+  const why = 'The token cannot be verified: the keys of its issuer are not available at the moment'
+  return problem(503, 'Not written', why, { 'retry-after': '1' })
+}
+
 /** RFC 7009 section 2.2: a token that is unknown, invalid or expired is answered 200, as there is nothing left to do. */
 async function revokeToken(request: AdminRequest, parts: RevocationApiParts): Promise<Answer> {
   const body = await readBody(request, MAXIMUM_BYTES)
@@ -114,9 +136,15 @@ async function revokeToken(request: AdminRequest, parts: RevocationApiParts): Pr
   const tokens = new URLSearchParams(body).getAll('token')
   const [token] = tokens
   if (tokens.length !== 1 || token === undefined || token === '') return json(400, { error: 'invalid_request' })
-  const prepared = prepareRevocation({ token }, await settingsFor(request, parts))
+  const identified = await parts.identify(token)
+  if (isRefusal(identified)) return statusOf(identified) >= 500 ? notVerified() : json(200, {})
+  const settings = await settingsFor(request, parts)
+  const prepared = prepareRevocation({ token }, settings)
   if (isProblem(prepared)) return json(200, {})
-  const written = await write(prepared.rules, parts)
+  const written = await write(
+    prepared.rules.map((rule) => ofAnyone(rule, settings)),
+    parts,
+  )
   return 'status' in written ? written : json(200, {})
 }
 
@@ -151,6 +179,7 @@ async function settingsFor(request: AdminRequest, parts: RevocationApiParts): Pr
     nowSeconds: (await parts.revocations.timeMs()) / 1000,
     maxLifetimeSeconds: parts.maxLifetimeSeconds(),
     maxSessionSeconds: parts.maxSessionSeconds(),
+    exchangedSessionSeconds: parts.exchangedSessionSeconds(),
     issuers: parts.issuers(),
     actor: actorOf(request),
   }

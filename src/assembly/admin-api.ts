@@ -3,14 +3,14 @@
 import { type Authenticate, createAuthenticator } from '../admin/authenticate.ts'
 import { createRefreshTokenApi, type RefreshTokenApiParts } from '../admin/refresh-token-api.ts'
 import type { AdminApi } from '../admin/request.ts'
-import { createRevocationApi } from '../admin/revocation-api.ts'
+import { createRevocationApi, type RevocationApiParts } from '../admin/revocation-api.ts'
 import type { Config } from '../config/options.ts'
 import { whyUnusable } from '../model/admin-token.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Materials } from './materials.ts'
-import { issuerNames, longestLifetimeSeconds, longestSessionSeconds } from './revocations.ts'
+import { exchangedSessionSeconds, issuerNames, longestLifetimeSeconds, longestSessionSeconds } from './revocations.ts'
 
 export interface AdminApiParts {
   /** Settings and files as they are now: they may change while the process lives. */
@@ -18,6 +18,7 @@ export interface AdminApiParts {
   readonly materials: () => Materials
   readonly revocations: Revocations
   readonly keepRefreshToken: RefreshTokenApiParts['keep']
+  readonly identify: RevocationApiParts['identify']
   readonly clock: Clock
   readonly log: Log
 }
@@ -32,7 +33,9 @@ export function buildAdminApi(parts: AdminApiParts): AdminApi {
     revocations,
     authenticate,
     maxLifetimeSeconds: () => longestLifetimeSeconds(config()),
+    identify: parts.identify,
     maxSessionSeconds: () => longestSessionSeconds(config()),
+    exchangedSessionSeconds: () => exchangedSessionSeconds(config()),
     issuers: () => issuerNames(config()),
     audit: (action, rule) => auditLog.info({ audit: action, ...rule }, action === 'revoke' ? 'Revoked' : 'Lifted'),
   })

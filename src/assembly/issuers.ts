@@ -10,6 +10,7 @@ import type { VerificationKey } from '../token/key-set.ts'
 import { createFixedKeys, type KeySource, withOwnKeys } from '../token/keys.ts'
 import type { OwnKeys } from '../token/own-keys.ts'
 import { createRemoteKeys } from '../token/remote-keys.ts'
+import { OWN_KEYS, type RetiredKeys } from '../token/retired-keys.ts'
 import type { Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
 import type { Outbound } from './outbound.ts'
@@ -23,6 +24,8 @@ export interface IssuerParts {
   readonly log: Log
   /** Called when other keys than before are in force: what one of the old ones verified may count no longer. */
   readonly onKeysChanged?: () => void
+  /** Where keys that leave a set are noted. */
+  readonly retired?: RetiredKeys
 }
 
 export interface Issuers {
@@ -44,6 +47,7 @@ export function createIssuers(parts: IssuerParts): Issuers {
       authorities = materials.issuerAuthorities
       const refreshed = config.issuers.filter(({ refresh }) => refresh).map(({ issuer }) => issuer)
       warnOfShared.renew(materials.ownKeys, refreshed)
+      parts.retired?.note(OWN_KEYS, materials.ownKeys?.verification.keys ?? [])
       const issuers = config.issuers.map((issuer) => {
         const fixed = materials.issuerKeys.get(issuer.issuer)
         const id = JSON.stringify([issuer.issuer, issuer.keys])
@@ -57,7 +61,10 @@ export function createIssuers(parts: IssuerParts): Issuers {
           next.set(id, keys)
           warnOfShared.look(issuer.issuer, keys.keys())
         } else if ('jwksFile' in issuer.keys) parts.metrics.jwksKeys.set({ issuer: issuer.issuer }, keys.size())
-        return toIssuer(issuer, keys, materials.ownKeys, config.refresh?.issuer)
+        const trusted = toIssuer(issuer, keys, materials.ownKeys, config.refresh?.issuer)
+        // A set that was not fetched yet is no set without keys.
+        if (keys.missing() === undefined) parts.retired?.note(issuer.issuer, keys.keys())
+        return trusted
       })
       for (const [id, source] of sources) if (!next.has(id)) source.stop()
       sources = next
@@ -143,6 +150,7 @@ function startFetching({ issuer, keys }: IssuerConfig, parts: FetchingParts): Ke
       rejected: ({ keyId, why, isForOtherUse }) =>
         log[isForOtherUse ? 'debug' : 'warn']({ issuer, keyId, why }, 'Ignored a key of the issuer'),
       changed: (set) => {
+        parts.retired?.note(issuer, set)
         parts.onKeys(issuer, set)
         parts.onKeysChanged?.()
       },

@@ -37,6 +37,11 @@ export function longestSessionSeconds({ refresh }: Config): number | undefined {
   return refresh === undefined || refresh.exchange !== undefined ? undefined : refresh.maxSession / 1000
 }
 
+/** The same for sessions whose next tokens the identity provider issues: a rule finds those by their `sid` alone. */
+export function exchangedSessionSeconds({ refresh }: Config): number | undefined {
+  return refresh?.exchange === undefined ? undefined : refresh.maxSession / 1000
+}
+
 /** Every `iss` that a token may carry here: of the issuers, and of successors that have one of their own. */
 export function issuerNames({ issuers, refresh }: Config): readonly string[] {
   const names = issuers.map(({ issuer }) => issuer)

@@ -1,6 +1,11 @@
 // Which list does a revocation command speak to? The one of the settings, or the one at a Redis URL.
 import type { Argv } from 'yargs'
-import { issuerNames, longestLifetimeSeconds, longestSessionSeconds } from '../assembly/revocations.ts'
+import {
+  exchangedSessionSeconds,
+  issuerNames,
+  longestLifetimeSeconds,
+  longestSessionSeconds,
+} from '../assembly/revocations.ts'
 import { createRedisLookup } from '../revocation/redis-lookup.ts'
 import { silentLog, silentObserver } from '../revocation/report.ts'
 import type { Revocations } from '../revocation/revocations.ts'
@@ -22,6 +27,8 @@ export interface RevocationTarget {
   readonly maxLifetimeSeconds: number
   /** The longest session, where gates sign successors; where only the URL of the list is given, nobody knows. */
   readonly maxSessionSeconds: number | 'unknown' | undefined
+  /** The longest session where the identity provider issues the next tokens. */
+  readonly exchangedSessionSeconds: number | undefined
   /** The configured issuers; nobody knows them where only the URL of the list is given. */
   readonly issuers: readonly string[] | undefined
   /** Where the list is, without credentials. */
@@ -43,7 +50,7 @@ export async function withRevocations(
 ): Promise<number> {
   const place = await findTarget(given, shell)
   if (place === undefined) return ANSWER_IS_NO
-  const { maxLifetimeSeconds, maxSessionSeconds, issuers, toleranceSeconds, ...target } = place
+  const { maxLifetimeSeconds, maxSessionSeconds, exchangedSessionSeconds, issuers, toleranceSeconds, ...target } = place
   try {
     const shared = { maxLifetimeSeconds, toleranceSeconds, observe: silentObserver, log: silentLog }
     const store = createRedisStore({ ...target, ...shared })
@@ -57,7 +64,7 @@ export async function withRevocations(
         return revocations
       }
       return await work({
-        ...{ connect, maxLifetimeSeconds, maxSessionSeconds, issuers },
+        ...{ connect, maxLifetimeSeconds, maxSessionSeconds, exchangedSessionSeconds, issuers },
         place: `${store.description}, list "${target.list}"`,
       })
     } finally {
@@ -83,7 +90,7 @@ async function findTarget(given: TargetArguments, shell: Shell) {
   if (given.redis !== undefined) {
     const list = given.list ?? 'default'
     const maxLifetimeSeconds = DEFAULT_LIFETIME_SECONDS
-    const unknown = { maxSessionSeconds: 'unknown', issuers: undefined } as const
+    const unknown = { maxSessionSeconds: 'unknown', exchangedSessionSeconds: undefined, issuers: undefined } as const
     return { url: given.redis, list, maxLifetimeSeconds, toleranceSeconds: 60, ...unknown }
   }
   if (given.config === undefined) throw new UsageError('Give --config, or --redis with the URL of the list')
@@ -104,6 +111,7 @@ async function findTarget(given: TargetArguments, shell: Shell) {
     authority: materials.redisCertificates,
     maxLifetimeSeconds: longestLifetimeSeconds(config),
     maxSessionSeconds: longestSessionSeconds(config),
+    exchangedSessionSeconds: exchangedSessionSeconds(config),
     issuers: issuerNames(config),
     toleranceSeconds: Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000,
     minReplicas,

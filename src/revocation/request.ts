@@ -106,7 +106,6 @@ function fromToken(
   const { claims, signedPart } = read
   const exp = claims.get('exp')
   if (typeof exp !== 'number') return problem('token has no "exp", so it is refused without a revocation')
-  if (exp + GRACE_SECONDS <= settings.nowSeconds) return problem(`token has expired at ${timeText(exp)} already`)
   const iss = textOf(claims.get('iss'))
   if (issuer !== undefined && issuer !== iss) {
     return problem('rule can never match: the token names another issuer than the one given')
@@ -116,45 +115,67 @@ function fromToken(
     return problem(`rule can never match: the token was issued at ${timeText(iat)}, which is later than asked for`)
   }
   const jti = textOf(claims.get('jti'))
+  const sid = textOf(claims.get('sid'))
   const value = jti ?? `sha256:${createHash('sha256').update(signedPart, 'ascii').digest('base64url')}`
-  const beginsSession = textOf(claims.get('sid')) === undefined
-  const mayBeFollowed = beginsSession && settings.maxSessionSeconds === 'unknown'
+  const session = { value: sid ?? value, endSeconds: sessionEndSeconds(exp, sid, settings) }
+  if (exp + GRACE_SECONDS <= settings.nowSeconds) return fromExpired({ exp, iss }, session, times, settings)
+  const mayBeFollowed = sid === undefined && settings.maxSessionSeconds === 'unknown'
   // Tokens that gates signed to follow it are refused by the same rule, and outlive the token.
   const followersEndSeconds = mayBeFollowed ? Math.ceil(settings.nowSeconds + settings.maxLifetimeSeconds) : 0
   const expiresAtSeconds = times.expiresAtSeconds ?? Math.max(exp + GRACE_SECONDS, followersEndSeconds)
   const rule = buildRule({ kind: 'token', value, issuer: iss, ...times, expiresAtSeconds }, settings)
   if (isProblem(rule)) return rule
-  const session = beginsSession ? sessionOf(rule, settings) : undefined
-  const rules: PreparedRevocation['rules'] = session === undefined ? [rule] : [rule, session]
-  const sentences = [...rules.map(sentenceOf), ...notesOn(claims, jti, exp, settings.nowSeconds)]
-  if (mayBeFollowed) sentences.push('Where gates signed tokens that follow it, they are revoked with it')
-  return { rules, sentences }
+  const isFollowed = session.endSeconds !== undefined && settings.maxSessionSeconds !== 'unknown'
+  const rules: PreparedRevocation['rules'] = isFollowed ? [rule, sessionOf(rule, session)] : [rule]
+  const notes = notesOn(jti, exp, settings.nowSeconds)
+  if (sid !== undefined && !isFollowed)
+    notes.push(`Tokens that follow it in its session live on; --session ${quote(sid)} ends them all`)
+  if (mayBeFollowed) notes.push('Where gates signed tokens that follow it, they are revoked with it')
+  return { rules, sentences: [...rules.map(sentenceOf), ...notes] }
 }
 
-/**
- * The rule that ends the successors of a token without `sid`: they carry its id as theirs, and outlive the rule against
- * the token itself. Nothing where the gates are not known to sign any.
- */
-function sessionOf(rule: Rule, { nowSeconds, maxSessionSeconds }: RuleSettings): Rule | undefined {
-  if (typeof maxSessionSeconds !== 'number') return undefined
-  const expiresAtSeconds = Math.max(rule.expiresAtSeconds, Math.ceil(nowSeconds + maxSessionSeconds) + GRACE_SECONDS)
-  return { ...rule, kind: 'session', expiresAtSeconds }
+interface Session {
+  /** Its `sid`, which is the id of its first token where that had none. */
+  readonly value: string
+  /** When no token of it can be alive any more; undefined where nothing follows a token, or what does cannot be found. */
+  readonly endSeconds: number | undefined
 }
 
-function notesOn(
-  claims: ReadonlyMap<string, unknown>,
-  jti: string | undefined,
-  exp: number,
-  nowSeconds: number,
-): string[] {
+function sessionEndSeconds(exp: number, sid: string | undefined, settings: RuleSettings): number | undefined {
+  const { nowSeconds, maxSessionSeconds, exchangedSessionSeconds, maxLifetimeSeconds } = settings
+  if (maxSessionSeconds === 'unknown') return Math.ceil(nowSeconds + maxLifetimeSeconds)
+  const seconds = maxSessionSeconds ?? (sid === undefined ? undefined : exchangedSessionSeconds)
+  // No session begins after the end of one of its tokens.
+  return seconds === undefined ? undefined : Math.ceil(Math.min(nowSeconds, exp) + seconds) + GRACE_SECONDS
+}
+
+/** The token itself is refused without a rule; what follows it may live, in the hands of who stole it. */
+function fromExpired(
+  { exp, iss }: { readonly exp: number; readonly iss: string | undefined },
+  { value, endSeconds }: Session,
+  times: Times,
+  settings: RuleSettings,
+): PreparedRevocation | Problem {
+  const expired = `token has expired at ${timeText(exp)} already`
+  if (endSeconds === undefined) return problem(expired)
+  if (endSeconds <= settings.nowSeconds) return problem(`${expired}, and so has every token that follows it`)
+  const expiresAtSeconds = times.expiresAtSeconds ?? endSeconds
+  const rule = buildRule({ kind: 'session', value, issuer: iss, ...times, expiresAtSeconds }, settings)
+  if (isProblem(rule)) return rule
+  const note = `The token itself has expired at ${timeText(exp)}; this ends the tokens that follow it`
+  return { rules: [rule], sentences: [sentenceOf(rule), note] }
+}
+
+/** The rule that ends the tokens which follow one: they outlive the rule against that one. */
+function sessionOf(rule: Rule, { value, endSeconds = 0 }: Session): Rule {
+  return { ...rule, kind: 'session', value, expiresAtSeconds: Math.max(rule.expiresAtSeconds, endSeconds) }
+}
+
+function notesOn(jti: string | undefined, exp: number, nowSeconds: number): string[] {
   const notes: string[] = []
   if (jti === undefined) notes.push('The token has no "jti": it is named by the SHA-256 of its header and payload')
   if (exp <= nowSeconds)
     notes.push(`The token has expired at ${timeText(exp)}; only a clock tolerance could still accept it`)
-  const sid = textOf(claims.get('sid'))
-  if (sid !== undefined) {
-    notes.push(`Tokens that follow it in its session live on; --session ${quote(sid)} ends them all`)
-  }
   return notes
 }
 

@@ -23,6 +23,8 @@ export interface RuleSettings {
   readonly maxLifetimeSeconds: number
   /** How long successors may follow a token, where the gates sign any: the end of a rule for the session that it began. */
   readonly maxSessionSeconds?: number | 'unknown' | undefined
+  /** The same where the identity provider issues the next tokens, which a rule finds by their `sid` alone. */
+  readonly exchangedSessionSeconds?: number | undefined
   /** The configured issuers, where they are known: a rule for another one could never match. */
   readonly issuers?: readonly string[] | undefined
   /** Who revokes: written to the log, never taken from the input. */

@@ -1,5 +1,5 @@
 // The revocation API of the admin port and RFC 7009, on a running gate with the list in memory.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
@@ -15,6 +15,7 @@ import { type EchoOrigin, startEchoOrigin } from '../support/origin.ts'
 import { rawClient } from '../support/raw-client.ts'
 import { startRedis } from '../support/redis.ts'
 import { signatureOf } from '../support/shell.ts'
+import { jwksOf, makeKey, signToken } from '../support/tokens.ts'
 
 let world: World
 let app: EchoOrigin
@@ -393,10 +394,74 @@ describe('POST /oauth/revoke (RFC 7009)', () => {
     expect(gate.lines.some((line) => line.audit === 'revoke' && line.value === 'j-1')).toBe(true)
   })
 
-  test('another spelling of the signature revokes the same token', async () => {
-    const token = world.mint({ jti: undefined })
-    await revoke({ token: `${token.slice(0, token.lastIndexOf('.'))}.AAAA` })
-    expect(await statusFor(token)).toBe(401)
+  test('what no key of an issuer signed writes nothing, whatever it claims', async () => {
+    const victim = world.mint({ jti: 'victim' })
+    const claims = { iss: ISSUER, jti: 'victim', aud: 'orders', exp: 253_402_300_799 }
+    const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url')
+    const forgeries = [
+      `${part({ alg: 'none' })}.${part(claims)}.`,
+      `${part({ alg: 'ES256', kid: 'ES256-key' })}.${part(claims)}.c2ln`,
+      `${victim.slice(0, victim.lastIndexOf('.'))}.AAAA`,
+      signToken(makeKey('ES256'), claims),
+      signToken(makeKey('ES256', 'never-seen'), claims),
+    ]
+    for (const token of forgeries) {
+      const response = await revoke({ token })
+      expect([response.status, await response.text()]).toEqual([200, '{}\n'])
+    }
+    expect(await list()).toEqual([])
+    expect(await statusFor(victim)).toBe(200)
+  })
+
+  test('a rule lasts no longer than a token of ours can, and says that a program wrote it', async () => {
+    await revoke({ token: world.mint({ jti: 'long', exp: 253_402_300_799 }) })
+    const [rule] = (await list()) as { readonly expiresAt: string }[]
+    expect(rule).toMatchObject({ kind: 'token', value: 'long', source: 'rfc7009' })
+    expect(Date.parse(rule?.expiresAt ?? '')).toBeLessThan(Date.now() + 25 * 3_600_000)
+  })
+
+  test('a token that no gate would admit any more is still one of ours: with another audience, or of a key that left', async () => {
+    const refresh = `refresh: { maxSession: 1h, key: ${world.signingKey()} }\n`
+    gate = await startGateway(world.settings(app.url, refresh))
+    const [foreign, former] = [world.mint({ jti: 'foreign', aud: 'billing' }), world.mint({ jti: 'former' })]
+    const file = join(world.folder, 'jwks.json')
+    const before = readFileSync(file)
+    try {
+      writeFileSync(file, jwksOf(makeKey('ES256', 'next')))
+      await gate.reload(world.settings(app.url, refresh))
+      expect(await statusFor(former)).toBe(401)
+      for (const token of [foreign, former]) expect((await revoke({ token })).status).toBe(200)
+    } finally {
+      writeFileSync(file, before)
+    }
+    const values = ((await list()) as { readonly kind: string; readonly value: string }[]).map(
+      ({ kind, value }) => `${kind} ${value}`,
+    )
+    expect(values.sort()).toEqual(['session foreign', 'session former', 'token foreign', 'token former'])
+  })
+
+  test('where the keys of its issuer cannot be had, nobody can tell: 503, and nothing is written', async () => {
+    const keys = "keys: { jwksUri: 'http://127.0.0.1:1/jwks' }"
+    gate = await startGateway(world.settings(app.url).replace(/keys: \{ jwksFile.*/, keys))
+    const response = await revoke({ token: world.mint() })
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(await list()).toEqual([])
+  })
+
+  test.each([
+    ['in its session', { sid: 's-1' }, false],
+    ['without a session', { jti: 'first' }, false],
+    ['in its session, after it expired', { sid: 's-1' }, true],
+    ['without a session, after it expired', { jti: 'first' }, true],
+  ])('what follows a token %s ends with it', async (_, claims, isExpired) => {
+    let nowMs = Date.now()
+    gate = await startGateway(world.settings(app.url, `refresh: { key: ${world.signingKey()} }\n`), () => nowMs)
+    const first = world.due(claims)
+    const next = (await gate.request('/', { token: first })).headers.get('x-refreshed-token') ?? ''
+    if (isExpired) nowMs += 120_000
+    expect(await statusFor(next)).toBe(200)
+    expect((await revoke({ token: first })).status).toBe(200)
+    expect(await statusFor(next)).toBe(401)
   })
 
   test.each([

@@ -46,8 +46,34 @@ describe('what is asked for', () => {
     expect(prepared(request).rules[0].expiresAtSeconds).toBe(nowSeconds + 160)
     const withSession = { token: jwt({ jti: 'j', sid: 's', exp: nowSeconds + 100 }) }
     expect(prepareRevocation(withSession, { ...settings, maxSessionSeconds: 7_200 })).toMatchObject({
-      rules: [{ kind: 'token', value: 'j' }],
+      rules: [
+        { kind: 'token', value: 'j' },
+        { kind: 'session', value: 's', expiresAtSeconds: nowSeconds + 7_260 },
+      ],
     })
+  })
+
+  test('where the identity provider issues the next tokens, they end by their session alone', () => {
+    const rulesOf = (claims: object) => {
+      const token = jwt({ jti: 'j', exp: nowSeconds + 100, ...claims })
+      const found = prepareRevocation({ token }, { ...settings, exchangedSessionSeconds: 7_200 })
+      return isProblem(found) ? [] : found.rules.map(({ kind, value }) => `${kind} ${value}`)
+    }
+    expect(rulesOf({ sid: 's' })).toEqual(['token j', 'session s'])
+    expect(rulesOf({})).toEqual(['token j'])
+  })
+
+  test('of an expired token, what follows it is revoked, as long as that can live', () => {
+    const found = (exp: number, more: object) =>
+      prepareRevocation({ token: jwt({ jti: 'first', exp }) }, { ...settings, ...more })
+    expect(found(nowSeconds - 1_000, { maxSessionSeconds: 7_200 })).toMatchObject({
+      rules: [{ kind: 'session', value: 'first', expiresAtSeconds: nowSeconds + 6_260 }],
+    })
+    expect(found(nowSeconds - 1_000, { maxSessionSeconds: 'unknown' })).toMatchObject({
+      rules: [{ kind: 'session', value: 'first', expiresAtSeconds: nowSeconds + 3_600 }],
+    })
+    expect(problemOf(found(nowSeconds - 9_000, { maxSessionSeconds: 7_200 }))).toContain('so has every token')
+    expect(problemOf(found(nowSeconds - 1_000, { exchangedSessionSeconds: 7_200 }))).toContain('expired')
   })
 
   test('where nobody knows of successors, the rule for a token that begins a session outlives any that it may have', () => {
