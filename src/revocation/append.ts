@@ -1,4 +1,4 @@
-// How do rules get into Redis? All of a batch in one transaction: an entry of the log and the key that `check: redis` reads.
+// How do rules get into Redis? All of a batch in one transaction, unless a slot moves: an entry of the log and the key that `check: redis` reads.
 // Must never say yes to what is not certain.
 import type { Command, RedisConnection } from './connection.ts'
 import { encodeEntry } from './entry.ts'
@@ -6,6 +6,7 @@ import { encodeMirror, type ListKeys, mirrorField } from './mirror.ts'
 import { countOf, entriesOf } from './replies.ts'
 import { messageOf } from './report.ts'
 import type { Rule } from './rule.ts'
+import { createSteadyWrite } from './slot-moves.ts'
 import { CLOCK_MARGIN_SECONDS } from './trim.ts'
 
 export interface AppendParts {
@@ -21,6 +22,7 @@ const REPLICATION_TIMEOUT_MS = 500
 /** Makes what writes entries and answers their ids; it rejects where that is not certain. */
 export function createAppend(parts: AppendParts) {
   const { connection, keys, minReplicas, timeoutMs } = parts
+  const writeSteadily = createSteadyWrite(connection)
 
   async function append(
     rules: readonly Rule[],
@@ -52,7 +54,7 @@ export function createAppend(parts: AppendParts) {
   ): Promise<readonly string[]> {
     const write = async (first: string) => {
       const adds = entries.map((fields, index): Command => ['xadd', keys.log, index === 0 ? first : '*', ...fields])
-      const replies = await connection.transact([...adds, ...mirror], timeoutMs + entries.length)
+      const replies = await writeSteadily(adds, mirror, timeoutMs + entries.length)
       return replies.slice(0, entries.length).map(String)
     }
     if (leastMs === undefined || (await reaches(leastMs))) return write('*')

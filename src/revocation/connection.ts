@@ -6,6 +6,7 @@ import { afterPatience } from '../model/patience.ts'
 import { type ClientParts, closeClient, createClient, reconnectDelayMs } from './redis-client.ts'
 import { troubleOf } from './redis-trouble.ts'
 import { messageOf, type RedisErrorKind, type RevocationObserver, redisErrorKindOf } from './report.ts'
+import { unsettledSlot } from './slot-moves.ts'
 import { createWaitingRoom, within } from './waiting.ts'
 
 /** A command and its arguments, as they go over the wire. */
@@ -21,12 +22,19 @@ export interface RedisConnection {
   trouble(): string | undefined
   /** A number that changes with each new socket: commands under one number went to one server over one socket. */
   session(): number
-  /** Sends commands in one round trip. Rejects at once while not connected, after `timeoutMs`, and with any error reply. */
+  /**
+   * Sends commands in one round trip. Rejects at once while not connected, after `timeoutMs`, and with any error reply. In a
+   * Cluster each finds its own way to the node of its key, so they may be executed in any order.
+   */
   send(commands: readonly Command[], timeoutMs: number): Promise<readonly unknown[]>
+  /** The same, each executed after the one before: in a Cluster that takes a round trip each. */
+  sendInOrder(commands: readonly Command[], timeoutMs: number): Promise<readonly unknown[]>
   /** The same as one MULTI. */
   transact(commands: readonly Command[], timeoutMs: number): Promise<readonly unknown[]>
   /** The same as `send`, for what an ACL may deny without harm: an error reply is not counted. */
   probe(commands: readonly Command[], timeoutMs: number): Promise<readonly unknown[]>
+  /** Asks the server something that names no key; in a Cluster the node that has the slot of this key. */
+  probeAt(key: string, command: Command, timeoutMs: number): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -152,17 +160,47 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     client.disconnect(true)
   }
 
-  async function batch(commands: readonly Command[], timeoutMs: number, isTransaction: boolean) {
-    if (!isReady()) throw new Error(refusal ?? whyNotConnected())
-    if (inFlight >= maxInFlight) throw new Error('Cannot ask Redis: too many questions wait for their answer')
+  function together(commands: readonly Command[], isTransaction: boolean): Promise<unknown> {
     const pipeline = isTransaction ? client.multi() : client.pipeline()
     for (const [name, ...rest] of commands) pipeline.call(name, ...rest)
+    return pipeline.exec()
+  }
+
+  // A pipeline follows ASK as a whole: a node to which a slot moves would be asked for keys that have not come yet, and say that
+  // there are none. A revoked token would be clear, and the log would be lost.
+  function apart(commands: readonly Command[]): Promise<unknown> {
+    return Promise.all(commands.map(async ([name, ...rest]) => pairOf(client.call(name, ...rest))))
+  }
+
+  async function oneByOne(commands: readonly Command[]): Promise<unknown> {
+    const pairs: unknown[] = []
+    for (const [name, ...rest] of commands) {
+      const pair = await pairOf(client.call(name, ...rest))
+      pairs.push(pair)
+      if (pair[0] !== null) break
+    }
+    return pairs
+  }
+
+  const isCluster = address.form === 'cluster'
+  const singly = (commands: readonly Command[]) => (isCluster ? apart(commands) : together(commands, false))
+  const inOrder = (commands: readonly Command[]) => (isCluster ? oneByOne(commands) : together(commands, false))
+  const atOnce = (commands: readonly Command[]) => together(commands, true)
+
+  async function batch(
+    commands: readonly Command[],
+    timeoutMs: number,
+    dispatch: (commands: readonly Command[]) => Promise<unknown>,
+    read = repliesOf,
+  ): Promise<readonly unknown[]> {
+    if (!isReady()) throw new Error(refusal ?? whyNotConnected())
+    if (inFlight >= maxInFlight) throw new Error('Cannot ask Redis: too many questions wait for their answer')
     inFlight += 1
-    const answer = pipeline.exec().finally(() => {
+    const answer = dispatch(commands).finally(() => {
       inFlight -= 1
     })
     try {
-      return repliesOf(await within(answer, timeoutMs, leave))
+      return read(await within(answer, timeoutMs, leave))
     } catch (error) {
       // ioredis follows a redirection of a batch only where each of its commands reads keys, and else never looks for the new node.
       if ('refreshSlotsCache' in client && messageOf(causeOf(error)).startsWith('MOVED ')) client.refreshSlotsCache()
@@ -185,8 +223,20 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     } catch (error) {
       const cause = causeOf(error)
       observe.redisFailed(redisErrorKindOf(cause))
-      throw cause
+      throw (isCluster ? unsettledSlot(cause) : undefined) ?? cause
     }
+  }
+
+  const send = (commands: readonly Command[], timeoutMs: number) => counted(batch(commands, timeoutMs, singly))
+
+  async function probeAt(key: string, command: Command, timeoutMs: number): Promise<unknown> {
+    if (!isCluster) return (await batch([command], timeoutMs, singly))[0]
+    // By itself it learns where the slot is; beside the question it leads there. While the slot moves, the key may have gone
+    // ahead: what the node says of itself counts all the same.
+    const guide: Command = ['exists', key]
+    await send([guide], timeoutMs)
+    const ask = (commands: readonly Command[]) => together(commands, false)
+    return (await batch([guide, command], timeoutMs, ask, (pairs) => repliesOf(lastOf(pairs))))[0]
   }
 
   return Object.freeze({
@@ -212,9 +262,11 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       if (client.status === 'wait') client.connect().catch(() => {})
       return room.wait(timeoutMs, whyNotConnected)
     },
-    send: (commands, timeoutMs) => counted(batch(commands, timeoutMs, false)),
-    transact: (commands, timeoutMs) => counted(batch(commands, timeoutMs, true)),
-    probe: (commands, timeoutMs) => batch(commands, timeoutMs, false),
+    send,
+    sendInOrder: (commands, timeoutMs) => counted(batch(commands, timeoutMs, inOrder)),
+    transact: (commands, timeoutMs) => counted(batch(commands, timeoutMs, atOnce)),
+    probe: (commands, timeoutMs) => batch(commands, timeoutMs, singly),
+    probeAt,
     close: () => {
       isClosed = true
       clearTimeout(retry)
@@ -245,6 +297,16 @@ function isAbandoned(error: unknown): boolean {
   const cause = causeOf(error)
   return cause instanceof Error && ['AbortError', 'MaxRetriesPerRequestError'].includes(cause.name)
 }
+
+async function pairOf(answer: Promise<unknown>): Promise<readonly [Error | null, unknown]> {
+  try {
+    return [null, await answer]
+  } catch (error) {
+    return [error instanceof Error ? error : new Error(messageOf(error)), undefined]
+  }
+}
+
+const lastOf = (pairs: unknown) => (Array.isArray(pairs) ? pairs.slice(-1) : pairs)
 
 // ioredis answers a batch as pairs of an error and a reply.
 function repliesOf(pairs: unknown): readonly unknown[] {

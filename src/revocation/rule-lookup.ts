@@ -14,7 +14,6 @@ export interface RuleLookupParts {
   readonly connection: RedisConnection
   readonly keys: ListKeys
   readonly plainKeys: readonly PlainKey[]
-  readonly isCluster: boolean
   readonly rights: Rights
   readonly timeoutMs: number
 }
@@ -64,15 +63,11 @@ export function createRuleLookup(parts: RuleLookupParts): (token: VerifiedToken)
   }
 }
 
-// The keys of a list share a slot, foreign keys do not: in a Cluster each goes to its own node.
-async function ask(
-  { connection, isCluster, timeoutMs }: RuleLookupParts,
+function ask(
+  { connection, timeoutMs }: RuleLookupParts,
   hashes: readonly Command[],
   exists: readonly Command[],
   isCounted: boolean,
 ): Promise<readonly unknown[]> {
-  const send = isCounted ? connection.send : connection.probe
-  if (!isCluster || exists.length === 0) return send([...hashes, ...exists], timeoutMs)
-  const parts = [hashes, ...exists.map((command) => [command])]
-  return (await Promise.all(parts.map((batch) => send(batch, timeoutMs)))).flat()
+  return (isCounted ? connection.send : connection.probe)([...hashes, ...exists], timeoutMs)
 }

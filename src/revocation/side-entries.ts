@@ -2,6 +2,7 @@
 // the texts mean is not known here, and they must hold nothing that Redis may not read.
 import type { Command, RedisConnection } from './connection.ts'
 import type { ListKeys } from './mirror.ts'
+import { createPatientTransact } from './slot-moves.ts'
 
 /** An entry as it is to be from now on; without a text it is to be gone. */
 export type SideChange =
@@ -24,13 +25,14 @@ export interface SideEntries {
 }
 
 export interface SideEntriesParts {
-  readonly connection: Pick<RedisConnection, 'send' | 'transact'>
+  readonly connection: Pick<RedisConnection, 'send' | 'sendInOrder' | 'transact'>
   readonly keys: Pick<ListKeys, 'beside'>
   readonly timeoutMs: number
 }
 
 /** Makes them on a connection that somebody else opens and closes. */
 export function createSideEntries({ connection, keys, timeoutMs }: SideEntriesParts): SideEntries {
+  const transact = createPatientTransact(connection)
   const reading = (names: readonly string[]) => names.map((name): Command => ['get', name])
   return Object.freeze({
     nameOf: keys.beside,
@@ -38,11 +40,11 @@ export function createSideEntries({ connection, keys, timeoutMs }: SideEntriesPa
     claim: async (lock, lifetimeMs, names) => {
       // Read after the lock: who had it before has left its result by then.
       const take: Command = ['set', lock, '1', 'PX', lifetimeMs, 'NX']
-      const [taken, ...texts] = await connection.send([take, ...reading(names)], timeoutMs)
+      const [taken, ...texts] = await connection.sendInOrder([take, ...reading(names)], timeoutMs)
       return { isMine: taken === 'OK', texts: texts.map(textOf) }
     },
     change: async (changes) => {
-      await connection.transact(changes.map(commandFor), timeoutMs)
+      await transact(changes.map(commandFor), timeoutMs)
     },
   } satisfies SideEntries)
 }

@@ -159,14 +159,14 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
 
   async function logState(anchorId: string): Promise<LogState> {
     await reads.whenReady(commandTimeoutMs)
-    return stateOf(await reads.send(stateCommands(anchorId), readTimeoutMs))
+    return stateOf(await reads.sendInOrder(stateCommands(anchorId), readTimeoutMs))
   }
 
   async function follow(afterId: string, blockMs: number, count: number): Promise<FollowAnswer> {
     await reads.whenReady(commandTimeoutMs)
     if (isPolling) await sleep(Math.min(blockMs, pollMs))
     // The state is asked for after the wait: a flush and a new entry during the wait would hide the loss otherwise.
-    const [read, ...state] = await reads.send(
+    const [read, ...state] = await reads.sendInOrder(
       [
         ['xread', 'COUNT', count, ...(isPolling ? [] : ['BLOCK', blockMs]), 'STREAMS', keys.log, afterId],
         ...stateCommands(afterId),
@@ -176,13 +176,10 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
     return { entries: entriesOfRead(read), state: stateOf(state) }
   }
 
-  // In a Cluster only a key leads to a node: the one of the log is asked.
   const probeOf =
     (connection: RedisConnection): Probe =>
-    async (name, ...rest) => {
-      const guide: Command[] = isCluster ? [['exists', keys.log]] : []
-      return (await connection.probe([...guide, [name, ...rest]], commandTimeoutMs)).at(-1)
-    }
+    (name, ...rest) =>
+      connection.probeAt(keys.log, [name, ...rest], commandTimeoutMs)
 
   async function timeMs(): Promise<number> {
     await commands.whenReady(commandTimeoutMs)
@@ -255,7 +252,6 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
       connection: commands,
       keys,
       plainKeys: parts.plainKeys ?? [],
-      isCluster,
       rights,
       timeoutMs: commandTimeoutMs,
     }),

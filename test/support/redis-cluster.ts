@@ -10,8 +10,11 @@ export interface TestCluster {
   slotOf(key: string): Promise<number>
   /** The node that holds a slot now. */
   holderOf(slot: number): Promise<TestRedis>
-  /** Moves a slot with its keys. `midway` runs while half of the move is done: the keys are gone, the slot is still there. */
-  move(slot: number, to: TestRedis, midway?: () => Promise<void>): Promise<void>
+  /**
+   * Moves a slot with its keys. `midway` runs while half of the move is done: the keys are gone, the slot is still there. Keys
+   * for which `isLate` is true go after that.
+   */
+  move(slot: number, to: TestRedis, midway?: () => Promise<void>, isLate?: (key: string) => boolean): Promise<void>
   stop(): Promise<void>
 }
 
@@ -48,14 +51,18 @@ export async function startCluster(): Promise<TestCluster> {
     nodes,
     slotOf: async (key) => Number(await first.command('cluster', 'keyslot', key)),
     holderOf,
-    move: async (slot, to, midway) => {
+    move: async (slot, to, midway, isLate = () => false) => {
       const from = await holderOf(slot)
       const [fromId, toId] = [await idOf(from), await idOf(to)]
       await to.command('cluster', 'setslot', slot, 'importing', fromId)
       await from.command('cluster', 'setslot', slot, 'migrating', toId)
-      const keys = (await from.command('cluster', 'getkeysinslot', slot, 1000)) as string[]
-      for (const key of keys) await from.command('migrate', '127.0.0.1', to.port, key, 0, 5000)
+      const migrate = async (isDue: (key: string) => boolean) => {
+        const keys = (await from.command('cluster', 'getkeysinslot', slot, 1000)) as string[]
+        for (const key of keys.filter(isDue)) await from.command('migrate', '127.0.0.1', to.port, key, 0, 5000)
+      }
+      await migrate((key) => !isLate(key))
       await midway?.()
+      await migrate(() => true)
       for (const node of [to, from, ...nodes]) await node.command('cluster', 'setslot', slot, 'node', toId)
     },
     stop: async () => {
