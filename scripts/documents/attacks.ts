@@ -1,6 +1,7 @@
 // Which attacks and faults of the public catalogues does the product answer, and where is that held? One line for each:
 // what it is, then the evidence. `file › name` is a test below test/ (a test checks that it exists); the other words are
 // explained on the page.
+import { outsideSections } from './attacks-outside.ts'
 
 export type Evidence = string
 
@@ -20,7 +21,7 @@ const loss = (name: string): Evidence => `revocation/faults-loss › ${name}`
 const network = (name: string): Evidence => `revocation/faults-network › ${name}`
 const outside = 'Outside: the suite itself is run against the built product, not from this repository'
 
-export const attackSections: readonly AttackSection[] = [
+const catalogues: readonly AttackSection[] = [
   {
     title: 'Tokens: form and signature',
     attacks: [
@@ -942,3 +943,6 @@ export const attackSections: readonly AttackSection[] = [
     ],
   },
 ]
+
+/** Everything, in the order of the page. */
+export const attackSections: readonly AttackSection[] = [...catalogues, ...outsideSections]
