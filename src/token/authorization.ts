@@ -1,10 +1,10 @@
 // What an Authorization value says: a bearer token, something that only looks like one to somebody else, or the credential of
 // another scheme (RFC 6750 section 2.1, RFC 9110 section 11.6.2).
-import { looksLikeToken } from './shape.ts'
+import { holdsToken } from './shape.ts'
 
 /** The value begins with the scheme Bearer, and another reader may find a token in it that we do not. */
 export const UNREADABLE: unique symbol = Symbol('unreadable')
-/** The credential of another scheme, which looks like a token: apps that split at the space would take it. */
+/** The credential of another scheme, with a token in it: apps that split at a space, or read `token="…"`, would take it. */
 export const FOREIGN: unique symbol = Symbol('foreign')
 
 /**
@@ -32,7 +32,6 @@ export function describeOther(value: string): string {
 
 const SPACE = 0x20
 const DISGUISED = /^[^A-Za-z0-9]+bearer/i
-const OTHER_SCHEME = /^\S+\s+(\S+)/
 
 function isBearer(value: string): boolean {
   return value.startsWith('Bearer') || value.slice(0, 6).toLowerCase() === 'bearer'
@@ -40,6 +39,5 @@ function isBearer(value: string): boolean {
 
 function readOther(value: string): typeof UNREADABLE | typeof FOREIGN | undefined {
   if (DISGUISED.test(value)) return UNREADABLE
-  const credential = OTHER_SCHEME.exec(value)?.[1] ?? value
-  return looksLikeToken(credential) ? FOREIGN : undefined
+  return holdsToken(value) ? FOREIGN : undefined
 }

@@ -2,9 +2,12 @@
 // parsers find different tokens: PHP turns `.`, space and `[` in names into `_`, Python also splits at white space, and quotes
 // hide what follows them from some.
 
+/** A browser holds one for this host and perhaps one for each domain above it. */
+export const MOST_COOKIES = 4
+
 /** What one source found in all Cookie lines of a request. */
 export interface CookieTokens {
-  /** The values of all pairs of exactly this name, each once, in order; empty ones left out. */
+  /** The values of all pairs of exactly this name, each once, in order; empty ones left out, and those after the fifth. */
   readonly values: string[]
   /** True where some parser would find one more pair of this name. */
   hasOther: boolean
@@ -40,6 +43,8 @@ export function readCookies(found: CookieTokens, name: string, folded: readonly 
 }
 
 function noteValue(found: CookieTokens, line: string, start: number): void {
+  // Refused already: a stranger's thousand must not be compared with each other
+  if (found.values.length > MOST_COOKIES) return
   const semicolon = line.indexOf(';', start)
   const value = line.slice(start, semicolon === -1 ? line.length : semicolon).trim()
   if (value !== '' && !found.values.includes(value)) found.values.push(value)
@@ -57,11 +62,15 @@ function endOfName(line: string, start: number, folded: readonly number[]): numb
   return at
 }
 
-/** Other parsers allow white space before the `=`, no `=` at all, or take `name[key]` for the name. */
+/**
+ * Other parsers allow white space before the `=`, no `=` at all, or take `name[key]` for the name; old PHP undoes percent-encoding
+ * before, and ends the name at a NUL.
+ */
 function isEndOfName(line: string, at: number): boolean {
   let next = at
   while (isWhiteSpace(line.charCodeAt(next))) next++
   const code = line.charCodeAt(next)
+  if (code === PERCENT) return /^%(?:00|5b)/i.test(line.slice(next, next + 3))
   return next >= line.length || code === EQUALS || code === SEMICOLON || code === COMMA || code === BRACKET
 }
 

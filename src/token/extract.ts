@@ -5,16 +5,16 @@ import type { RequestView, TokenSource } from '../model/decision.ts'
 import { foldName } from '../model/header-names.ts'
 import { type Refusal, refuse } from '../model/refusal.ts'
 import { describeOther, FOREIGN, readAuthorization, UNREADABLE } from './authorization.ts'
-import { type CookieTokens, foldedCodes, readCookies } from './cookie-tokens.ts'
+import { type CookieTokens, foldedCodes, MOST_COOKIES, readCookies } from './cookie-tokens.ts'
 import { readQuery } from './query-tokens.ts'
-import { looksLikeToken } from './shape.ts'
+import { holdsToken, looksLikeToken } from './shape.ts'
 
 /** A token as it stands in the request, not yet read. */
 export interface FoundToken {
   readonly token: string
   /** All places where it is: equal tokens are one. */
   readonly sources: readonly TokenSource[]
-  /** Where the cookie holds several different tokens: all of them, of which `token` is the first. */
+  /** Where the cookie is there with several values: all that are tokens, of which `token` is the first. */
   readonly several: SeveralTokens | undefined
 }
 
@@ -31,8 +31,6 @@ export interface ExtractPolicy {
   /** The Set-Cookie lines that take a cookie from the browser, so that it can leave a state that is refused; none by default. */
   readonly expiryOf?: (cookie: string) => readonly string[]
 }
-
-const MOST_COOKIES = 4
 
 const missing = refuse('token_missing')
 const multiple = refuse('token_multiple')
@@ -88,7 +86,8 @@ function concluded(found: Found, several: SeveralTokens | undefined, maxBytes: n
   if (found.isUnreadable) return unreadable
   if (token === undefined)
     return other === undefined ? missing : refuse('token_missing', { detail: describeOther(other) })
-  if (found.isForeign || (several !== undefined && sources.length > 1)) return several?.multiple ?? multiple
+  const areDifferent = several !== undefined && several.tokens.length > 1
+  if (found.isForeign || (areDifferent && sources.length > 1)) return several?.multiple ?? multiple
   if (token.length > maxBytes || several?.tokens.some(({ length }) => length > maxBytes)) return tooLarge
   return { token, sources, several }
 }
@@ -143,26 +142,37 @@ function cookieReader(source: { readonly cookie: string }, { expiryOf = () => []
     }
     if (cookies === undefined) return undefined
     if (cookies.hasOther) return multiple
-    if (cookies.values.length > MOST_COOKIES) return cookieMultiple
-    if (cookies.values.some(isDisguised)) return multiple
+    if (cookies.values.length > MOST_COOKIES || cookies.values.some(isDisguised)) return cookieMultiple
     const tokens = cookies.values.filter(looksLikeToken)
     const [first] = tokens
     if (first === undefined) return undefined
     note(found, only, first)
-    return tokens.length === 1 ? undefined : { tokens, multiple: cookieMultiple }
+    // One that is no token is no second one, but the app would read it where it stands first
+    return cookies.values.length === 1 ? undefined : { tokens, multiple: cookieMultiple }
   }
 }
 
-/** A token in quotes or percent-encoded: no token for us, but many parsers of cookies undo both. */
+/** A token that we do not read, but others do: behind a word, in quotes, encoded, or with a signature that some take laxly. */
 function isDisguised(value: string): boolean {
-  if (looksLikeToken(value) || !/["%\\']/.test(value)) return false
-  return looksLikeToken(percentDecoded(value.replaceAll(/["\\']/g, '')).trim())
+  if (looksLikeToken(value)) return false
+  return holdsToken(/["%\\']/.test(value) ? unescaped(value) : value)
 }
 
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+const PERCENT = /%([0-9a-f]{2})/gi
+const OCTAL = /\\([0-3][0-7]{2})/g
+const UNICODE = /\\u([0-9a-f]{4})/gi
+
+/** Percent-encoding (once more in some apps), the octal escapes of Python's parser, and those of JSON, which Express reads. */
+function unescaped(value: string): string {
+  const decoded = value.replaceAll(PERCENT, hexadecimal).replaceAll(PERCENT, hexadecimal)
+  const plain = decoded.replaceAll(UNICODE, hexadecimal).replaceAll(OCTAL, octal)
+  return plain.replaceAll(/["\\']/g, '')
+}
+
+function hexadecimal(_escape: string, digits: string): string {
+  return String.fromCharCode(Number.parseInt(digits, 16))
+}
+
+function octal(_escape: string, digits: string): string {
+  return String.fromCharCode(Number.parseInt(digits, 8))
 }

@@ -1,5 +1,5 @@
 // The tokens in a query, and parameters that another parser takes for the token's: PHP turns `.`, space and `[` in names into
-// `_`, frameworks read `name[]` and `name[key]` as the name, and old ones split at `;` as well.
+// `_`, frameworks read `name[]`, `name[key]` and `[name]` as the name, and old ones split at `;` as well.
 import { foldName } from '../model/header-names.ts'
 
 /** What one source found in the query of a request. */
@@ -28,15 +28,19 @@ const EQUALS = 0x3d
 function isOtherSpelling(part: string, folded: string): boolean {
   const equals = part.indexOf('=')
   if (equals === -1 || equals + 1 === part.length) return false
-  const name = decoded(part.slice(0, equals)).trim()
-  const bracket = name.indexOf('[', 1)
-  return foldName(name) === folded || (bracket !== -1 && foldName(name.slice(0, bracket)) === folded)
+  const name = nameOf(part.slice(0, equals))
+  if (foldName(name) === folded) return true
+  // `[name]` is the name for qs, which Express reads queries with, and for Rack
+  const inner = name.replace(/^[\s[\]]+/, '')
+  const bracket = inner.search(/[[\]]/)
+  return foldName(bracket === -1 ? inner : inner.slice(0, bracket)) === folded
 }
 
-function decoded(name: string): string {
-  try {
-    return decodeURIComponent(name.replaceAll('+', ' '))
-  } catch {
-    return name
-  }
+/** The name decoded, whatever else in it cannot be; PHP ends it at a NUL. */
+function nameOf(raw: string): string {
+  const decoded = raw.replaceAll('+', ' ').replaceAll(/%([0-9a-f]{2})/gi, (_, digits: string) => {
+    return String.fromCharCode(Number.parseInt(digits, 16))
+  })
+  const end = decoded.indexOf('\0')
+  return (end === -1 ? decoded : decoded.slice(0, end)).trim()
 }

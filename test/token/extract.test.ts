@@ -13,6 +13,7 @@ const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('bas
 /** A text that looks like a token of this name. */
 const shaped = (name: string) => `${part({ alg: 'ES256', kid: 'k' })}.${part({ jti: name })}.c2ln`
 const [good, evil] = [shaped('good'), shaped('evil')]
+const chained = `${part({ alg: 'ES256', x5c: ['A'.repeat(1600)] })}.${part({ jti: 'evil' })}.c2ln`
 
 function extract(headers: readonly string[], query = '', sources = all, maxBytes = 200) {
   return createExtractor({ sources, maxBytes })({ method: 'GET', path: '/', query, headers })
@@ -77,13 +78,29 @@ it('several tokens in cookies of the name are handed on together, up to four', (
   expect(extract(lines)).toMatchObject({ several: { tokens: tokens.slice(0, 2) } })
 })
 
+it('a value of the name that is no token is no second one, and known to stand beside the token', () => {
+  const headers = ['cookie', `access_token=opaque; access_token=${good}`]
+  const several = { tokens: [good] }
+  expect(extract(headers)).toMatchObject({ token: good, sources: [inCookie], several })
+  const both = extract([...headers, 'authorization', `Bearer ${good}`])
+  expect(both).toMatchObject({ token: good, sources: [inHeader, inCookie], several })
+})
+
+it('a cookie with a long header, and one that the app encrypted, are told apart', () => {
+  expect(extract(['cookie', `access_token=${chained}`], '', all, 9_000)).toMatchObject({ token: chained })
+  const encrypted = `${part({ alg: 'RSA-OAEP', enc: 'A256GCM' })}.a2V5.aXY.Y2lwaGVy.dGFn`
+  const headers = ['cookie', `access_token=${encrypted}`, 'authorization', 'Bearer a.b.c']
+  expect(extract(headers)).toMatchObject({ token: 'a.b.c', several: undefined })
+})
+
 it('a cookie that is refused as several is taken from the browser', () => {
   const extractor = createExtractor({ sources: [inCookie], maxBytes: 200, expiryOf: (name) => [`${name}=; Max-Age=0`] })
-  const headers = ['cookie', ['a', 'b', 'c', 'd', 'e'].map((name) => `access_token=${shaped(name)}`).join('; ')]
-  expect(extractor({ method: 'GET', path: '/', query: '', headers })).toMatchObject({
-    reason: 'token_multiple',
-    setCookies: ['access_token=; Max-Age=0'],
-  })
+  const five = ['a', 'b', 'c', 'd', 'e'].map((name) => `access_token=${shaped(name)}`).join('; ')
+  for (const line of [five, `access_token="${good}"`])
+    expect(extractor({ method: 'GET', path: '/', query: '', headers: ['cookie', line] })).toMatchObject({
+      reason: 'token_multiple',
+      setCookies: ['access_token=; Max-Age=0'],
+    })
 })
 
 describe('an Authorization that begins like Bearer, and may be read as a token elsewhere, is malformed:', () => {
@@ -123,6 +140,9 @@ describe('another scheme is no token', () => {
     ['DPoP', `DPoP ${evil}`],
     ['a made-up one', `Token\t${evil}`],
     ['none', evil],
+    ['that of Rails', `Token token="${evil}", nonce="x"`],
+    ['one behind another word', `JWT x ${evil}`],
+    ['one with a padded token', `JWT ${evil}==`],
   ])('but beside a token elsewhere, one that looks like a token is a second one: %s', (_scheme, value) => {
     expect(extract(['authorization', value, 'cookie', `access_token=${good}`])).toMatchObject({
       reason: 'token_multiple',
@@ -153,6 +173,22 @@ describe('a cookie that another parser reads under the name of the source counts
       'a value with percent-encoding, which most parsers undo',
       `access_token=${good}; access_token=${evil.replaceAll('.', '%2E')}`,
     ],
+    ['a value encoded twice', `access_token=${good}; access_token=${evil.replaceAll('.', '%252E')}`],
+    [
+      'octal escapes in quotes, as Python reads them',
+      `access_token="${evil.replaceAll('.', '\\056')}"; access_token=${good}`,
+    ],
+    ['a JSON text, as Express reads it', `access_token=j:"${evil.replace('.', '\\u002e')}"; access_token=${good}`],
+    ['a signature with padding, as lenient libraries read it', `access_token=${evil}==; access_token=${good}`],
+    [
+      'junk in the signature, as lenient libraries read it',
+      `access_token=${evil.slice(0, -2)}!ln; access_token=${good}`,
+    ],
+    ['the scheme before the token', `access_token=Bearer ${evil}; access_token=${good}`],
+    ['a token that the app signed once more', `access_token=s:${evil}.bWFj; access_token=${good}`],
+    ['a token whose header has a certificate chain', `access_token="${chained}"; access_token=${good}`],
+    ['an encoded list, as old PHP reads it', `access_token%5Ba%5D=${evil}; access_token=${good}`],
+    ['an encoded NUL behind the name, as old PHP reads it', `access_token%00x=${evil}; access_token=${good}`],
   ])('%s', (what, value) => {
     const more = what.startsWith('in a second') ? ['cookie', `access.token=${evil}`] : []
     expect(extract(['cookie', value, ...more])).toMatchObject({ reason: 'token_multiple' })
@@ -185,6 +221,11 @@ describe('a parameter that another parser reads under the name of the source cou
     ['a plus', `access+token=${evil}&access_token=${good}`],
     ['capital letters', `Access_Token=${evil}&access_token=${good}`],
     ['behind a semicolon', `access_token=${good}&a=b;access_token=${evil}`],
+    ['in brackets, as Express and Rack read it', `access_token=${good}&[access_token]=${evil}`],
+    ['in encoded brackets', `access_token=${good}&%5Baccess_token%5D=${evil}`],
+    ['behind a NUL, as PHP reads it', `access_token=${good}&access_token%00x=${evil}`],
+    ['a map whose key cannot be decoded', `access_token=${good}&access_token[%zz]=${evil}`],
+    ['a map whose key is not UTF-8', `access_token=${good}&access%5Ftoken[%ff]=${evil}`],
   ])('%s', (_what, query) => {
     expect(extract([], query)).toMatchObject({ reason: 'token_multiple' })
   })
