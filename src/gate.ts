@@ -88,8 +88,11 @@ function conclude(token: VerifiedToken, found: Found, route: RouteAnswer, refusa
 
 /** The same gate in shadow mode: what it would refuse is admitted, and says so. */
 export function inShadow(decide: Decide): Decide {
-  const admit = (decision: Decision): Decision =>
-    isRefusal(decision) ? permit('shadow', undefined, undefined, decision) : decision
+  const admit = (decision: Decision): Decision => {
+    if (isRefusal(decision)) return permit('shadow', undefined, undefined, decision)
+    // Nothing changes for the app, which without the gate would get all cookies
+    return decision.isOneOfSeveral ? { ...decision, isOneOfSeveral: false } : decision
+  }
   return (view) => {
     const decision = decide(view)
     return decision instanceof Promise ? decision.then(admit) : admit(decision)

@@ -33,16 +33,16 @@ function withoutCookie(value: string, name: string, kept: string | undefined): s
   return rest.length === pairs.length ? value : rest.join(';').trim()
 }
 
-/** The target that is forwarded: byte-identical, except that a query parameter that held the token is taken out. */
+/** The target that is forwarded: byte-identical, except that query parameters that held the token are taken out. */
 export function withoutQueryToken(target: string, sources: readonly TokenSource[]): string {
-  const source = sources.find((place) => 'query' in place)
-  if (source === undefined) return target
+  const names = sources.flatMap((source) => ('query' in source ? [source.query] : []))
+  if (names.length === 0) return target
   const mark = target.indexOf('?')
   if (mark === -1) return target
   const kept = target
     .slice(mark + 1)
     .split('&')
-    .filter((pair) => !isParameter(pair, source.query))
+    .filter((pair) => !names.some((name) => isParameter(pair, name)))
   const query = kept.join('&')
   return query === '' ? target.slice(0, mark) : `${target.slice(0, mark)}?${query}`
 }

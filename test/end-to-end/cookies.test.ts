@@ -74,6 +74,23 @@ describe('several cookies of the name', () => {
     expect(app.seen).toEqual([])
   })
 
+  it('of which one is no token: the app gets the judged one alone', async () => {
+    const gate = await start()
+    const token = world.mint()
+    for (const headers of [{}, { authorization: `Bearer ${token}` }]) {
+      const cookie = `a=1; session=admin:opaque; session=${token}`
+      expect((await gate.request('/', { headers: { cookie, ...headers } })).status).toBe(200)
+      expect(cookiesSeen()).toEqual([`a=1; session=${token}`])
+    }
+  })
+
+  it('of one person, in shadow mode: cross as they came', async () => {
+    const gate = await start('mode: shadow')
+    const cookie = `session=${world.mint({ iat: nowSeconds() - 100 })}; session=${world.mint()}`
+    expect((await gate.request('/', { headers: { cookie } })).status).toBe(200)
+    expect(cookiesSeen()).toEqual([cookie])
+  })
+
   it('on a public path and in shadow mode cross as they came', async () => {
     const cookie = `session=${world.mint({ sub: 'alice' })}; session=${world.mint({ sub: 'mallory' })}`
     const gate = await start('routes: [{ path: /open, access: public }]')

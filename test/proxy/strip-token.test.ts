@@ -19,6 +19,11 @@ test('the parameter of the token goes, in every spelling of its name, and every 
   expect(withoutQueryToken('/a?xaccess_token=1&%zz=2', query)).toBe('/a?xaccess_token=1&%zz=2')
 })
 
+test('an equal token in two parameters goes from both', () => {
+  const both = [...query, { query: 'jwt' }]
+  expect(withoutQueryToken('/a?jwt=x.y.z&x=1&access_token=x.y.z', both)).toBe('/a?x=1')
+})
+
 test('of several tokens in a cookie only the judged one stays', () => {
   expect(withJudgedTokenAlone('a=1; session=x.y.z; session=d.e.f; b=2', cookie, 'd.e.f')).toBe(
     'a=1; session=d.e.f; b=2',
