@@ -4,9 +4,10 @@
 import type { VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Refusal, statusOf } from '../model/refusal.ts'
 import { PartlyWrittenError, writeInBatches } from '../revocation/batches.ts'
+import { issuersOf, sessionsBeside } from '../revocation/beside.ts'
 import { prepareRevocation, sentenceOf } from '../revocation/request.ts'
 import type { Revocations } from '../revocation/revocations.ts'
-import { isProblem, isRuleKind, type Rule, ruleKinds } from '../revocation/rule.ts'
+import { isProblem, isRuleKind, type Rule, type RuleKind, ruleKinds } from '../revocation/rule.ts'
 import { parseRule, type RuleSettings, ruleToJson, writtenToJson } from '../revocation/rule-json.ts'
 import { RULES_PER_WRITE, readJsonLines } from '../revocation/rule-lines.ts'
 import type { WrittenRule } from '../revocation/writing.ts'
@@ -156,12 +157,32 @@ async function liftRule(url: URL, request: AdminRequest, parts: RevocationApiPar
   try {
     const actor = actorOf(request)
     const lifted = await parts.revocations.lift(kind, value, url.searchParams.get('issuer') ?? undefined, actor)
-    if (lifted === undefined) return problem(404, 'Not found', 'No rule of this kind and value is in force')
+    if (lifted === undefined) return notInForce(kind, value, await parts.revocations.list())
     parts.audit('lift', { ...lifted, actor })
+    // The rule is lifted by now: a list that cannot be read must not turn that into a failure.
+    const rules = lifted.kind === 'token' ? await parts.revocations.list().catch(() => []) : []
+    const alsoInForce = sessionsBeside(rules, lifted).map((rule) => ({ ...ruleToJson(rule), lift: liftLine(rule) }))
+    if (alsoInForce.length > 0) return json(200, { alsoInForce })
     return { status: 204, contentType: 'application/json', body: '' }
   } catch (error) {
     return notWritten(error)
   }
+}
+
+function notInForce(kind: RuleKind, value: string, rules: readonly Rule[]): Answer {
+  const lines = issuersOf(rules, kind, value).map((issuer) => liftLine({ kind, value, issuer }))
+  const none = 'No rule of this kind and value is in force'
+  if (lines.length === 0) return problem(404, 'Not found', none)
+  return problem(
+    404,
+    'Not found',
+    `${none} for the issuer asked for; what is in force is lifted by: ${lines.join(', ')}`,
+  )
+}
+
+function liftLine({ kind, value, issuer }: Pick<Rule, 'kind' | 'value' | 'issuer'>): string {
+  const narrowed = issuer === undefined ? '' : `?issuer=${encodeURIComponent(issuer)}`
+  return `DELETE /revocations/${kind}/${encodeURIComponent(value)}${narrowed}`
 }
 
 async function write(rules: readonly Rule[], parts: RevocationApiParts): Promise<readonly WrittenRule[] | Answer> {

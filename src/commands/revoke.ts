@@ -1,8 +1,9 @@
 // `sidegate revoke` and `sidegate revocations lift`: take tokens back for the whole fleet, or give them back.
 import { userInfo } from 'node:os'
 import type { Argv } from 'yargs'
+import { issuersOf, sessionsBeside } from '../revocation/beside.ts'
 import { describeRule, prepareRevocation, type RevocationRequest } from '../revocation/request.ts'
-import { isProblem, isRuleKind, ruleKinds } from '../revocation/rule.ts'
+import { isProblem, isRuleKind, type Rule, ruleKinds } from '../revocation/rule.ts'
 import { quote, writtenToJson } from '../revocation/rule-json.ts'
 import { parseTime } from '../revocation/time.ts'
 import { clocksOf, type TargetArguments, withRevocations, withTargetFlags } from './revocation-target.ts'
@@ -115,14 +116,31 @@ export async function lift({ kind, value, issuer, ...given }: LiftArguments, she
       'The value is the id that "revocations list" shows, such as the jti of the token, not the token itself',
     )
   return withRevocations(given, shell, async ({ connect, place }) => {
-    const lifted = await (await connect()).lift(kind, value, issuer, actor())
+    const revocations = await connect()
+    const lifted = await revocations.lift(kind, value, issuer, actor())
     if (lifted === undefined) {
       shell.complain(`No rule for ${kind} ${quote(value)} is in force in ${place}`)
+      const issuers = issuersOf(await revocations.list(), kind, value)
+      for (const each of issuers) shell.complain(`One of issuer ${quote(each)} is: add --issuer ${inShell(each)}`)
       return ANSWER_IS_NO
     }
     shell.print(`Lifted the rule for ${kind} ${quote(value)} in ${place}`)
+    // The rule is lifted by now: a list that cannot be read must not turn that into a failure.
+    const rules = kind === 'token' ? await revocations.list().catch(() => []) : []
+    for (const session of sessionsBeside(rules, lifted)) shell.print(offerOf(session))
     return DONE
   })
+}
+
+function offerOf({ kind, value, issuer }: Rule): string {
+  const narrowed = issuer === undefined ? '' : ` --issuer ${inShell(issuer)}`
+  const command = `sidegate revocations lift ${kind} ${inShell(value)}${narrowed}`
+  return `Its session ${quote(value)} is still revoked; ${command} lifts that too`
+}
+
+/** A word as a POSIX shell reads it: who copies the line must not run what a token said. */
+function inShell(word: string): string {
+  return /^[\w@%+=:,./][\w@%+=:,./-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
 /** Who revokes, for the log: the account at this machine. */

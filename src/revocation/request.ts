@@ -163,7 +163,10 @@ function fromExpired(
   const rule = buildRule({ kind: 'session', value, issuer: iss, ...times, expiresAtSeconds }, settings)
   if (isProblem(rule)) return rule
   const note = `The token itself has expired at ${timeText(exp)}; this ends the tokens that follow it`
-  return { rules: [rule], sentences: [sentenceOf(rule), note] }
+  const sentences = [sentenceOf(rule), note]
+  if (settings.maxSessionSeconds === 'unknown' && times.expiresAtSeconds === undefined)
+    sentences.push('How long a session lasts is unknown without a settings file (-c); --expires sets another end')
+  return { rules: [rule], sentences }
 }
 
 /** The rule that ends the tokens which follow one: they outlive the rule against that one. */

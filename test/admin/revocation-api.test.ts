@@ -358,6 +358,31 @@ describe('DELETE /revocations/<kind>/<value>', () => {
     expect((await remove('subject/alice')).status).toBe(404)
   })
 
+  test('where only the rule of an issuer is in force, the 404 says how to lift that one', async () => {
+    await post({ kind: 'token', value: 'j-1', issuer: ISSUER })
+    const response = await remove('token/j-1')
+    const line = `DELETE /revocations/token/j-1?issuer=${encodeURIComponent(ISSUER)}`
+    expect([response.status, await response.json()]).toEqual([
+      404,
+      expect.objectContaining({ detail: expect.stringContaining(line) }),
+    ])
+    expect(await list()).toHaveLength(1)
+  })
+
+  test("of a token names the session's rule that was written beside it, and leaves it in force", async () => {
+    const issuer = `?issuer=${encodeURIComponent(ISSUER)}`
+    await post([
+      { kind: 'token', value: 'j-1', issuer: ISSUER },
+      { kind: 'session', value: 'j-1', issuer: ISSUER },
+    ])
+    const response = await remove(`token/j-1${issuer}`)
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      { alsoInForce: [expect.objectContaining({ lift: `DELETE /revocations/session/j-1${issuer}` })] },
+    ])
+    expect(await list()).toEqual([expect.objectContaining({ kind: 'session', value: 'j-1' })])
+  })
+
   test('a value may hold anything, percent-encoded; an issuer that narrows it is a parameter', async () => {
     const value = 'https://x.example/a b?c=d#e&%'
     await post({ kind: 'client', value, issuer: 'https://id.example.com' })

@@ -333,3 +333,21 @@ describe('import', () => {
     }
   })
 })
+
+describe('a rule of one issuer', () => {
+  const issuer = 'https://id.example.com'
+
+  test('that is lifted without the issuer stays, and the answer says which option lifts it', async () => {
+    await revoke('--jti', 'j-1', '--issuer', issuer)
+    const { exitCode, text } = await run('revocations', 'lift', 'token', 'j-1')
+    expect(exitCode).toBe(1)
+    expect(text).toContain(`--issuer ${issuer}`)
+  })
+
+  test("of a token: lifting it names the command for its session's rule, quoted for a shell", async () => {
+    for (const option of ['--jti', '--session']) await revoke(option, "j'; id", '--issuer', issuer)
+    const { exitCode, text } = await run('revocations', 'lift', 'token', "j'; id", '--issuer', issuer)
+    expect(exitCode).toBe(0)
+    expect(text).toContain(`sidegate revocations lift session 'j'\\''; id' --issuer ${issuer} lifts that too`)
+  })
+})

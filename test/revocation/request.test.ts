@@ -72,6 +72,10 @@ describe('what is asked for', () => {
     expect(found(nowSeconds - 1_000, { maxSessionSeconds: 'unknown' })).toMatchObject({
       rules: [{ kind: 'session', value: 'first', expiresAtSeconds: nowSeconds + 3_600 }],
     })
+    const unknown = found(nowSeconds - 1_000, { maxSessionSeconds: 'unknown' })
+    expect(unknown).toMatchObject({
+      sentences: expect.arrayContaining([expect.stringContaining('is unknown without')]),
+    })
     expect(problemOf(found(nowSeconds - 9_000, { maxSessionSeconds: 7_200 }))).toContain('so has every token')
     expect(problemOf(found(nowSeconds - 1_000, { exchangedSessionSeconds: 7_200 }))).toContain('expired')
   })
