@@ -2,7 +2,7 @@
 import { type SettingRow, settingRows } from '../src/config/flags.ts'
 
 /** A complete settings file; a test loads it from the page. */
-const example = `listen: 0.0.0.0:8443
+const example = `listen: '[::]:8443'
 tls:
   certFile: /etc/sidegate/tls/tls.crt
   keyFile: /etc/sidegate/tls/tls.key
@@ -12,7 +12,7 @@ upstreamTls:
   serverName: app.example.svc
 workers: 1
 admin:
-  listen: 0.0.0.0:9090
+  listen: '[::]:9090'
   tokenFile: /etc/sidegate/admin-token
 issuers:
   - issuer: https://id.example.com

@@ -1,5 +1,6 @@
 // The door through which the login app hands in a refresh token for an access token that it just got. Only with the admin token,
 // and only for an access token that the gate admits; no answer, no log line and no audit holds either of them.
+import { peerAddress } from '../model/peer-address.ts'
 import { isKeepable, MAXIMUM_REFRESH_TOKEN_BYTES } from '../model/refresh-token.ts'
 import { type Refusal, statusOf } from '../model/refusal.ts'
 import { type Answer, json, problem } from './answer.ts'
@@ -41,7 +42,7 @@ export function createRefreshTokenApi(
       if (pair === undefined) return problem(400, 'Bad request', EXPECTED)
       if (!isKeepable(pair.refreshToken)) return problem(400, 'Bad request', TOO_LONG)
       const answer = await keepPair(pair, keep)
-      if (answer.status === 204) parts.audit(`admin API, ${request.socket.remoteAddress ?? 'unknown'}`)
+      if (answer.status === 204) parts.audit(`admin API, ${peerAddress(request.socket.remoteAddress)}`)
       return answer
     })
   }

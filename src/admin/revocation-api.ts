@@ -2,6 +2,7 @@
 // refuses a rule that can never match instead of a silent yes. Only with the admin token; without one configured, the
 // API answers 404.
 import type { VerifiedToken } from '../model/decision.ts'
+import { peerAddress } from '../model/peer-address.ts'
 import { isRefusal, type Refusal, statusOf } from '../model/refusal.ts'
 import { PartlyWrittenError, writeInBatches } from '../revocation/batches.ts'
 import { issuersOf, sessionsBeside } from '../revocation/beside.ts'
@@ -207,7 +208,7 @@ async function settingsFor(request: AdminRequest, parts: RevocationApiParts): Pr
 }
 
 function actorOf(request: AdminRequest): string {
-  return `admin API, ${request.socket.remoteAddress ?? 'unknown'}`
+  return `admin API, ${peerAddress(request.socket.remoteAddress)}`
 }
 
 function parseJson(text: string): unknown {

@@ -33,7 +33,7 @@ export function injectorOptions<T>(argv: Argv<T>) {
   return argv
     .option('listen', {
       ...text('Where it listens, over HTTPS: /inject, /livez, /readyz and /metrics'),
-      default: '0.0.0.0:8443',
+      default: '[::]:8443',
     })
     .option('defaults', text('A file (YAML) with what holds for all pods: image, configMap, secret, resources, …'))
     .option('cert-file', text('The certificate to show, as PEM; read again when it changes'))
@@ -91,7 +91,7 @@ function readPlace(text: string): Place {
   const host = match?.[1] ?? match?.[2]
   const port = Number(match?.[3])
   if (host === undefined || port > 65_535)
-    throw new UsageError(`--listen expects an address such as "0.0.0.0:8443", got ${JSON.stringify(text)}`)
+    throw new UsageError(`--listen expects an address such as "[::]:8443", got ${JSON.stringify(text)}`)
   return { host, port }
 }
 

@@ -20,15 +20,22 @@ export async function reportHealth(
   shell: Shell,
   timeoutMs = TIMEOUT_MS,
 ): Promise<number> {
-  const { host, port } = reachable(listen)
   const signal = AbortSignal.timeout(timeoutMs)
+  const path = ready ? '/readyz' : '/livez'
+  const [place, otherwise] = reachable(listen)
   try {
-    const { status, body } = await ask({ host, port }, ready ? '/readyz' : '/livez', signal)
+    const { status, body } = await ask(place, path, signal).catch((error: unknown) => {
+      // A pod may have one family of addresses alone
+      if (otherwise === undefined || !isUnreached(error)) throw error
+      return ask(otherwise, path, signal)
+    })
     shell.print(body.trim())
     return status === 200 ? DONE : ANSWER_IS_NO
   } catch (error) {
     const reason = signal.aborted ? `there is no answer within ${timeoutMs / 1000} s` : reasonOf(error)
-    shell.complain(`Cannot ask the gate at "${host}:${port}": ${reason}`)
+    const { host, port } = listen
+    const name = host.includes(':') ? `[${host}]:${port}` : `${place.host}:${port}`
+    shell.complain(`Cannot ask the gate at "${name}": ${reason}`)
     return ANSWER_IS_NO
   }
 }
@@ -36,16 +43,26 @@ export async function reportHealth(
 /** The plain forms of `sidegate health`, which need neither settings nor libraries; nothing for every other command line. */
 export function quickHealth(given: readonly string[], shell: Shell): Promise<number> | undefined {
   const [match, , typed] = /^health( --ready)?(?: --admin (\S+))?$/.exec(given.join(' ')) ?? []
-  const place = typed ?? shell.environment.SIDEGATE_ADMIN_LISTEN ?? '0.0.0.0:9090'
-  const [, host, port] = /^(\d+\.\d+\.\d+\.\d+):([1-9]\d{0,4})$/.exec(place) ?? []
+  const place = typed ?? shell.environment.SIDEGATE_ADMIN_LISTEN ?? '[::]:9090'
+  const [, ipv4, ipv6, port] = /^(?:(\d+\.\d+\.\d+\.\d+)|\[(::1?)\]):([1-9]\d{0,4})$/.exec(place) ?? []
+  const host = ipv4 ?? ipv6
   if (match === undefined || host === undefined) return undefined
   return reportHealth({ host, port: Number(port) }, given.includes('--ready'), shell)
 }
 
 /** Who listens on all addresses is asked on this machine's own. */
-function reachable({ host, port }: Place): Place {
-  if (host === '0.0.0.0') return { host: '127.0.0.1', port }
-  return host === '::' ? { host: '::1', port } : { host, port }
+function reachable({ host, port }: Place): readonly [Place, Place?] {
+  if (host === '0.0.0.0') return [{ host: '127.0.0.1', port }]
+  if (host !== '::') return [{ host, port }]
+  return [
+    { host: '127.0.0.1', port },
+    { host: '::1', port },
+  ]
+}
+
+function isUnreached(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return ['ECONNREFUSED', 'EADDRNOTAVAIL', 'ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT'].includes(code)
 }
 
 interface Answered {

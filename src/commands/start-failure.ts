@@ -4,7 +4,7 @@ import type { Config } from '../config/options.ts'
 export function startFailure(error: unknown, config: Config): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const { address, port } = error as { address?: string; port?: number }
-  const place = `${address}:${port}`
+  const place = address?.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
   const setting = port === config.listen.port ? 'listen' : 'admin.listen'
   if (code === 'EADDRINUSE') return `Cannot listen on "${place}": another process does already; change "${setting}"`
   if (code === 'EACCES')

@@ -17,7 +17,7 @@ export function address() {
   return textKind<Address>({
     kind: 'address',
     expects: ADDRESS_EXPECTS,
-    suggest: (input) => (typeof input === 'number' && isPort(input) ? `0.0.0.0:${input}` : undefined),
+    suggest: (input) => (typeof input === 'number' && isPort(input) ? `"[::]:${input}"` : undefined),
     parse(text, reject) {
       const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(0|[1-9][0-9]{0,4})$/.exec(text)
       const host = match?.[1] ?? match?.[2]
@@ -48,7 +48,7 @@ function addressHint(text: string): string | undefined {
   if (/^\[?::\]?$/.test(text)) return 'did you mean "[::]:8080"'
   if (text === 'localhost') return 'did you mean "localhost:8080"'
   const portOnly = /^:?(\d{1,5})$/.exec(text)?.[1]
-  if (portOnly !== undefined) return `did you mean "0.0.0.0:${portOnly}"`
+  if (portOnly !== undefined) return `did you mean "[::]:${portOnly}"`
   const ipv6 = /^(.*:.*):(\d{1,5})$/.exec(text)
   if (ipv6?.[1] !== undefined && isIP(ipv6[1]) === 6) return `did you mean "[${ipv6[1]}]:${ipv6[2]}"`
   return isIPv4(text) ? `did you mean "${text}:8080"` : undefined

@@ -289,7 +289,7 @@ const probe = () =>
 const appProbes = group({ startup: probe(), readiness: probe(), liveness: probe() })
 
 const table = {
-  listen: setting(address().prefault('0.0.0.0:8080'), 'Where requests arrive.', 'restart'),
+  listen: setting(address().prefault('[::]:8080'), 'Where requests arrive.', 'restart'),
   tls: setting(
     group({
       certFile: setting(
@@ -330,7 +330,7 @@ const table = {
   admin: setting(
     group({
       listen: setting(
-        address().prefault('0.0.0.0:9090'),
+        address().prefault('[::]:9090'),
         'Where /livez, /readyz, /metrics and the APIs for revocations and refresh tokens are.',
         'restart',
       ),

@@ -3,11 +3,11 @@
 // for the kubelet, who verifies none.
 import { once } from 'node:events'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type Answer, problem, text } from '../admin/answer.ts'
 import { livez, readyz } from '../admin/probes.ts'
 import type { SidecarDefaults } from '../kubernetes/pod-settings.ts'
 import type { Clock } from '../model/clock.ts'
+import { listenOn } from '../proxy/listening.ts'
 import type { CertificateRound, CertificateSource } from './certificate-source.ts'
 import { issuePair } from './issue.ts'
 import { type CountedResult, writeMetrics } from './metrics.ts'
@@ -148,9 +148,7 @@ export function createInjector(parts: InjectorParts): Injector {
 
   async function start(): Promise<Place> {
     defaults = await parts.readDefaults()
-    server.listen(parts.listen.port, parts.listen.host)
-    await once(server, 'listening')
-    const { address: host, port } = server.address() as AddressInfo
+    const { address: host, port } = await listenOn(server, parts.listen)
     log.info({ listen: { host, port } }, 'The injector is running')
     void check()
     keepLooking()

@@ -97,8 +97,8 @@ function environmentOf(settings: SidecarSettings): readonly { readonly name: str
   const { adminPort = ADMIN_PORT, appProbes = {}, listenPort = LISTEN_PORT, logLevel, mode, upstream } = settings
   const values: Readonly<Record<string, string | undefined>> = {
     SIDEGATE_ADMIN_APP_PROBES: isDeepStrictEqual(appProbes, {}) ? undefined : JSON.stringify(appProbes),
-    SIDEGATE_ADMIN_LISTEN: adminPort === ADMIN_PORT ? undefined : `0.0.0.0:${adminPort}`,
-    SIDEGATE_LISTEN: listenPort === LISTEN_PORT ? undefined : `0.0.0.0:${listenPort}`,
+    SIDEGATE_ADMIN_LISTEN: adminPort === ADMIN_PORT ? undefined : `[::]:${adminPort}`,
+    SIDEGATE_LISTEN: listenPort === LISTEN_PORT ? undefined : `[::]:${listenPort}`,
     SIDEGATE_LOG_LEVEL: logLevel,
     SIDEGATE_MODE: mode,
     SIDEGATE_UPSTREAM: upstream,

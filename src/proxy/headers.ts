@@ -77,12 +77,6 @@ function joined(before: string, value: string): string {
   return before === '' ? value : `${before}, ${value}`
 }
 
-/** The address of a peer as others write it: IPv4 in IPv6 clothes is plain IPv4. */
-export function peerAddress(remoteAddress: string | undefined): string {
-  if (remoteAddress === undefined) return 'unknown'
-  return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
-}
-
 /** A response of the application, as the parser gave it. */
 export interface RawResponse {
   readonly status: number

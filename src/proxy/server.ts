@@ -10,6 +10,7 @@ import { createForwarder, type Forwarder } from './forward.ts'
 import { createHandler, type Handler } from './handler.ts'
 import type { Lifetime } from './lifetime.ts'
 import { createListener, type ListenerCertificates } from './listener.ts'
+import { listenOn } from './listening.ts'
 import type { ProxyLog } from './parts.ts'
 import type { ProxyPolicy } from './policy.ts'
 import { createReclaim } from './reclaim.ts'
@@ -117,7 +118,7 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
     await forwarders.destroy()
   }
   return Object.freeze({
-    listen: (address: { readonly host: string; readonly port: number }) => listen(server, address),
+    listen: (address: { readonly host: string; readonly port: number }) => listenOn(server, address),
     address: () => addressOf(server),
     inFlight: connections.openExchanges,
     renewCertificates: (certificates: ListenerCertificates) => {
@@ -244,18 +245,6 @@ function poolKey({ upstream, upstreamTls: { authority, serverName }, limits }: P
   const { upstreamConnections, upstreamConnectTimeoutMs, upstreamResponseTimeoutMs } = limits
   const times = [upstreamConnectTimeoutMs, upstreamResponseTimeoutMs]
   return [upstream.origin, upstreamConnections, ...times, serverName, authority].join(' ')
-}
-
-function listen(server: Server, address: { readonly host: string; readonly port: number }): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(address.port, address.host, () => {
-      server.off('error', reject)
-      const bound = addressOf(server)
-      if (bound === undefined) reject(new Error(`Cannot listen on "${address.host}:${address.port}": no address`))
-      else resolve(bound)
-    })
-  })
 }
 
 function addressOf(server: Server): AddressInfo | undefined {

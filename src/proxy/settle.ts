@@ -1,8 +1,8 @@
 // How an exchange ends: one answer at most, one outcome always. It must never throw on the way to the outcome.
 import type { Outcome } from '../model/outcome.ts'
+import { peerAddress } from '../model/peer-address.ts'
 import { type Refusal, statusOf } from '../model/refusal.ts'
 import { type Exchange, outcomeOf } from './exchange.ts'
-import { peerAddress } from './headers.ts'
 import type { UnreadBody } from './linger.ts'
 import type { HandlerParts } from './parts.ts'
 import { answerRefusal, writeRefusal } from './refuse.ts'

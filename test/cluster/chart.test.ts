@@ -242,7 +242,7 @@ describe.skipIf(clusterMissing !== undefined || helms.length === 0)('the chart i
           const { body } = await cluster.ask('GET', '/apis/apps/v1/namespaces/gates/deployments/sidegate-injector')
           const [container] = treesAt(body, 'spec', 'template', 'spec', 'containers')
           const given = listAt(container, 'args').map(String)
-          expect(given).toContain('--listen=0.0.0.0:8443')
+          expect(given).toContain('--listen=[::]:8443')
           const others = given.filter((text) => !/^--(listen|defaults)=/.test(text))
           const accountFolder = await cluster.accountFolder('gates', 'sidegate-injector')
           const here = ['--listen', '127.0.0.1:0', '--api-server', cluster.server, '--account-folder', accountFolder]

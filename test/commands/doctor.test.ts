@@ -198,7 +198,7 @@ const faults: readonly Fault[] = [
   [
     'port-mismatch',
     'the settings have another port than the container',
-    ['listen: 0.0.0.0:8080', 'listen: 0.0.0.0:8081'],
+    ["listen: '[::]:8080'", "listen: '[::]:8081'"],
   ],
   [
     'grace-too-short',

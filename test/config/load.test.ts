@@ -153,7 +153,7 @@ limits: { headers: 1.5 }
 `
   const lines = problemsOf(text)
   expect(lines).toEqual([
-    'sidegate.yaml:1:1 listen: Expected an address such as "0.0.0.0:8080" or "[::]:8080", got 8080, did you mean "0.0.0.0:8080"',
+    'sidegate.yaml:1:1 listen: Expected an address such as "0.0.0.0:8080" or "[::]:8080", got 8080, did you mean "[::]:8080"',
     'sidegate.yaml:2:1: Unknown setting "upstrem", did you mean "upstream"',
     'sidegate.yaml:5:5 issuers[0].audiences: Expected a list of at least one audience, got "orders", did you mean [orders]',
     'sidegate.yaml:6:18 issuers[0].algorithms[0]: Expected one of "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519", "RS256", "ES512", "RS384", "RS512", "HS256", "HS384", "HS512", got "ES265", did you mean "ES256"',

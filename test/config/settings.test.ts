@@ -293,10 +293,10 @@ refresh:
 test('the defaults are the documented ones', () => {
   const config = configOf(issuersLine)
   expect(config).toEqual({
-    listen: { host: '0.0.0.0', port: 8080 },
+    listen: { host: '::', port: 8080 },
     upstream: 'http://127.0.0.1:3000',
     workers: 1,
-    admin: { listen: { host: '0.0.0.0', port: 9090 }, appProbes: {} },
+    admin: { listen: { host: '::', port: 9090 }, appProbes: {} },
     issuers: [
       {
         issuer: 'https://id.example.com',

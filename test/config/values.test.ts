@@ -58,8 +58,8 @@ describe('durations', () => {
 describe('addresses', () => {
   const expects = 'listen: Expected an address such as "0.0.0.0:8080" or "[::]:8080", got'
   test.each([
-    ['8080', `${expects} 8080, did you mean "0.0.0.0:8080"`],
-    ["':8080'", `${expects} ":8080", did you mean "0.0.0.0:8080"`],
+    ['8080', `${expects} 8080, did you mean "[::]:8080"`],
+    ["':8080'", `${expects} ":8080", did you mean "[::]:8080"`],
     ["':::8080'", `${expects} ":::8080", did you mean "[::]:8080"`],
     ['10.0.0.1', `${expects} "10.0.0.1", did you mean "10.0.0.1:8080"`],
     ['localhost:65536', `${expects} "localhost:65536"`],

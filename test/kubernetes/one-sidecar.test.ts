@@ -119,8 +119,8 @@ describe('the sidecar', () => {
     })
     expect(env).toEqual([
       { name: 'SIDEGATE_ADMIN_APP_PROBES', value: '{"app":{"readiness":"tcp://127.0.0.1:4000"}}' },
-      { name: 'SIDEGATE_ADMIN_LISTEN', value: '0.0.0.0:9091' },
-      { name: 'SIDEGATE_LISTEN', value: '0.0.0.0:8081' },
+      { name: 'SIDEGATE_ADMIN_LISTEN', value: '[::]:9091' },
+      { name: 'SIDEGATE_LISTEN', value: '[::]:8081' },
       { name: 'SIDEGATE_LOG_LEVEL', value: 'warn' },
       { name: 'SIDEGATE_MODE', value: 'shadow' },
       { name: 'SIDEGATE_UPSTREAM', value: 'http://127.0.0.1:4000' },

@@ -12,7 +12,7 @@ on it `.Subcharts.sidegate`.
 {{- end -}}
 {{- end -}}
 
-{{/* The number after the last colon of an address such as 0.0.0.0:8080. */}}
+{{/* The number after the last colon of an address such as [::]:8080. */}}
 {{- define "sidegate.port" -}}
 {{- regexFind "[0-9]+$" . -}}
 {{- end -}}
@@ -31,10 +31,10 @@ args: [run, --config, /etc/sidegate/sidegate.yaml]
 {{- if or (ne $port "8080") (ne $adminPort "9090") }}
 env:
   {{- if ne $adminPort "9090" }}
-  - { name: SIDEGATE_ADMIN_LISTEN, value: "0.0.0.0:{{ $adminPort }}" }
+  - { name: SIDEGATE_ADMIN_LISTEN, value: "[::]:{{ $adminPort }}" }
   {{- end }}
   {{- if ne $port "8080" }}
-  - { name: SIDEGATE_LISTEN, value: "0.0.0.0:{{ $port }}" }
+  - { name: SIDEGATE_LISTEN, value: "[::]:{{ $port }}" }
   {{- end }}
 {{- end }}
 ports:
