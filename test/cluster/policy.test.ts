@@ -83,6 +83,30 @@ const refused: Readonly<Record<string, readonly [object, string]>> = {
     podOf('c', {}, annotated({ 'sidegate.dev/upstream': 'http://10.0.0.1:3000' })),
     'Expected where the app listens',
   ],
+  'an app that mounts the volume of the gate': [
+    podOf('e', { containers: [{ ...app({}), volumeMounts: [{ name: 'sidegate', mountPath: '/keys' }] }] }),
+    'mounts a volume that holds the keys of the gate',
+  ],
+  'an app that mounts the Secret of the gate by a volume of its own': [
+    podOf(
+      'f',
+      {
+        containers: [{ ...app({}), volumeMounts: [{ name: 'more', mountPath: '/keys' }] }],
+        volumes: [{ name: 'more', projected: { sources: [{ secret: { name: 'keys' } }] } }],
+      },
+      annotated({ 'sidegate.dev/secret': 'keys' }),
+    ),
+    'mounts a volume that holds the keys of the gate',
+  ],
+  'an app that reads the Secret of the gate': [
+    podOf(
+      'g',
+      { containers: [{ ...app({}), envFrom: [{ secretRef: { name: 'keys' } }] }] },
+      annotated({ 'sidegate.dev/secret': 'keys' }),
+    ),
+    'reads the Secret of the gate',
+  ],
+  'a pod of Knative': [podOf('h', { containers: [app({}), { name: 'queue-proxy', image: 'x' }] }), 'would be bypassed'],
   'two on one port': [podOf('d', {}, annotated({ 'sidegate.dev/listen-port': '3000' })), 'The app has port 3000'],
 }
 
