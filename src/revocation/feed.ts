@@ -12,11 +12,12 @@ import { createIntake } from './intake.ts'
 import { createLedger } from './ledger.ts'
 import type { RuleList } from './list.ts'
 import { createLogAhead } from './log-ahead.ts'
+import { LONE_MASTER } from './lone-master.ts'
 import { reconnectDelayMs } from './redis-client.ts'
 import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
 import type { Rule } from './rule.ts'
 import { createServerView } from './server-view.ts'
-import type { RedisStore } from './store.ts'
+import type { LogState, RedisStore } from './store.ts'
 import type { Written } from './writing.ts'
 
 export interface Feed {
@@ -120,6 +121,11 @@ export function createFeed(parts: FeedParts): Feed {
     return sentMs
   }
 
+  function hear({ isAlone }: LogState, sentMs: number, dueMs: number): void {
+    if (isAlone) contact.lose(LONE_MASTER, 'Revocations may be written at another master')
+    else contact.hear(sentMs, dueMs)
+  }
+
   async function readInFull(): Promise<void> {
     if (phase === 'due') {
       const state = await store.logState(LOG_START)
@@ -132,21 +138,23 @@ export function createFeed(parts: FeedParts): Feed {
       phase = 'reading'
     }
     const sentMs = await readPages()
-    const loss = ledger.lossIn(await store.logState(ledger.position()))
+    const state = await store.logState(ledger.position())
+    const loss = ledger.lossIn(state)
     if (loss !== undefined) {
       phase = 'due'
       throw new Error(`The revocation log changed while it was read: ${loss.why}`)
     }
     readInFullOnce = true
     phase = 'following'
-    contact.hear(sentMs, 0)
+    hear(state, sentMs, 0)
   }
 
   async function catchUp(): Promise<void> {
     const sentMs = await readPages()
-    const loss = ledger.lossIn(await store.logState(ledger.position()))
+    const state = await store.logState(ledger.position())
+    const loss = ledger.lossIn(state)
     if (loss !== undefined) throw new Error(`The revocation log changed meanwhile: ${loss.why}`)
-    contact.hear(sentMs, 0)
+    hear(state, sentMs, 0)
   }
 
   async function followOnce(): Promise<void> {
@@ -168,7 +176,7 @@ export function createFeed(parts: FeedParts): Feed {
       if (!ledger.arePassed(missing)) return
       return readAgain('an entry that was written here was passed over')
     }
-    contact.hear(sentMs, blockMs)
+    hear(state, sentMs, blockMs)
   }
 
   // Asked only after a trim: by a gate, or by a command line of before that does not know how long tokens live.

@@ -59,6 +59,8 @@ export function createFreshness(parts: FreshnessParts): Freshness {
 
   function describe(): string {
     if (!feed.hasReadInFull()) return `revocation list not read in full yet${because()}`
+    if (ageMs() === Number.POSITIVE_INFINITY)
+      return `revocation list read in full, never known to be current; ${consequence}${because()}`
     if (isFresh()) return `revocation list read in full, ${ageText()}${because()}`
     if (!feed.isWhole()) return `revocation list cannot hold every rule; ${consequence}`
     return `revocation list is ${ageText()}, ${maxStalenessMs / 1000} s are allowed; ${consequence}${because()}`

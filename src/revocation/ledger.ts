@@ -11,13 +11,13 @@ export interface Loss {
 
 export interface Ledger {
   /** A reading from the beginning starts, at this state of the log. */
-  begin(state: LogState): void
+  begin(state: Omit<LogState, 'isAlone'>): void
   /** An entry was read. */
   note(entry: LogEntry): void
   /** The id after which to read on. */
   position(): string
   /** Why the log cannot be the one that was read so far; undefined where it is. */
-  lossIn(state: LogState): Loss | undefined
+  lossIn(state: Omit<LogState, 'isAlone'>): Loss | undefined
   /** Runs a write of ours: the entries whose ids it answers must turn up in what is read. */
   track<T extends { readonly ids: readonly string[] }>(write: () => Promise<T>): Promise<T>
   /** Entries of ours that were not read yet. */

@@ -56,18 +56,25 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
     return parts.whenStale === 'allow' ? clearDegraded : { state: 'stale', ageMs: ageMs() }
   }
 
-  function judge(rules: readonly Rule[], token: VerifiedToken): Verdict {
-    answeredMs = monotonic()
+  function judge(rules: readonly Rule[], isAlone: boolean, token: VerifiedToken): Verdict {
+    if (!isAlone) answeredMs = monotonic()
     const nowSeconds = clock() / 1000
     const rule = rules.find((candidate) => matches(candidate, token, nowSeconds, toleranceSeconds))
     if (rule !== undefined) return { state: 'revoked', rule }
-    return freshness === undefined || freshness.isFresh() ? clear : unknown()
+    return !isAlone && (freshness === undefined || freshness.isFresh()) ? clear : unknown()
   }
 
   function check(token: VerifiedToken): Verdict | Promise<Verdict> {
     const known = copy?.list.check(token, clock() / 1000)
     if (known !== undefined) return { state: 'revoked', rule: known }
     return lookUp(token)
+  }
+
+  async function ask(token: VerifiedToken): Promise<Verdict> {
+    const found = store.lookup(token)
+    if (store.isAlone === undefined) return judge(await found, false, token)
+    const [rules, isAlone] = await Promise.all([found, store.isAlone()])
+    return judge(rules, isAlone, token)
   }
 
   function lookUp(token: VerifiedToken): Promise<Verdict> {
@@ -79,12 +86,11 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
         resolve(unknown())
       })
       // The place in flight is held until Redis or its client really answers, so that late answers cannot pile up.
-      store
-        .lookup(token)
+      ask(token)
         .then(
-          (rules) => {
+          (verdict) => {
             breaker.succeed()
-            resolve(judge(rules, token))
+            resolve(verdict)
           },
           () => {
             breaker.fail()

@@ -47,6 +47,18 @@ export async function readReplicaLink(probe: Probe): Promise<'master' | 'up' | '
   return fieldOf(replication, 'master_link_status') === 'up' ? 'up' : 'down'
 }
 
+/** Replicas acknowledge each second; one that has been silent for longer is cut off, though its socket may stay for a minute. */
+const MOST_LAG_SECONDS = 5
+
+/** How many replicas a master has that are in touch, by its INFO replication; undefined where it is no master. */
+export function onlineReplicas(replication: string): number | 'unknown' | undefined {
+  const role = fieldOf(replication, 'role')
+  if (role === undefined) return 'unknown'
+  if (role !== 'master') return undefined
+  const lags = [...replication.matchAll(/^slave\d+:[^\r\n]*\bstate=online\b[^\r\n]*\blag=(\d+)/gm)]
+  return lags.filter(([, lag]) => Number(lag) <= MOST_LAG_SECONDS).length
+}
+
 // INFO does not tell whether snapshots are planned; CONFIG GET is often denied, and rightly so: it shows passwords.
 async function savesSnapshots(probe: Probe): Promise<boolean | undefined> {
   try {

@@ -7,6 +7,7 @@ import { createAppend } from './append.ts'
 import { type Command, createConnection, type RedisConnection } from './connection.ts'
 import type { LogEntry } from './entry.ts'
 import { createLifetimes } from './lifetimes.ts'
+import { createLoneMaster } from './lone-master.ts'
 import { listKeysOf } from './mirror.ts'
 import type { PlainKey } from './plain-keys.ts'
 import type { Credentials } from './redis-client.ts'
@@ -27,6 +28,8 @@ export interface LogState {
   readonly length: number
   /** How many entries were ever trimmed because they had ended. */
   readonly trimmed: number
+  /** Whether it was read from a master with fewer replicas than writes need, which may have been replaced. */
+  readonly isAlone: boolean
 }
 
 /** What one round of following the log answered; the state was read after the entries. */
@@ -75,6 +78,8 @@ export interface RedisStore {
   /** The clock of Redis in milliseconds. */
   timeMs(): Promise<number>
   safety(): Promise<Safety>
+  /** Whether look-ups ask a master with fewer replicas than writes need, asked at most once a second; only where they need any. */
+  readonly isAlone: (() => Promise<boolean>) | undefined
   /** Whether what is read here comes from a replica, and whether that is in touch with its master. */
   replicaLink(): Promise<'master' | 'up' | 'down' | undefined>
   /** Tries to become the one that writes lost rules back, or to stay it. */
@@ -159,12 +164,15 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
 
   async function logState(anchorId: string): Promise<LogState> {
     await reads.whenReady(commandTimeoutMs)
-    return stateOf(await reads.sendInOrder(stateCommands(anchorId), readTimeoutMs))
+    const session = reads.session()
+    const state = await reads.sendInOrder(stateCommands(anchorId), readTimeoutMs)
+    return stateOf(state, await isAlone(session))
   }
 
   async function follow(afterId: string, blockMs: number, count: number): Promise<FollowAnswer> {
     await reads.whenReady(commandTimeoutMs)
     if (isPolling) await sleep(Math.min(blockMs, pollMs))
+    const session = reads.session()
     // The state is asked for after the wait: a flush and a new entry during the wait would hide the loss otherwise.
     const [read, ...state] = await reads.sendInOrder(
       [
@@ -173,13 +181,27 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
       ],
       blockMs + silenceMs,
     )
-    return { entries: entriesOfRead(read), state: stateOf(state) }
+    return { entries: entriesOfRead(read), state: stateOf(state, await isAlone(session)) }
   }
 
   const probeOf =
     (connection: RedisConnection): Probe =>
     (name, ...rest) =>
       connection.probeAt(keys.log, [name, ...rest], commandTimeoutMs)
+
+  const loneOf = (connection: RedisConnection) =>
+    createLoneMaster({
+      probe: probeOf(connection),
+      minReplicas,
+      redis: describeAddress(address),
+      log,
+    })
+  const readFrom = loneOf(reads)
+  const askedAt = loneOf(commands)
+
+  // Asked after what was read: replicas that are there now were there then. Another server speaks for itself only.
+  const isAlone = async (session: number) =>
+    minReplicas > 0 && ((await readFrom.isAlone()) || reads.session() !== session)
 
   async function timeMs(): Promise<number> {
     await commands.whenReady(commandTimeoutMs)
@@ -257,6 +279,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
     }),
     timeMs,
     safety: () => readSafety(probeOf(commands)),
+    isAlone: minReplicas > 0 ? askedAt.wasAloneLately : undefined,
     replicaLink: async () => {
       await reads.whenReady(commandTimeoutMs)
       return readReplicaLink(probeOf(reads))
@@ -274,6 +297,7 @@ async function sendOne(connection: RedisConnection, command: Command): Promise<u
   return reply
 }
 
-function stateOf([anchors, length, trimmed]: readonly unknown[]): LogState {
-  return { anchor: entriesOf(anchors)[0], length: countOf(length), trimmed: trimmed === null ? 0 : countOf(trimmed) }
+function stateOf([anchors, length, trimmed]: readonly unknown[], isAlone: boolean): LogState {
+  const count = trimmed === null ? 0 : countOf(trimmed)
+  return { anchor: entriesOf(anchors)[0], length: countOf(length), trimmed: count, isAlone }
 }

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { readSafety } from '../../src/revocation/safety.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { startGroup } from '../support/redis-sentinels.ts'
-import { revoke, soon, startSynced, stopAll, untilState } from './harness.ts'
+import { revoke, soon, startLocal, startSynced, stopAll, untilState } from './harness.ts'
 
 const cleanUps: (() => unknown)[] = []
 
@@ -72,7 +72,8 @@ describe('warnings', () => {
 describe('replicas that must confirm', () => {
   test('with a replica a write is confirmed; without, it is said to be written and not replicated', async () => {
     const redis = await start()
-    const gate = await startSynced({ url: redis.url, minReplicas: 1 })
+    const gate = startLocal({ url: redis.url, minReplicas: 1 })
+    await vi.waitFor(() => expect(gate.feed.hasReadInFull()).toBe(true), soon)
     await expect(revoke(gate, 'alone')).rejects.toThrow('it is written, but on 0 instead of 1 replicas')
     await untilState(gate, 'alone', 'revoked')
     const replica = await start(['--replicaof', '127.0.0.1', String(redis.port), '--repl-diskless-sync-delay', '0'])
