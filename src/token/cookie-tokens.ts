@@ -7,7 +7,7 @@ export const MOST_COOKIES = 4
 
 /** What one source found in all Cookie lines of a request. */
 export interface CookieTokens {
-  /** The values of all pairs of exactly this name, each once, in order; empty ones left out, and those after the fifth. */
+  /** The values of all pairs of exactly this name, each once; empty ones left out, and those after the fifth. */
   readonly values: string[]
   /** True where some parser would find one more pair of this name. */
   hasOther: boolean
@@ -19,6 +19,9 @@ const EQUALS = 0x3d
 const BRACKET = 0x5b
 const PERCENT = 0x25
 
+/** Where some parser begins a name: behind `;`, a comma, a quote or white space. */
+const BOUNDARIES = [';', ' ', ',', '"', "'", '\t', '\v', '\f', '\u00a0']
+
 /** The name of a cookie with every character outside `[a-z0-9]` as one, compared against what stands in a request. */
 export function foldedCodes(name: string): readonly number[] {
   return Array.from(name, (letter) => fold(letter.charCodeAt(0)))
@@ -26,20 +29,19 @@ export function foldedCodes(name: string): readonly number[] {
 
 /** Reads one Cookie line into `found`. */
 export function readCookies(found: CookieTokens, name: string, folded: readonly number[], line: string): void {
-  for (let at = 0; at < line.length; at++) {
-    if (fold(line.charCodeAt(at)) !== folded[0] && line.charCodeAt(at) !== PERCENT) continue
-    if (at > 0 && !isBoundary(line.charCodeAt(at - 1))) continue
-    const end = endOfName(line, at, folded)
-    if (end === -1) continue
-    if (
-      line.charCodeAt(end) === EQUALS &&
-      line.startsWith(name, at) &&
-      at + name.length === end &&
-      isPairStart(line, at)
-    )
-      noteValue(found, line, end + 1)
-    else if (isEndOfName(line, end)) found.hasOther = true
-  }
+  readName(found, name, folded, line, 0)
+  // Searched for one by one: the engine does it in a fraction of the time that a look at every character takes
+  for (const boundary of BOUNDARIES)
+    for (let at = line.indexOf(boundary); at !== -1; at = line.indexOf(boundary, at + 1))
+      readName(found, name, folded, line, at + 1)
+}
+
+function readName(found: CookieTokens, name: string, folded: readonly number[], line: string, at: number): void {
+  const end = endOfName(line, at, folded)
+  if (end === -1) return
+  const isExact = line.charCodeAt(end) === EQUALS && at + name.length === end && line.startsWith(name, at)
+  if (isExact && isPairStart(line, at)) noteValue(found, line, end + 1)
+  else if (isEndOfName(line, end)) found.hasOther = true
 }
 
 function noteValue(found: CookieTokens, line: string, start: number): void {
@@ -79,10 +81,6 @@ function isPairStart(line: string, at: number): boolean {
   let before = at - 1
   while (before >= 0 && isWhiteSpace(line.charCodeAt(before))) before--
   return before < 0 || line.charCodeAt(before) === SEMICOLON
-}
-
-function isBoundary(code: number): boolean {
-  return code === SEMICOLON || code === COMMA || code === 0x22 || code === 0x27 || isWhiteSpace(code)
 }
 
 function isWhiteSpace(code: number): boolean {

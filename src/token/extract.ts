@@ -142,19 +142,21 @@ function cookieReader(source: { readonly cookie: string }, { expiryOf = () => []
     }
     if (cookies === undefined) return undefined
     if (cookies.hasOther) return multiple
-    if (cookies.values.length > MOST_COOKIES || cookies.values.some(isDisguised)) return cookieMultiple
-    const tokens = cookies.values.filter(looksLikeToken)
+    const { values } = cookies
+    if (values.length > MOST_COOKIES) return cookieMultiple
+    const tokens = values.filter(looksLikeToken)
+    if (values.length > tokens.length && values.some((value) => !tokens.includes(value) && isDisguised(value)))
+      return cookieMultiple
     const [first] = tokens
     if (first === undefined) return undefined
     note(found, only, first)
     // One that is no token is no second one, but the app would read it where it stands first
-    return cookies.values.length === 1 ? undefined : { tokens, multiple: cookieMultiple }
+    return values.length === 1 ? undefined : { tokens, multiple: cookieMultiple }
   }
 }
 
-/** A token that we do not read, but others do: behind a word, in quotes, encoded, or with a signature that some take laxly. */
+/** Whether what is no token for us is one for others: behind a word, in quotes, encoded, or with a signature that some take laxly. */
 function isDisguised(value: string): boolean {
-  if (looksLikeToken(value)) return false
   return holdsToken(/["%\\']/.test(value) ? unescaped(value) : value)
 }
 
