@@ -134,6 +134,7 @@ export function createApp(parts: AppParts): App {
     log,
     monotonicMs: monotonic,
     maxConnections: config.limits.maxConnections,
+    onRefusedConnection: (cause) => metrics.connectionsRefused.inc({ cause }),
     certificates: materials.listenerCertificates,
     collectGarbage: garbage?.young,
     isLeaving: leaving.isUnderWay,
@@ -149,6 +150,9 @@ export function createApp(parts: AppParts): App {
   const readGauges = () => {
     readHoldings(metrics, revocations)
     metrics.requestsInFlight.set(proxy.inFlight())
+    const { open, handshake } = proxy.connections()
+    metrics.connections.set({ state: 'open' }, open)
+    metrics.connections.set({ state: 'handshake' }, handshake)
     metrics.tokenMemoryEntries.set(gate.memory.size())
   }
   const api = buildAdminApi({
@@ -199,6 +203,7 @@ export function createApp(parts: AppParts): App {
       metrics.configLastReloadSuccessful.set(1)
       metrics.configLastReloadSuccess.set(clock() / 1000)
       for (const result of ['ok', 'error']) metrics.configReloads.inc({ result }, 0)
+      for (const cause of ['maximum', 'handshakes', 'handshake_failed']) metrics.connectionsRefused.inc({ cause }, 0)
       metrics.workers.set(1)
       if (siblings === undefined) reportUnusableToken(log, materials.adminToken)
       revocations.start()

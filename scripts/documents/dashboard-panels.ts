@@ -207,6 +207,13 @@ export const dashboardRows: readonly Row[] = [
         [`sum by (why) (${rate('sidegate_dropped_headers_total')})`, '{{why}}'],
         [`sum by (why) (${rate('sidegate_identity_headers_left_out_total')})`, 'identity: {{why}}'],
       ),
+      line(
+        'Connections',
+        'short',
+        'Of clients, by state, and the rate of those refused.',
+        [`sum by (state) (${of('sidegate_connections')})`, '{{state}}'],
+        [`sum by (cause) (${rate('sidegate_connections_refused_total')})`, 'refused: {{cause}}'],
+      ),
       line('Requests in flight', 'short', 'By pod.', [of('sidegate_requests_in_flight'), '{{pod}}']),
     ],
   },

@@ -38,8 +38,10 @@ interface Buffered {
 export function createReviewServer(pair: Pair, parts: ReviewParts): Listener {
   const buffered: Buffered = { bytes: 0 }
   const limits = { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: 16 * 1024 }
-  const listener = createListener(limits, { ...pair, clientAuthority: undefined }, HANDSHAKE_TIMEOUT_MS)
-  listener.server.maxConnections = MOST_CONNECTIONS
+  const listener = createListener(limits, { ...pair, clientAuthority: undefined }, HANDSHAKE_TIMEOUT_MS, {
+    most: MOST_CONNECTIONS,
+    onRefused: () => {},
+  })
   listener.server.on('clientError', (_error, socket) => socket.destroy())
   listener.server.on('request', (request, response) => {
     void answerRequest(request, parts, buffered).then((answer) => {

@@ -15,6 +15,9 @@ export interface ListenerCertificates {
   readonly clientAuthority: string | undefined
 }
 
+/** Handshakes under way may take one part in so many of the connections. */
+const HANDSHAKE_SHARE = 4
+
 /** With forward secrecy and without CBC and SHA-1, which scanners complain of. The first three are those of TLS 1.3. */
 const AEAD_SUITES = [
   ...['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'],
@@ -22,6 +25,16 @@ const AEAD_SUITES = [
   ...['ECDHE-ECDSA-AES256-GCM-SHA384', 'ECDHE-RSA-AES256-GCM-SHA384'],
   ...['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
 ].join(':')
+
+/** Why a connection ended before a request could come. */
+export type RefusedConnection = 'maximum' | 'handshakes' | 'handshake_failed'
+
+/** How many connections there may be, and who hears of those that were too many. */
+export interface ConnectionBounds {
+  /** Undefined is no bound. */
+  readonly most: number | undefined
+  readonly onRefused: (cause: RefusedConnection) => void
+}
 
 /** A server that does not listen yet. */
 export interface Listener {
@@ -36,6 +49,8 @@ export interface Listener {
   readonly renew: (certificates: ListenerCertificates) => boolean
   /** Closes the connections whose handshake is still under way: nobody counts them as idle. */
   readonly closeHandshakes: () => void
+  /** How many handshakes are under way. */
+  readonly handshakes: () => number
 }
 
 /** Makes the server. `handshakeTimeoutMs` bounds how long a client may take to begin. */
@@ -43,24 +58,28 @@ export function createListener(
   options: ServerOptions,
   certificates: ListenerCertificates | undefined,
   handshakeTimeoutMs: number,
+  bounds: ConnectionBounds,
 ): Listener {
   if (certificates === undefined) {
     const server = createServer(options)
+    boundConnections(server, bounds)
     return Object.freeze({
       server,
       scheme: 'http',
       onConnection: (take: (socket: Socket) => void) => server.on('connection', take),
       renew: () => false,
       closeHandshakes: () => {},
+      handshakes: () => 0,
     })
   }
-  return createSecureListener(options, certificates, handshakeTimeoutMs)
+  return createSecureListener(options, certificates, handshakeTimeoutMs, bounds)
 }
 
 function createSecureListener(
   options: ServerOptions,
   certificates: ListenerCertificates,
   handshakeTimeout: number,
+  bounds: ConnectionBounds,
 ): Listener {
   const { clientAuthority } = certificates
   const asksClients = clientAuthority !== undefined
@@ -72,16 +91,33 @@ function createSecureListener(
     rejectUnauthorized: true,
     handshakeTimeout,
   })
+  boundConnections(server, bounds)
   let authority = clientAuthority
+  const mostHandshakes =
+    bounds.most === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(bounds.most / HANDSHAKE_SHARE))
+  /** The oldest first. */
   const handshakes = new Map<string, Socket>()
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket)
     handshakes.set(peer, socket)
+    if (handshakes.size > mostHandshakes) dropOldest()
     socket.once('close', () => {
-      if (handshakes.get(peer) === socket) handshakes.delete(peer)
+      if (handshakes.get(peer) !== socket) return
+      handshakes.delete(peer)
+      bounds.onRefused('handshake_failed')
     })
   })
   server.on('secureConnection', (socket) => handshakes.delete(peerOf(socket)))
+
+  /** A client that means it has long been through: silence must not keep out those that come after it. */
+  function dropOldest(): void {
+    for (const [peer, socket] of handshakes) {
+      handshakes.delete(peer)
+      bounds.onRefused('handshakes')
+      socket.destroy()
+      return
+    }
+  }
 
   const closeHandshakes = (): void => {
     for (const socket of handshakes.values()) socket.destroy()
@@ -103,7 +139,13 @@ function createSecureListener(
     onConnection: (take: (socket: Socket) => void) => server.on('secureConnection', take),
     renew,
     closeHandshakes,
+    handshakes: () => handshakes.size,
   })
+}
+
+function boundConnections(server: Server | SecureServer, { most, onRefused }: ConnectionBounds): void {
+  if (most !== undefined) server.maxConnections = most
+  server.on('drop', () => onRefused('maximum'))
 }
 
 function contextOf(certificates: ListenerCertificates, authority: string | undefined): SecureContextOptions {

@@ -9,11 +9,12 @@ import { codeOf } from './fault.ts'
 import { createForwarder, type Forwarder } from './forward.ts'
 import { createHandler, type Handler } from './handler.ts'
 import type { Lifetime } from './lifetime.ts'
-import { createListener, type ListenerCertificates } from './listener.ts'
+import { createListener, type ListenerCertificates, type RefusedConnection } from './listener.ts'
 import { listenOn } from './listening.ts'
 import type { ProxyLog } from './parts.ts'
 import type { ProxyPolicy } from './policy.ts'
 import { createReclaim } from './reclaim.ts'
+import { createRefusedReport } from './refused-connections.ts'
 import { createTlsReport } from './tls-trouble.ts'
 import { createTunnel } from './tunnel.ts'
 
@@ -36,6 +37,8 @@ export interface ProxyParts {
   readonly monotonicMs: () => number
   /** How many client connections may be open; undefined is no bound. */
   readonly maxConnections?: number
+  /** Called for each connection that ended before a request could come. */
+  readonly onRefusedConnection?: ((cause: RefusedConnection) => void) | undefined
   /** Undefined: plain HTTP. */
   readonly certificates?: ListenerCertificates | undefined
   /** Collects young garbage at once; absent: V8 does it in its own time. */
@@ -51,6 +54,8 @@ export interface ProxyServer {
   readonly address: () => AddressInfo | undefined
   /** How many requests are being served, tunnels not counted. */
   readonly inFlight: () => number
+  /** Connections on which requests may come, and those whose TLS handshake is under way. */
+  readonly connections: () => { readonly open: number; readonly handshake: number }
   /**
    * Shows other certificates to connections from now on. Those that are open go on, save where other clients are believed:
    * then they end after their present answer. Throws where the certificates are unusable.
@@ -66,7 +71,10 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
   const reportTls = createTlsReport(parts.log, parts.monotonicMs)
   const forwarders = createForwarders(createReclaim(parts.collectGarbage ?? (() => {})), reportTls)
   const policy = parts.current()
-  const listener = createListener(serverOptions(policy), parts.certificates, policy.limits.headersTimeoutMs)
+  const listener = createListener(serverOptions(policy), parts.certificates, policy.limits.headersTimeoutMs, {
+    most: parts.maxConnections,
+    onRefused: createRefusedReport(parts),
+  })
   const { server } = listener
   let isClosing = false
   const handler = createHandler({
@@ -85,7 +93,6 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
   server.maxHeadersCount = 0
   // Node would end its own half at once, and with it the answer to a client that has only said all it had to say
   Object.assign(server, { httpAllowHalfOpen: true })
-  if (parts.maxConnections !== undefined) server.maxConnections = parts.maxConnections
   listener.onConnection((socket) => {
     socket.once('end', closeWhenQuiet)
     connections.add(socket, handler.gone)
@@ -121,6 +128,7 @@ export function createProxyServer(parts: ProxyParts): ProxyServer {
     listen: (address: { readonly host: string; readonly port: number }) => listenOn(server, address),
     address: () => addressOf(server),
     inFlight: connections.openExchanges,
+    connections: () => ({ open: connections.count(), handshake: listener.handshakes() }),
     renewCertificates: (certificates: ListenerCertificates) => {
       // Who was believed at the handshake may not be any more
       if (listener.renew(certificates)) connections.retireAll()

@@ -68,6 +68,12 @@ export function createMetrics() {
 
     requests: perRequest.counter('requests_total', 'Requests answered', ['method', 'code', 'decision']),
     requestsInFlight: gauge('requests_in_flight', 'Requests being served'),
+    connections: gauge('connections', 'Connections of clients: open, or in their TLS handshake', ['state']),
+    connectionsRefused: counter(
+      'connections_refused_total',
+      'Connections of clients that ended before a request: too many, too many TLS handshakes, or a handshake that failed',
+      ['cause'],
+    ),
     requestDuration: perRequest.histogram('request_duration_seconds', 'What the client waited', REQUEST_SECONDS, [
       'decision',
     ]),

@@ -56,6 +56,16 @@ test('valid settings are told with their size, and answer 0', async () => {
   expect(exitCode).toBe(0)
 })
 
+test('an admin token that is too short opens nothing, and check says so', async () => {
+  const { complained, printed, exitCode } = await check(
+    `${issuer('jwksFile: @/jwks.json')}admin: { tokenFile: '@/short' }\n`,
+  )
+  expect([...printed, ...complained].join('\n')).toContain(
+    'admin.tokenFile: Cannot use the admin token: it has 6 characters, and needs at least 32',
+  )
+  expect(exitCode).toBe(0)
+})
+
 test('schema, routes, variables, flags and files: every problem in one run, each with its place', async () => {
   const { complained, printed, exitCode } = await check(
     `upstrem: http://127.0.0.1:3000

@@ -84,6 +84,8 @@ export async function startProxy(
     decide?: Decide
     certificates?: ListenerCertificates
     isLeaving?: () => boolean
+    maxConnections?: number
+    onRefusedConnection?: (cause: string) => void
   } = {},
 ): Promise<TestProxy> {
   const outcomes: Outcome[] = []
@@ -93,7 +95,7 @@ export async function startProxy(
   const leftOut: TestProxy['leftOut'] = {}
   let nowMs = 1_000_000
   let revoked: Reason | undefined
-  const { limits: changedLimits, certificates, isLeaving, ...changed } = options
+  const { limits: changedLimits, certificates, isLeaving, maxConnections, onRefusedConnection, ...changed } = options
   let policy: ProxyPolicy = {
     decide: admitAll,
     upstream,
@@ -137,6 +139,8 @@ export async function startProxy(
     monotonicMs: () => performance.now(),
     certificates,
     isLeaving,
+    ...(maxConnections !== undefined && { maxConnections }),
+    onRefusedConnection,
   })
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 })
   return {

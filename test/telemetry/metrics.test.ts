@@ -19,6 +19,8 @@ import { jwksOf, makeKey, signToken, verifiedToken } from '../support/tokens.ts'
 const CONTRACT: Record<string, readonly [type: 'counter' | 'gauge' | 'histogram', labels: readonly string[]]> = {
   requests_total: ['counter', ['method', 'code', 'decision']],
   requests_in_flight: ['gauge', []],
+  connections: ['gauge', ['state']],
+  connections_refused_total: ['counter', ['cause']],
   request_duration_seconds: ['histogram', ['decision']],
   overhead_seconds: ['histogram', ['phase']],
   upstream_response_seconds: ['histogram', ['code_class']],

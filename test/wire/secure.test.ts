@@ -142,6 +142,19 @@ describe('what is not TLS', () => {
     await rawClient(proxy.port).closed()
   })
 
+  it('keeps no good client out, however many connections say nothing', async () => {
+    const refused: string[] = []
+    const proxy = await start({ maxConnections: 100, onRefusedConnection: (cause) => refused.push(cause) })
+    const silent = Array.from({ length: 150 }, () => rawClient(proxy.port))
+    await Promise.all(silent.map(({ socket }) => once(socket, 'connect')))
+    await eventually(() => expect(refused.length).toBeGreaterThanOrEqual(125))
+    expect(refused).not.toContain('handshake_failed')
+    expect((await secureRequest(proxy.port, { ca })).status).toBe(200)
+    expect(proxy.server.connections().handshake).toBeLessThanOrEqual(25)
+    expect(proxy.errors).toHaveLength(1)
+    for (const { socket } of silent) socket.destroy()
+  })
+
   it('may be a client that resets in the middle of the handshake, two hundred times', async () => {
     const proxy = await start()
     for (let round = 0; round < 10; round++) {
