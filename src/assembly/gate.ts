@@ -17,6 +17,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { createVerificationBudget } from '../token/budget.ts'
 import { createExtractor } from '../token/extract.ts'
 import { createTokenMemory, type TokenMemory } from '../token/memory.ts'
+import { endingWithProviderKey } from '../token/provider-key.ts'
 import { issuedAtOf } from '../token/read.ts'
 import { createVerifier, type Issuer } from '../token/verify.ts'
 import type { Materials } from './materials.ts'
@@ -70,6 +71,7 @@ export function buildGate(parts: GateParts): BuiltGate {
   })
   const observe = (algorithm: string, remembered: boolean, durationMs: number) =>
     metrics.verifyDuration.observe({ algorithm, remembered: remembered ? 'yes' : 'no' }, durationMs / 1000)
+  const verify = createVerifier({ issuers, memory, budget: createBudget(parts), clock, monotonic, observe })
   const questions: Questions = {
     route: createRoutes(config.routes, config.cors.origins),
     extract: createExtractor({
@@ -83,7 +85,7 @@ export function buildGate(parts: GateParts): BuiltGate {
       isTrustedProxy: createRangeTest(config.forward.trustedProxies),
     }),
     issuedAt: issuedAtOf,
-    verify: createVerifier({ issuers, memory, budget: createBudget(parts), clock, monotonic, observe }),
+    verify: config.refresh?.endWithProviderKey ? endingWithProviderKey(verify, issuers) : verify,
     clock,
     revocation: askRevocations(parts.revocations, metrics),
   }

@@ -201,6 +201,10 @@ const refresh = group({
     duration({ min: '1s', max: '87600h', wholeSeconds: true }).prefault('12h'),
     'The longest session, counted from the `auth_time` of the first token, else from its `iat`. No successor goes past it.',
   ),
+  endWithProviderKey: setting(
+    flag().prefault(false),
+    'Whether a successor ends once the identity provider no longer publishes the key of its first token. A provider that rotates its keys then ends the sessions of the key that it takes away.',
+  ),
   key: setting(key.exactOptional(), 'The key that signs successors here: this, keys or exchange.'),
   keys: setting(
     list(listedKey, { min: 1, max: 16, expects: 'a list of 1 to 16 keys' }).exactOptional(),

@@ -84,3 +84,16 @@ it('a successor of a forged token ends on every gate once its key is revoked and
   await expectOnBoth(tokenOf(stolenKey), 'key_unknown')
   await expectOnBoth(honest, 200)
 })
+
+it('a successor ends with the published key of its first token where the settings ask for it, and only while keys are at hand', async () => {
+  const strict = await startGateway(settings(', endWithProviderKey: true'))
+  await eventually(async () => expect((await strict.admin('/readyz')).status).toBe(200))
+  const [forged, honest] = [await nextFor(tokenOf(stolenKey)), await nextFor(tokenOf(honestKey, { sub: 'bob' }))]
+  for (const token of [forged, honest]) expect((await strict.request('/', { token })).status).toBe(200)
+
+  writeFileSync(join(world.folder, 'jwks.json'), jwksOf(honestKey))
+  await strict.reload(settings(', endWithProviderKey: true'))
+  expect(await reasonOf(await strict.request('/', { token: forged }))).toBe('key_unknown')
+  expect((await strict.request('/', { token: honest })).status).toBe(200)
+  expect((await gates[0]?.request('/', { token: forged }))?.status).toBe(200)
+})
