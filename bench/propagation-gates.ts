@@ -12,8 +12,8 @@ const [, , url = '', count = '1'] = process.argv
 const shared = {
   clock: Date.now,
   monotonic: () => performance.now(),
-  maxLifetimeSeconds: 3600,
-  toleranceSeconds: 5,
+  maxLifetimeSeconds: () => 3600,
+  toleranceSeconds: () => 5,
   observe,
   log,
 }

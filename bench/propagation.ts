@@ -41,8 +41,8 @@ for (let index = 0; index < PROCESSES; index++) {
 const store = createRedisStore({
   url: redis.url,
   list: 'default',
-  maxLifetimeSeconds: 3600,
-  toleranceSeconds: 5,
+  maxLifetimeSeconds: () => 3600,
+  toleranceSeconds: () => 5,
   observe: silentObserver,
   log: silentLog,
 })

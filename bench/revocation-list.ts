@@ -126,7 +126,12 @@ async function redis(): Promise<void> {
   await writeLog(server, million)
   warmUp()
   const list = createList({ toleranceSeconds: 5 })
-  const shared = { maxLifetimeSeconds: 86_400, toleranceSeconds: 5, observe: silentObserver, log: silentLog }
+  const shared = {
+    maxLifetimeSeconds: () => 86_400,
+    toleranceSeconds: () => 5,
+    observe: silentObserver,
+    log: silentLog,
+  }
   const store = createRedisStore({ ...shared, url: server.url, list: 'default' })
   const feed = createFeed({ ...shared, store, list, clock: Date.now, maxStalenessMs: 30_000 })
   const delay = monitorEventLoopDelay({ resolution: 1 })

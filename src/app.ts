@@ -19,7 +19,7 @@ import { createOutbound } from './assembly/outbound.ts'
 import type { Environment } from './assembly/proxy-choice.ts'
 import { createReadiness } from './assembly/readiness.ts'
 import { keepUntilRestart } from './assembly/restart-settings.ts'
-import { buildRevocations } from './assembly/revocations.ts'
+import { buildRevocations, createRevocationTimes } from './assembly/revocations.ts'
 import { createUnfinished } from './assembly/unfinished.ts'
 import type { Config } from './config/options.ts'
 import type { Clock } from './model/clock.ts'
@@ -78,8 +78,10 @@ export function createApp(parts: AppParts): App {
     ...{ outbound, clock, monotonic, metrics, log, retired },
     onKeysChanged: () => lifetime.askAll(),
   })
+  const revocationTimes = createRevocationTimes(config)
   const { revocations, entries } = buildRevocations({
     config,
+    times: revocationTimes,
     materials: () => materials,
     clock,
     monotonic,
@@ -226,6 +228,7 @@ export function createApp(parts: AppParts): App {
       if (settings.length > 0) log.warn({ settings }, 'These settings take effect with the next start')
       config = kept.config
       materials = nextMaterials
+      revocationTimes.take(config)
       gate = build()
       lifetime.askAll()
       void exposure.look()

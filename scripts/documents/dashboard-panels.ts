@@ -285,6 +285,10 @@ export const dashboardRows: readonly Row[] = [
         of('sidegate_revocation_log_ahead_seconds'),
         '{{pod}}',
       ]),
+      line('Entries not understood', 'short', 'Written by a newer version: upgrade the gates that show them.', [
+        of('sidegate_revocation_not_understood_entries'),
+        '{{pod}}',
+      ]),
       line('May evict rules', 'bool', '1 where maxmemory-policy has to be noeviction and is not.', [
         of('sidegate_redis_eviction_unsafe'),
         '{{pod}}',

@@ -18,6 +18,7 @@ export function createRevocationObserver(metrics: Metrics): RevocationObserver {
     healed: (rules) => metrics.revocationHealed.inc(rules),
     skipped: () => metrics.redisErrors.inc({ kind: 'reply' }),
     overruled: (entries) => metrics.revocationOverruled.inc(entries),
+    notUnderstood: (entries) => metrics.revocationNotUnderstood.set(entries),
     logAhead: (seconds) => metrics.revocationLogAhead.set(seconds),
     heard: (atMs) => metrics.revocationLastHeard.set(atMs / 1000),
     synced: (isSynced) => metrics.revocationSynced.set(isSynced ? 1 : 0),

@@ -19,6 +19,7 @@ export interface RevocationParts {
   readonly config: Config
   /** As they are now: a password that was reloaded is used for the next connection. */
   readonly materials: () => RedisMaterials
+  readonly times: RevocationTimes
   readonly clock: Clock
   /** Milliseconds that only move forward. */
   readonly monotonic: Clock
@@ -30,6 +31,28 @@ export interface RevocationParts {
 export function longestLifetimeSeconds(config: Config): number {
   const longestMs = Math.max(...config.issuers.map((issuer) => issuer.maxLifetime + issuer.clockTolerance))
   return Math.ceil(longestMs / 1000)
+}
+
+/** What the settings in force say of the times of tokens: a reload changes them under the parts that use them. */
+export interface RevocationTimes {
+  readonly maxLifetimeSeconds: () => number
+  readonly toleranceSeconds: () => number
+}
+
+/** Takes the times from the settings, and again with each `take`. */
+export function createRevocationTimes(first: Config): RevocationTimes & { take(config: Config): void } {
+  const timesOf = (config: Config) => ({
+    maxLifetimeSeconds: longestLifetimeSeconds(config),
+    toleranceSeconds: Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000,
+  })
+  let times = timesOf(first)
+  return Object.freeze({
+    maxLifetimeSeconds: () => times.maxLifetimeSeconds,
+    toleranceSeconds: () => times.toleranceSeconds,
+    take: (config: Config) => {
+      times = timesOf(config)
+    },
+  })
 }
 
 /** How long after its first token a session that gates prolong by their own key may end; undefined: they prolong none. */
@@ -58,8 +81,7 @@ export interface BuiltRevocations {
 export function buildRevocations(parts: RevocationParts): BuiltRevocations {
   const { config, clock, monotonic, observe, log } = parts
   const { revocation } = config
-  const maxLifetimeSeconds = longestLifetimeSeconds(config)
-  const toleranceSeconds = Math.max(...config.issuers.map((issuer) => issuer.clockTolerance)) / 1000
+  const { maxLifetimeSeconds, toleranceSeconds } = parts.times
   const list = createList({ toleranceSeconds })
   if (revocation.redis === undefined)
     return { revocations: createMemoryRevocations({ list, clock }), entries: undefined }
@@ -81,7 +103,7 @@ export function buildRevocations(parts: RevocationParts): BuiltRevocations {
     log,
   })
   const { whenStale, maxStaleness: maxStalenessMs } = revocation
-  const feed = createFeed({ store, list, clock, maxLifetimeSeconds, toleranceSeconds, maxStalenessMs, observe, log })
+  const feed = createFeed({ store, list, clock, toleranceSeconds, maxStalenessMs, observe, log })
   const { entries } = store
   if (revocation.check === 'local') {
     const shared = { clock, monotonic, maxStalenessMs, whenStale, observe, log }

@@ -5,7 +5,7 @@ import { judgeTime } from '../admission.ts'
 import { buildGate } from '../assembly/gate.ts'
 import { createIssuers } from '../assembly/issuers.ts'
 import { createOutbound } from '../assembly/outbound.ts'
-import { buildRevocations } from '../assembly/revocations.ts'
+import { buildRevocations, createRevocationTimes } from '../assembly/revocations.ts'
 import type { Config } from '../config/options.ts'
 import { createGate, type Questions } from '../gate.ts'
 import type { RequestView, VerifiedToken } from '../model/decision.ts'
@@ -66,6 +66,7 @@ export async function explainRequest(
   const issuers = createIssuers(outside)
   const { revocations } = buildRevocations({
     config,
+    times: createRevocationTimes(config),
     materials: () => materials,
     clock,
     monotonic,

@@ -52,7 +52,12 @@ export async function withRevocations(
   if (place === undefined) return ANSWER_IS_NO
   const { maxLifetimeSeconds, maxSessionSeconds, exchangedSessionSeconds, issuers, toleranceSeconds, ...target } = place
   try {
-    const shared = { maxLifetimeSeconds, toleranceSeconds, observe: silentObserver, log: silentLog }
+    const shared = {
+      maxLifetimeSeconds: () => maxLifetimeSeconds,
+      toleranceSeconds: () => toleranceSeconds,
+      observe: silentObserver,
+      log: silentLog,
+    }
     const store = createRedisStore({ ...target, ...shared })
     const revocations = createRedisLookup({
       ...{ store, clock: shell.clock, monotonic: () => performance.now(), whenStale: 'deny' },

@@ -13,7 +13,7 @@ export interface AppendParts {
   readonly connection: RedisConnection
   readonly keys: ListKeys
   readonly minReplicas: number
-  readonly toleranceSeconds: number
+  readonly toleranceSeconds: () => number
   readonly timeoutMs: number
 }
 
@@ -75,7 +75,7 @@ export function createAppend(parts: AppendParts) {
   function mirrorCommands(rule: Rule): Command[] {
     const key = keys.rule(rule.kind, rule.value)
     if (rule.lifted) return [['hdel', key, mirrorField(rule)]]
-    const endSeconds = Math.ceil(rule.expiresAtSeconds + parts.toleranceSeconds + CLOCK_MARGIN_SECONDS)
+    const endSeconds = Math.ceil(rule.expiresAtSeconds + parts.toleranceSeconds() + CLOCK_MARGIN_SECONDS)
     return [
       ['hset', key, mirrorField(rule), encodeMirror(rule)],
       // Never shortened: another issuer's field in the same hash may have to live longer. GT alone leaves a new key without

@@ -84,10 +84,11 @@ export function readEntry(id: string, fields: readonly string[], farExpirySecond
   const issuer = read.get('issuer')
   const lifted = liftedOf(read.get('lifted'))
   if (!isRuleKind(kind)) return noRule(`"kind" is none of ${ruleKinds.join(', ')}`, kind !== undefined)
-  if (!isNameable(value)) return noRule(`"value" is ${NOT_MATCHABLE}`)
-  if (issuer !== undefined && !isNameable(issuer)) return noRule(`"issuer" is ${NOT_MATCHABLE}`)
-  if (lifted === undefined) return noRule('"lifted" is neither 1 nor 0')
-  if (lifted && unknown.length > 0) return noRule(VOID_LIFT, true)
+  const isForNewer = unknown.length > 0
+  if (!isNameable(value)) return noRule(`"value" is ${NOT_MATCHABLE}`, isForNewer)
+  if (issuer !== undefined && !isNameable(issuer)) return noRule(`"issuer" is ${NOT_MATCHABLE}`, isForNewer)
+  if (lifted === undefined) return noRule('"lifted" is neither 1 nor 0', isForNewer)
+  if (lifted && isForNewer) return noRule(VOID_LIFT, true)
   const before = read.get('before')
   const readBefore = timeOf(before)
   const isUnreadable = before !== undefined && readBefore === undefined
@@ -120,6 +121,11 @@ export function readEntry(id: string, fields: readonly string[], farExpirySecond
 /** Whether an entry has a time beside its id: it is a copy of one that was written before. */
 export function isCopy(fields: readonly string[]): boolean {
   return fieldOf(fields, 'at') !== undefined
+}
+
+/** When an entry was first written, in milliseconds: a copy names the time, no later than that of its id. */
+export function timeOfEntry({ id, fields }: LogEntry): number {
+  return originalMs(fieldOf(fields, 'at'), millisecondsOfId(id) ?? 0)
 }
 
 /** When an entry that is not understood ends, where it says so. */

@@ -13,6 +13,7 @@ import { createLedger } from './ledger.ts'
 import type { RuleList } from './list.ts'
 import { createLogAhead } from './log-ahead.ts'
 import { LONE_MASTER } from './lone-master.ts'
+import { createNotUnderstood } from './not-understood.ts'
 import { reconnectDelayMs } from './redis-client.ts'
 import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
 import type { Rule } from './rule.ts'
@@ -48,9 +49,7 @@ export interface FeedParts {
   readonly store: RedisStore
   readonly list: RuleList
   readonly clock: Clock
-  /** The longest lifetime of any issuer's tokens: how long an entry without `expires` is in force. */
-  readonly maxLifetimeSeconds: number
-  readonly toleranceSeconds: number
+  readonly toleranceSeconds: () => number
   /** How old the copy may be: the feed asks at least four times as often, and at least once a second. */
   readonly maxStalenessMs: number
   readonly pageSize?: number
@@ -78,8 +77,15 @@ export function createFeed(parts: FeedParts): Feed {
   const contact = createContact({ ...parts, redis: store.description, countRules: list.sizeAll })
   const afterLoss = createAfterLoss(parts)
   const ahead = createLogAhead({ ...parts, redis: store.description })
+  const notUnderstood = createNotUnderstood(parts)
   const healer = createHealer({
     ...parts,
+    missingEntries: notUnderstood.missing,
+    appendEntries: async (entries) => {
+      const fromMs = await afterLoss.healFromMs()
+      await ledger.track(async () => ({ ids: await store.appendRaw(entries, fromMs) }))
+      notUnderstood.noteWritten(entries)
+    },
     append: async (rules) => {
       const fromMs = await afterLoss.healFromMs()
       await ledger.track(async () => ({ ids: await store.append(rules, () => true, fromMs) }))
@@ -91,6 +97,7 @@ export function createFeed(parts: FeedParts): Feed {
     longestLifetimeSeconds: store.longestLifetimeSeconds,
     ledger,
     headWatch,
+    notUnderstood,
     afterLoss,
     healer,
     server,
@@ -133,7 +140,10 @@ export function createFeed(parts: FeedParts): Feed {
       ledger.begin(state)
       headWatch.begin()
       trimmedSeen = state.trimmed
-      if (readInFullOnce) healer.begin()
+      if (readInFullOnce) {
+        healer.begin()
+        notUnderstood.begin()
+      }
       // A reading that breaks off goes on where it was: a long log would never be read over a line that breaks.
       phase = 'reading'
     }
@@ -199,6 +209,7 @@ export function createFeed(parts: FeedParts): Feed {
     if (Math.abs(nowMs - sweptMs) < SWEEP_EVERY_MS) return
     sweptMs = nowMs
     list.sweep(nowMs / 1000, SWEEP_BUDGET)
+    notUnderstood.sweep()
   }
 
   function lookAhead(): void {

@@ -25,9 +25,13 @@ export interface HealerParts {
   readonly store: Pick<RedisStore, 'claimHealing' | 'releaseHealing'>
   /** Writes rules with their own time. */
   readonly append: (rules: readonly Rule[]) => Promise<void>
+  /** The fields of entries that are kept as they are, and that the log has lost. */
+  readonly missingEntries: () => readonly (readonly string[])[]
+  /** Writes these. They are missing no more. */
+  readonly appendEntries: (entries: readonly (readonly string[])[]) => Promise<void>
   readonly list: RuleList
   readonly clock: Clock
-  readonly toleranceSeconds: number
+  readonly toleranceSeconds: () => number
   readonly observe: RevocationObserver
   readonly log: RevocationLog
 }
@@ -55,7 +59,7 @@ export function createHealer(parts: HealerParts): Healer {
   }
 
   function isMissing(rule: Rule): boolean {
-    if (rule.expiresAtSeconds + parts.toleranceSeconds <= clock() / 1000) return false
+    if (rule.expiresAtSeconds + parts.toleranceSeconds() <= clock() / 1000) return false
     const known = logged?.get(ruleKeyOf(rule))
     return known === undefined || known < rankOf(rule)
   }
@@ -78,7 +82,7 @@ export function createHealer(parts: HealerParts): Healer {
 
   async function isWhole(): Promise<boolean> {
     for await (const _ of missing(1)) return false
-    return true
+    return parts.missingEntries().length === 0
   }
 
   async function writeBack(catchUp: () => Promise<void>): Promise<number> {
@@ -94,6 +98,21 @@ export function createHealer(parts: HealerParts): Healer {
       for (const rule of rules) note(rule)
       written += rules.length
       observe.healed(rules.length)
+    }
+    return written + (await writeEntriesBack(catchUp))
+  }
+
+  async function writeEntriesBack(catchUp: () => Promise<void>): Promise<number> {
+    const lost = parts.missingEntries().length
+    let written = 0
+    for (let batch = 0; batch < lost; batch += BATCH_SIZE) {
+      if (!(await store.claimHealing(owner, CLAIM_LIFETIME_MS))) break
+      await catchUp()
+      const entries = parts.missingEntries().slice(0, BATCH_SIZE)
+      if (entries.length === 0) break
+      await parts.appendEntries(entries)
+      written += entries.length
+      observe.healed(entries.length)
     }
     return written
   }

@@ -8,6 +8,7 @@ import type { HeadWatch } from './head-watch.ts'
 import type { Healer } from './healer.ts'
 import type { Ledger } from './ledger.ts'
 import type { RuleList } from './list.ts'
+import type { NotUnderstood } from './not-understood.ts'
 import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
 import { compareRules, lasting, type Rule } from './rule.ts'
 import type { ServerView } from './server-view.ts'
@@ -32,7 +33,8 @@ export interface IntakeParts {
   /** How long an entry without `expires` is in force: the longest lifetime of any gate of the list. */
   readonly longestLifetimeSeconds: () => number
   readonly headWatch: HeadWatch
-  readonly toleranceSeconds: number
+  readonly notUnderstood: NotUnderstood
+  readonly toleranceSeconds: () => number
   /** The address, without credentials. */
   readonly redis: string
   readonly observe: RevocationObserver
@@ -66,10 +68,12 @@ export function createIntake(parts: IntakeParts): Intake {
     let skipped = 0
     if (isFollowing) endedLeft = ENDED_AT_ONCE
     for (const entry of entries) {
-      const { rule, problem } = readEntry(entry.id, entry.fields, nowSeconds + lifetimeSeconds)
+      const { rule, problem, isForNewer } = readEntry(entry.id, entry.fields, nowSeconds + lifetimeSeconds)
       if (problem !== undefined) complaints.note(rule === undefined ? 'skipped' : 'guessed', entry.id, problem)
-      if (rule === undefined) skipped += 1
-      else {
+      if (rule === undefined) {
+        skipped += 1
+        if (isForNewer) keep(entry, lifetimeSeconds)
+      } else {
         takeRule(lasting(rule, lifetimeSeconds), entry, isFollowing)
         headWatch.note(entry.id, endInLog(rule, entry.id, lifetimeSeconds))
       }
@@ -81,11 +85,16 @@ export function createIntake(parts: IntakeParts): Intake {
     tellWide()
   }
 
+  function keep(entry: LogEntry, lifetimeSeconds: number): void {
+    const endSeconds = parts.notUnderstood.take(entry, afterLoss.raisedMs(entry), lifetimeSeconds)
+    headWatch.note(entry.id, endSeconds)
+  }
+
   function takeRule(logged: Rule, entry: LogEntry, isFollowing: boolean): void {
     const raisedMs = afterLoss.raisedMs(entry)
     const rule = raisedMs === undefined ? logged : { ...logged, atMs: raisedMs }
     // A copy that has ended still counts over an older one that has not: with a shorter end, it gave tokens back.
-    if (rule.expiresAtSeconds + parts.toleranceSeconds <= clock() / 1000 && list.find(rule) === undefined) {
+    if (rule.expiresAtSeconds + parts.toleranceSeconds() <= clock() / 1000 && list.find(rule) === undefined) {
       if (endedLeft <= 0) return
       endedLeft -= 1
     }
@@ -118,7 +127,7 @@ export function createIntake(parts: IntakeParts): Intake {
       return list.apply(rule)
     } catch (error) {
       complaints.note('failed', id, messageOf(error))
-      unheldUntilSeconds = Math.max(unheldUntilSeconds, rule.expiresAtSeconds + parts.toleranceSeconds)
+      unheldUntilSeconds = Math.max(unheldUntilSeconds, rule.expiresAtSeconds + parts.toleranceSeconds())
       observe.skipped(1)
       return false
     }
@@ -137,7 +146,7 @@ export function createIntake(parts: IntakeParts): Intake {
 
   return Object.freeze({
     take,
-    isWhole: () => unheldUntilSeconds <= clock() / 1000,
+    isWhole: () => unheldUntilSeconds <= clock() / 1000 && parts.notUnderstood.isWhole(),
     onApplied: (callback) => {
       callbacks.push(callback)
     },

@@ -15,7 +15,8 @@ export interface LifetimeParts {
   readonly connection: Pick<RedisConnection, 'send' | 'probe'>
   /** A hash: the field is a lifetime in seconds, its content when a gate with it was last seen, in unix seconds of Redis. */
   readonly key: string
-  readonly ownSeconds: number
+  /** As the settings are now: a reload may change it. */
+  readonly ownSeconds: () => number
   readonly rights: Rights
   readonly timeoutMs: number
 }
@@ -26,12 +27,12 @@ const MOST_SECONDS = 253_402_300_799
 
 export function createLifetimes({ connection, key, ownSeconds, rights, timeoutMs }: LifetimeParts): Lifetimes {
   // Until it is known that the hash is older than a day, a gate with a longer lifetime may not have been heard of.
-  let longestSeconds = Math.max(ownSeconds, DAY_SECONDS)
+  let longestSeconds = Math.max(ownSeconds(), DAY_SECONDS)
 
   async function renew(nowSeconds: number): Promise<void> {
     const now = Math.floor(nowSeconds)
     const commands: Command[] = [
-      ['hset', key, String(ownSeconds), String(now)],
+      ['hset', key, String(ownSeconds()), String(now)],
       ['set', `${key}:since`, String(now), 'NX'],
       ['get', `${key}:since`],
     ]
@@ -40,10 +41,10 @@ export function createLifetimes({ connection, key, ownSeconds, rights, timeoutMs
     const isYoung = !(now - Number(since) >= DAY_SECONDS)
     const known = reply === undefined ? [] : pairsOf(reply[0]).filter(([field, seen]) => counts(field, seen, now))
     const floor = isYoung || reply === undefined ? DAY_SECONDS : 0
-    longestSeconds = Math.max(ownSeconds, floor, ...known.map(([field]) => Number(field)))
+    longestSeconds = Math.max(floor, ...known.map(([field]) => Number(field)))
   }
 
-  return Object.freeze({ renew, longest: () => longestSeconds } satisfies Lifetimes)
+  return Object.freeze({ renew, longest: () => Math.max(ownSeconds(), longestSeconds) } satisfies Lifetimes)
 }
 
 // What a gate with it admitted may live for that long after it was last seen; a day more, for a gate that is away for a while.

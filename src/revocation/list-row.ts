@@ -52,7 +52,7 @@ const headStartMs = atLimitMs / 16
 const double = new Float64Array(1)
 const doubleWords = new Int32Array(double.buffer)
 
-export function createRows(toleranceSeconds: number): Rows {
+export function createRows(toleranceSeconds: () => number): Rows {
   const ground: RowGround = { scopes: createScopes(), notes: createSharedTexts(), beginMs: 0 }
   const { scratch, write } = createRowWriter(ground)
 
@@ -113,10 +113,10 @@ export function createRows(toleranceSeconds: number): Rows {
     if ((flags & EXACT_FLAG) === 0) {
       const head = words[row] ?? 0
       const atMs = ground.beginMs + ((head >>> AT_SHIFT) & 15) * 2 ** 32 + ((words[row + 1] ?? 0) >>> 0)
-      return Math.floor(atMs / 1000) + (head & (lifetimeLimitSeconds - 1)) + toleranceSeconds <= nowSeconds
+      return Math.floor(atMs / 1000) + (head & (lifetimeLimitSeconds - 1)) + toleranceSeconds() <= nowSeconds
     }
     loadDouble(words, exactAt(row, flags) + 2)
-    return (double[0] ?? 0) + toleranceSeconds <= nowSeconds
+    return (double[0] ?? 0) + toleranceSeconds() <= nowSeconds
   }
 
   function isBefore(words: Int32Array, row: number, flags: number, iat: number): boolean {

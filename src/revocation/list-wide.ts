@@ -30,7 +30,7 @@ const REASON = 'one rule for every issuer: this value had too many rules for one
 // Measured on V8: the rule, its key and its slot in the map.
 const BYTES_PER_RULE = 400
 
-export function createWideRules(toleranceSeconds: number): WideRules {
+export function createWideRules(toleranceSeconds: () => number): WideRules {
   const held = new Map<string, Rule>()
   // No kind has a space.
   const keyOf = (kind: RuleKind, value: string) => `${kind} ${value}`
@@ -52,14 +52,14 @@ export function createWideRules(toleranceSeconds: number): WideRules {
     against: (kind, value, token, nowSeconds) => {
       if (held.size === 0) return undefined
       const rule = held.get(keyOf(kind, value))
-      return rule !== undefined && matches(rule, token, nowSeconds, toleranceSeconds) ? rule : undefined
+      return rule !== undefined && matches(rule, token, nowSeconds, toleranceSeconds()) ? rule : undefined
     },
     againstAny: (kind, token, nowSeconds) =>
-      [...held.values()].find((rule) => rule.kind === kind && matches(rule, token, nowSeconds, toleranceSeconds)),
+      [...held.values()].find((rule) => rule.kind === kind && matches(rule, token, nowSeconds, toleranceSeconds())),
     drop: (nowSeconds) => {
       const dropped: RuleKind[] = []
       for (const [key, { kind, expiresAtSeconds }] of held) {
-        if (expiresAtSeconds + toleranceSeconds > nowSeconds) continue
+        if (expiresAtSeconds + toleranceSeconds() > nowSeconds) continue
         held.delete(key)
         dropped.push(kind)
       }

@@ -54,7 +54,7 @@ type OneName = Pick<RuleIdentity, 'kind' | 'value' | 'issuer'>
 
 export interface ListSettings {
   /** The largest clock tolerance of any issuer. */
-  readonly toleranceSeconds?: number
+  readonly toleranceSeconds?: number | (() => number)
   /** For tests that need collisions; without it, a hash with a secret key of its own. */
   readonly hash?: WordHash
 }
@@ -66,7 +66,8 @@ const isScoped = (rule: Rule) => rule.issuer !== undefined || !isOfPeople(rule)
 
 /** Makes an empty list. */
 export function createList(settings: ListSettings = {}): RuleList {
-  const toleranceSeconds = settings.toleranceSeconds ?? 0
+  const tolerance = settings.toleranceSeconds ?? 0
+  const toleranceSeconds = typeof tolerance === 'number' ? () => tolerance : tolerance
   const hash = settings.hash ?? createSecretHash()
   const blocks = createBlocks()
   const rows = createRows(toleranceSeconds)
@@ -275,7 +276,7 @@ export function createList(settings: ListSettings = {}): RuleList {
     let dropped = 0
     visitNext(budget, (at, shard) => {
       dropped += at.drop(shard, (words, row) => {
-        if (rows.forgetAtSeconds(words, row) + toleranceSeconds > nowSeconds) return false
+        if (rows.forgetAtSeconds(words, row) + toleranceSeconds() > nowSeconds) return false
         discount(at, words, row)
         return true
       })

@@ -9,8 +9,8 @@ import type { RedisStore } from './store.ts'
 export interface LogReaderParts {
   readonly store: Pick<RedisStore, 'readLog' | 'timeMs'>
   readonly clock: Clock
-  readonly maxLifetimeSeconds: number
-  readonly toleranceSeconds: number
+  readonly maxLifetimeSeconds: () => number
+  readonly toleranceSeconds: () => number
 }
 
 export interface LogReader {
@@ -29,12 +29,13 @@ export function createLogReader(parts: LogReaderParts, isRecent = false): LogRea
 
   async function read(): Promise<RuleList> {
     position ??= isRecent ? `${Math.max(0, Math.floor(await store.timeMs()) - RECENT_MS)}-0` : LOG_START
-    const farSeconds = clock() / 1000 + maxLifetimeSeconds
+    const lifetimeSeconds = maxLifetimeSeconds()
+    const farSeconds = clock() / 1000 + lifetimeSeconds
     for (;;) {
       const entries = await store.readLog(position, PAGE_SIZE)
       for (const { id, fields } of entries) {
         const rule = decodeEntry(id, fields, farSeconds)
-        if (rule !== undefined) list.apply(lasting(rule, maxLifetimeSeconds))
+        if (rule !== undefined) list.apply(lasting(rule, lifetimeSeconds))
         position = id
       }
       if (entries.length < PAGE_SIZE) return list

@@ -22,8 +22,8 @@ export interface RedisLookupParts {
   /** Milliseconds that only move forward: for ages. */
   readonly monotonic: Clock
   readonly whenStale: WhenStale
-  readonly maxLifetimeSeconds: number
-  readonly toleranceSeconds: number
+  readonly maxLifetimeSeconds: () => number
+  readonly toleranceSeconds: () => number
   /** How long a request may wait for Redis. */
   readonly timeoutMs?: number
   /**
@@ -59,7 +59,7 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
   function judge(rules: readonly Rule[], isAlone: boolean, token: VerifiedToken): Verdict {
     if (!isAlone) answeredMs = monotonic()
     const nowSeconds = clock() / 1000
-    const rule = rules.find((candidate) => matches(candidate, token, nowSeconds, toleranceSeconds))
+    const rule = rules.find((candidate) => matches(candidate, token, nowSeconds, toleranceSeconds()))
     if (rule !== undefined) return { state: 'revoked', rule }
     return !isAlone && (freshness === undefined || freshness.isFresh()) ? clear : unknown()
   }

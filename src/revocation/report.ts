@@ -13,6 +13,8 @@ export interface RevocationObserver {
   skipped(entries: number): void
   /** Entries of the log did not count, as a later copy of their rule is known. */
   overruled(entries: number): void
+  /** How many entries of the log only a newer version understands; they are kept as they are. */
+  notUnderstood(entries: number): void
   /** How far the newest entry of the log lies ahead of the clock of Redis. */
   logAhead(seconds: number): void
   /** The local copy was known to be current at this time. */
@@ -47,6 +49,7 @@ export const silentObserver: RevocationObserver = Object.freeze({
   healed: nothing,
   skipped: nothing,
   overruled: nothing,
+  notUnderstood: nothing,
   logAhead: nothing,
   heard: nothing,
   synced: nothing,

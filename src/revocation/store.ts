@@ -99,9 +99,9 @@ export interface RedisStoreParts extends Credentials {
   /** Keys of an existing list that `lookup` honours too. */
   readonly plainKeys?: readonly PlainKey[]
   /** The longest lifetime of any issuer's tokens: the end of an entry that names none. */
-  readonly maxLifetimeSeconds: number
+  readonly maxLifetimeSeconds: () => number
   /** The largest clock tolerance of any issuer: keys outlive their rule by it. */
-  readonly toleranceSeconds: number
+  readonly toleranceSeconds: () => number
   readonly observe: RevocationObserver
   readonly log: RevocationLog
 }
@@ -265,7 +265,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
         keys,
         nowSeconds: (await timeMs()) / 1000,
         maxLifetimeSeconds: lifetimes.longest(),
-        toleranceSeconds: parts.toleranceSeconds,
+        toleranceSeconds: parts.toleranceSeconds(),
       })
     },
     renewLifetimes,

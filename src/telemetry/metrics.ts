@@ -132,6 +132,10 @@ export function createMetrics() {
       'revocation_overruled_entries_total',
       'Entries of the log that did not count, as a later copy of their rule was known',
     ),
+    revocationNotUnderstood: gauge(
+      'revocation_not_understood_entries',
+      'Entries of the log that only a newer version understands: they are kept, and refuse no token here',
+    ),
     revocationLogAhead: gauge(
       'revocation_log_ahead_seconds',
       'How far the newest entry of the log lies ahead of the clock of Redis',

@@ -81,6 +81,11 @@ export const alertStories: Readonly<Record<string, AlertStory>> = {
     value: '1.5k',
     stays: [{ sidegate_revocation_healed_rules_total: '1500x60' }],
   },
+  SidegateLogNotUnderstood: {
+    fires: { sidegate_revocation_not_understood_entries: '0x20 3x60' },
+    value: '3',
+    stays: [{ sidegate_revocation_not_understood_entries: '0x60' }],
+  },
   SidegateKeysStale: {
     fires: { 'sidegate_jwks_last_success_timestamp_seconds{issuer="https://id.example.com"}': '60+0x100' },
     labels: ISSUER,

@@ -30,7 +30,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await redis.command('flushall')
-  const settings = { url: redis.url, list: 'default', maxLifetimeSeconds: 3600, toleranceSeconds: 0 }
+  const settings = { url: redis.url, list: 'default', maxLifetimeSeconds: () => 3600, toleranceSeconds: () => 0 }
   store = createRedisStore({ ...settings, observe: silentObserver, log: silentLog })
   // Where the first attempt fails, it goes on trying.
   store.open().catch(() => {})

@@ -72,7 +72,7 @@ describe('a gate that follows a log with wrong entries', () => {
     list.check(verifiedToken({ jti: 'j', sub, iat }), nowMs / 1000) !== undefined
 
   function feedOf(into: RuleList) {
-    const times = { maxLifetimeSeconds: 86_400, toleranceSeconds: 5, maxStalenessMs: 30_000 }
+    const times = { maxLifetimeSeconds: () => 86_400, toleranceSeconds: () => 5, maxStalenessMs: 30_000 }
     return createFeed({ store, list: into, clock: () => nowMs, ...times, observe: silentObserver, log })
   }
 

@@ -28,6 +28,7 @@ export interface Seen {
   healed: number
   overruled: number
   logAheadSeconds: number
+  notUnderstood: number
   skipped: number
   synced: boolean
   evictionUnsafe: boolean | undefined
@@ -73,8 +74,8 @@ export function storeFor(
     authority: options.authority,
     follow: options.follow ?? 'stream',
     plainKeys: (options.plainKeys ?? []).map(parsePlainKey),
-    maxLifetimeSeconds: 86_400,
-    toleranceSeconds: 5,
+    maxLifetimeSeconds: () => 86_400,
+    toleranceSeconds: () => 5,
     observe,
     log,
   })
@@ -86,8 +87,8 @@ export function startLocal(options: GateOptions): LocalGate {
   const shared = {
     clock: options.clock ?? Date.now,
     monotonic: options.monotonic ?? (() => performance.now()),
-    maxLifetimeSeconds: 86_400,
-    toleranceSeconds: 5,
+    maxLifetimeSeconds: () => 86_400,
+    toleranceSeconds: () => 5,
     observe: seen.observe,
     log: seen.log,
   }
@@ -122,8 +123,8 @@ export function startLookup(options: GateOptions & { readonly hasCopy?: boolean 
     store,
     clock: options.clock ?? Date.now,
     monotonic: options.monotonic ?? (() => performance.now()),
-    maxLifetimeSeconds: 86_400,
-    toleranceSeconds: 5,
+    maxLifetimeSeconds: () => 86_400,
+    toleranceSeconds: () => 5,
     observe: silentObserver,
     log: silentLog,
   }
@@ -215,6 +216,7 @@ function createSeen() {
     healed: 0,
     overruled: 0,
     logAheadSeconds: 0,
+    notUnderstood: 0,
     skipped: 0,
     synced: false,
     evictionUnsafe: undefined,
@@ -234,6 +236,9 @@ function createSeen() {
     },
     overruled: (entries) => {
       seen.overruled += entries
+    },
+    notUnderstood: (entries) => {
+      seen.notUnderstood = entries
     },
     logAhead: (seconds) => {
       seen.logAheadSeconds = seconds

@@ -18,8 +18,9 @@ test('what another gate wrote back before our turn is not written twice, and the
     const append = async (rules: readonly Rule[]) => {
       await store.append(rules, () => true)
     }
-    const parts = { store, append, list, clock: Date.now, toleranceSeconds: 5 }
-    const healer = createHealer({ ...parts, observe: silentObserver, log: silentLog })
+    const parts = { store, append, list, clock: Date.now, toleranceSeconds: () => 5 }
+    const kept = { missingEntries: () => [], appendEntries: async () => {} }
+    const healer = createHealer({ ...parts, ...kept, observe: silentObserver, log: silentLog })
     healer.begin()
     await store.claimHealing('another', 10_000)
     await healer.attempt(async () => {})

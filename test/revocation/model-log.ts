@@ -7,6 +7,7 @@ import { createHealer } from '../../src/revocation/healer.ts'
 import { createIntake } from '../../src/revocation/intake.ts'
 import { createLedger } from '../../src/revocation/ledger.ts'
 import { createList, type RuleList } from '../../src/revocation/list.ts'
+import { createNotUnderstood } from '../../src/revocation/not-understood.ts'
 import { silentLog, silentObserver } from '../../src/revocation/report.ts'
 import type { Rule } from '../../src/revocation/rule.ts'
 import type { RedisStore } from '../../src/revocation/store.ts'
@@ -81,7 +82,7 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
     clock,
     longestLifetimeSeconds: () => 86_400,
     headWatch: createHeadWatch(),
-    toleranceSeconds: 0,
+    toleranceSeconds: () => 0,
     observe: silentObserver,
     log: silentLog,
   }
@@ -89,10 +90,21 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
     const fromMs = await afterLoss.healFromMs()
     await ledger.track(async () => ({ ids: await store.append(rules, () => true, fromMs) }))
   }
-  const healer = createHealer({ ...shared, store, append })
+  const notUnderstood = createNotUnderstood(shared)
+  const kept = { missingEntries: notUnderstood.missing, appendEntries: async () => {} }
+  const healer = createHealer({ ...shared, ...kept, store, append })
   const server = { isClockKnown: () => false, clockOffsetMs: () => 0 } as never
   const complaints = { note: () => {}, tell: () => {} }
-  const intake = createIntake({ ...shared, ledger, afterLoss, healer, server, complaints, redis: 'model' })
+  const intake = createIntake({
+    ...shared,
+    notUnderstood,
+    ledger,
+    afterLoss,
+    healer,
+    server,
+    complaints,
+    redis: 'model',
+  })
   let hasRead = false
 
   const state = (id: string) => ({

@@ -44,6 +44,7 @@ const CONTRACT: Record<string, readonly [type: 'counter' | 'gauge' | 'histogram'
   revocation_healed_rules_total: ['counter', []],
   revocation_overruled_entries_total: ['counter', []],
   revocation_log_ahead_seconds: ['gauge', []],
+  revocation_not_understood_entries: ['gauge', []],
   redis_up: ['gauge', []],
   redis_reconnects_total: ['counter', []],
   redis_errors_total: ['counter', ['kind']],
