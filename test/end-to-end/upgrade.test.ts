@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import {
   ADMIN_TOKEN,
@@ -22,6 +22,9 @@ import { type ReleasedGate, runReleased, startReleasedGate } from '../support/re
 import { issuersLine } from '../support/settings.ts'
 import { sidegate } from '../support/shell.ts'
 import { claimsOf } from '../support/tokens.ts'
+
+// Commands of the older version are processes: ten of them take some seconds each on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 const LOG = 'sidegate:{default}:log'
 const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }

@@ -10,6 +10,9 @@ import { finishProcess, type GateProcess, killProcesses, startProcess } from '..
 import { rawClient } from '../support/raw-client.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
+// Each starts several processes, one after the other: on a busy machine a start takes some seconds.
+vi.setConfig({ testTimeout: 120_000 })
+
 const PATIENCE = { timeout: 20_000, interval: 50 }
 
 let world: World
