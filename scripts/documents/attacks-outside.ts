@@ -48,6 +48,12 @@ export const outsideSections: readonly AttackSection[] = [
         'token/extract › a value in quotes, which most parsers undo',
       ],
       [
+        'A value of the cookie that the gate does not judge, beside the one that it does',
+        'token/extract › a value of the name that is no token is no second one, and known to stand beside the token',
+        'proxy/strip-token › of several tokens in a cookie only the judged one stays',
+        'proxy/strip-token › an equal token goes from every place where it was found',
+      ],
+      [
         'Query parameters read as lists or behind a semicolon',
         'token/extract › a list',
         'token/extract › behind a semicolon',
@@ -131,6 +137,34 @@ export const outsideSections: readonly AttackSection[] = [
         'end-to-end/upgrade › revokes and lifts by the command line, on every gate',
         'revocation/access › of a gate of 7d4b85d still carry all that it did, and one line says what to give now',
       ],
+      [
+        'A Redis Cluster that moves the slot of the log, or has its keys on two nodes for a while',
+        'revocation/faults-cluster › with MOVED and ASK: gates follow it, rules stay in force, and writes go to the new place',
+        'revocation/faults-cluster › a look-up finds a rule whose key is behind while keys of other facts are nowhere',
+        'revocation/slot-moves › a write whose outcome is not known is never sent again',
+      ],
+      [
+        'A master that lost its replica, and takes rules that a failover will forget',
+        'revocation/lone-master › a copy grows stale when the replica is gone, still hears of rules, and is current again when it is back',
+        'revocation/lone-master › look-ups count as stale while the replica is gone',
+      ],
+      [
+        'An entry of a newer version, with a field or a kind that this one does not know',
+        'revocation/not-understood › a rule with an unknown field counts for everybody',
+        'revocation/not-understood › a lift with an unknown field, version or demand lifts nothing, and "x-" fields are notes',
+        'revocation/not-understood › an unknown kind survives a flush with its fields and its time, and is told',
+      ],
+      [
+        'A reload that changes how long tokens live, and so when rules end',
+        'end-to-end/lifetime-reload › a reloaded maxLifetime is the end of rules without one, and a reloaded clockTolerance keeps them',
+      ],
+      [
+        'A lift by one address of a rule that has two: an issuer, or a session beside its token',
+        'admin/revocation-api › where only the rule of an issuer is in force, the 404 says how to lift that one',
+        "admin/revocation-api › of a token names the session's rule that was written beside it, and leaves it in force",
+        'commands/revocations › that is lifted without the issuer stays, and the answer says which option lifts it',
+        'commands/revocations › is in force over a lift from a machine whose clock is ahead, however long the log is',
+      ],
     ],
   },
   {
@@ -193,6 +227,19 @@ export const outsideSections: readonly AttackSection[] = [
         'admin/revocation-api › many wrong tokens at once are not all judged, and lock nobody out',
       ],
       ['Flooding the admin port', 'admin/probes › silent connections and unfinished heads keep no probe out'],
+      [
+        'Flooding the port of the app with handshakes that never end',
+        'wire/secure › keeps no good client out, however many connections say nothing',
+      ],
+      [
+        'An IPv4 client of a dual-stack listener that counts as another address',
+        'end-to-end/address-families › a trusted proxy that comes by IPv4 to a listener of both is known by its range, and named in its own form',
+      ],
+      [
+        'An upgrade that changes what settings mean',
+        'commands/doctor-upgrade › every change has cases here, and every case a change',
+        'commands/doctor-upgrade › is kept by what it says',
+      ],
       [
         'A client certificate of an authority that was removed',
         'wire/secure › ends connections of the one before: idle ones at once, others after their answer',
