@@ -7,14 +7,19 @@ import { createAppProbe } from './admin/app-probe.ts'
 import { createAdminServer } from './admin/server.ts'
 import { buildAccessLog } from './assembly/access-lines.ts'
 import { buildAdminApi, reportUnusableToken } from './assembly/admin-api.ts'
-import { createExposureReport, outsideAddresses, watchExposure } from './assembly/exposure.ts'
+import { outsideAddresses, watchExposure } from './assembly/exposure.ts'
 import type { GarbageCollectors } from './assembly/garbage.ts'
 import { type BuiltGate, buildGate } from './assembly/gate.ts'
 import { createIssuers } from './assembly/issuers.ts'
 import { closeServer, listenOn } from './assembly/listening.ts'
 import { watchLoopLag } from './assembly/loop-lag.ts'
 import type { Materials } from './assembly/materials.ts'
-import { createLifetimeObserver, createRevocationObserver, readHoldings } from './assembly/observers.ts'
+import {
+  createExposureReport,
+  createLifetimeObserver,
+  createRevocationObserver,
+  readHoldings,
+} from './assembly/observers.ts'
 import { createOutbound } from './assembly/outbound.ts'
 import type { Environment } from './assembly/proxy-choice.ts'
 import { createReadiness } from './assembly/readiness.ts'

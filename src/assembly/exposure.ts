@@ -3,8 +3,6 @@
 // nothing.
 import { connect } from 'node:net'
 import type { NetworkInterfaceInfo } from 'node:os'
-import type { Log } from '../telemetry/log.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
 
 const INTERVAL_MS = 60_000
 const MOST_ADDRESSES = 16
@@ -50,21 +48,6 @@ export function watchExposure({ upstream, addresses, onLook, connectTimeoutMs = 
       clearInterval(timer)
       stopped.abort()
     },
-  }
-}
-
-/** Makes the function that counts each look, and logs when the answer is another than before. */
-export function createExposureReport(metrics: Metrics, log: Log): ExposureParts['onLook'] {
-  let before: boolean | undefined
-  // Not 0 before anybody has looked.
-  metrics.appPortExposed.remove()
-  return (isExposed) => {
-    if (isExposed === undefined) metrics.appPortExposed.remove()
-    else metrics.appPortExposed.set(isExposed ? 1 : 0)
-    if (isExposed === true && before !== true)
-      log.warn('The app can be reached around the gate, on the address of this pod; let it listen on 127.0.0.1 alone')
-    if (isExposed === false && before === true) log.info('The app can no longer be reached around the gate')
-    before = isExposed
   }
 }
 

@@ -1,11 +1,14 @@
 // What the parts tell, as it is counted. Every label comes from a closed set.
+
 import type { LifetimeParts } from '../proxy/lifetime.ts'
 import type { DropReason, LeftOut } from '../proxy/policy.ts'
-import { type RevocationObserver, redisErrorKinds } from '../revocation/report.ts'
+import { redisErrorKinds } from '../revocation/redis-report.ts'
+import type { RevocationObserver } from '../revocation/report.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import { ruleKinds } from '../revocation/rule.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { ExposureParts } from './exposure.ts'
 
 /** Counts what happens in the feed and on the connections to Redis; all series exist from the start. */
 export function createRevocationObserver(metrics: Metrics): RevocationObserver {
@@ -72,4 +75,19 @@ export function readHoldings(metrics: Metrics, revocations: Revocations): void {
   const { rules, memoryBytes } = revocations.holdings()
   for (const kind of ruleKinds) metrics.revocationRules.set({ kind }, rules(kind))
   metrics.revocationMemory.set(memoryBytes)
+}
+
+/** Makes the function that counts each look, and logs when the answer is another than before. */
+export function createExposureReport(metrics: Metrics, log: Log): ExposureParts['onLook'] {
+  let before: boolean | undefined
+  // Not 0 before anybody has looked.
+  metrics.appPortExposed.remove()
+  return (isExposed) => {
+    if (isExposed === undefined) metrics.appPortExposed.remove()
+    else metrics.appPortExposed.set(isExposed ? 1 : 0)
+    if (isExposed === true && before !== true)
+      log.warn('The app can be reached around the gate, on the address of this pod; let it listen on 127.0.0.1 alone')
+    if (isExposed === false && before === true) log.info('The app can no longer be reached around the gate')
+    before = isExposed
+  }
 }

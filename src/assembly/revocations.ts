@@ -1,12 +1,14 @@
 // Which way to know what is revoked do the settings ask for? In memory, by a local copy of the log, or by a look-up.
+
 import type { Config } from '../config/options.ts'
 import type { Clock } from '../model/clock.ts'
+import type { Logger } from '../model/logger.ts'
 import { createFeed } from '../revocation/feed.ts'
 import { createList } from '../revocation/list.ts'
 import { createMemoryRevocations } from '../revocation/memory.ts'
 import { parsePlainKey } from '../revocation/plain-keys.ts'
 import { createRedisLookup } from '../revocation/redis-lookup.ts'
-import type { RevocationLog, RevocationObserver } from '../revocation/report.ts'
+import type { RevocationObserver } from '../revocation/report.ts'
 import { createLocalRevocations, type Revocations } from '../revocation/revocations.ts'
 import type { SideEntries } from '../revocation/side-entries.ts'
 import { createRedisStore } from '../revocation/store.ts'
@@ -24,7 +26,7 @@ export interface RevocationParts {
   /** Milliseconds that only move forward. */
   readonly monotonic: Clock
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 /** The longest time for which a token of any issuer can live: the default end of a rule. */

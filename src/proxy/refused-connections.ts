@@ -1,7 +1,7 @@
 // Are clients kept out before they can ask? Counts each connection that is refused, and logs at most one line a minute, as
 // a flood of connections must not become a flood of lines. It names no client.
+import type { ErrorLogger } from '../model/logger.ts'
 import type { RefusedConnection } from './listener.ts'
-import type { ProxyLog } from './parts.ts'
 
 const REPEAT_MS = 60_000
 
@@ -12,7 +12,7 @@ const meanings: Readonly<Record<Exclude<RefusedConnection, 'handshake_failed'>, 
 
 interface RefusedReportParts {
   readonly onRefusedConnection?: ((cause: RefusedConnection) => void) | undefined
-  readonly log: ProxyLog
+  readonly log: ErrorLogger
   readonly monotonicMs: () => number
 }
 

@@ -1,7 +1,9 @@
 // The listening side: one server of node:http or node:https with a strict parser, its limits, and the way it goes away. It must never
 // answer a request by itself: what the parser refuses is answered in the same form as every other refusal.
+
 import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { ErrorLogger } from '../model/logger.ts'
 import type { Outcome } from '../model/outcome.ts'
 import { type Refusal, refuse } from '../model/refusal.ts'
 import { type Connection, createConnections } from './connections.ts'
@@ -11,7 +13,6 @@ import { createHandler, type Handler } from './handler.ts'
 import type { Lifetime } from './lifetime.ts'
 import { createListener, type ListenerCertificates, type RefusedConnection } from './listener.ts'
 import { listenOn } from './listening.ts'
-import type { ProxyLog } from './parts.ts'
 import type { ProxyPolicy } from './policy.ts'
 import { createReclaim } from './reclaim.ts'
 import { createRefusedReport } from './refused-connections.ts'
@@ -32,7 +33,7 @@ export interface ProxyParts {
   readonly lifetime: Lifetime
   /** Called exactly once for each request, however it ended. */
   readonly observe: (outcome: Outcome) => void
-  readonly log: ProxyLog
+  readonly log: ErrorLogger
   /** Milliseconds that only move forward, with fractions: `performance.now`. */
   readonly monotonicMs: () => number
   /** How many client connections may be open; undefined is no bound. */

@@ -1,7 +1,7 @@
 // Why does TLS to the app fail, and what has to be set? Told in the log, as the client only hears that the app cannot be reached.
 // It must never write more than a few lines, whatever the rate of requests.
+import type { ErrorLogger } from '../model/logger.ts'
 import { codeOf } from './fault.ts'
-import type { ProxyLog } from './parts.ts'
 
 const REPEAT_MS = 60_000
 const LONGEST_DETAIL = 200
@@ -43,7 +43,7 @@ function tlsTrouble(error: Error): string | undefined {
 }
 
 /** Makes the function that is told of each failure and logs each kind of TLS trouble at most once a minute. */
-export function createTlsReport(log: ProxyLog, monotonicMs: () => number): (error: Error, upstream: URL) => void {
+export function createTlsReport(log: ErrorLogger, monotonicMs: () => number): (error: Error, upstream: URL) => void {
   const loggedAt = new Map<string, number>()
   return (error, upstream) => {
     const trouble = tlsTrouble(error)

@@ -1,7 +1,10 @@
 // What has to be done now and then beside judging tokens? Trimming the log, asking whether Redis keeps what it is given, and
 // saying when the copy grew too old. Every change of state is one line.
+
 import type { Clock } from '../model/clock.ts'
-import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
+import type { Logger } from '../model/logger.ts'
+import { messageOf } from './redis-report.ts'
+import type { RevocationObserver } from './report.ts'
 import type { Safety } from './safety.ts'
 import type { RedisStore } from './store.ts'
 
@@ -19,7 +22,7 @@ export interface ChoreParts {
   readonly store: RedisStore
   readonly clock: Clock
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 const TRIM_EVERY_MS = 60_000

@@ -1,7 +1,8 @@
 // Which entries of the log could not be taken as they stand, and who is told? The first few with their reason, the others
 // as a number, in at most one line a minute: whoever can write to the log must not be able to flood ours.
+
 import type { Clock } from '../model/clock.ts'
-import type { RevocationLog } from './report.ts'
+import type { Logger } from '../model/logger.ts'
 
 export interface Complaints {
   /** Notes an entry by its id, and what is wrong with it in words that hold none of its values. */
@@ -31,7 +32,7 @@ const MAX_EXAMPLES = 3
 const MAX_ID_CHARACTERS = 40
 
 /** Makes a place for complaints about one log. */
-export function createComplaints(parts: { readonly clock: Clock; readonly log: RevocationLog }): Complaints {
+export function createComplaints(parts: { readonly clock: Clock; readonly log: Logger }): Complaints {
   const topics = {
     skipped: createTopic('skipped', parts),
     guessed: createTopic('guessed', parts),
@@ -47,7 +48,7 @@ export function createComplaints(parts: { readonly clock: Clock; readonly log: R
   } satisfies Complaints)
 }
 
-function createTopic(topic: Topic, { clock, log }: { readonly clock: Clock; readonly log: RevocationLog }) {
+function createTopic(topic: Topic, { clock, log }: { readonly clock: Clock; readonly log: Logger }) {
   const { level, message } = TOPICS[topic]
   let entries = 0
   let examples: string[] = []

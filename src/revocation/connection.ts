@@ -4,9 +4,9 @@
 import { once } from 'node:events'
 import { afterPatience } from '../model/patience.ts'
 import { type ClientParts, closeClient, createClient, reconnectDelayMs } from './redis-client.ts'
+import { messageOf, type RedisErrorKind, type RedisObserver, redisErrorKindOf } from './redis-report.ts'
 import { troubleOf } from './redis-trouble.ts'
-import { messageOf, type RedisErrorKind, type RevocationObserver, redisErrorKindOf } from './report.ts'
-import { unsettledSlot } from './slot-moves.ts'
+import { unsettledSlot } from './unsettled-slot.ts'
 import { createWaitingRoom, within } from './waiting.ts'
 
 /** A command and its arguments, as they go over the wire. */
@@ -39,7 +39,7 @@ export interface RedisConnection {
 }
 
 export interface ConnectionParts extends ClientParts {
-  readonly observe: RevocationObserver
+  readonly observe: RedisObserver
   /** Reports why Redis cannot be reached: called for each failure of a connection. */
   readonly onTrouble: (kind: RedisErrorKind, detail: string) => void
   readonly onState?: (isReady: boolean) => void

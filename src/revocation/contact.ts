@@ -1,7 +1,9 @@
 // When was the local copy last known to be current, and what stands in the way now? Tells every change of state once: one
 // line, one metric. Must never count an answer as current that may have lain in a buffer.
+
 import type { Clock } from '../model/clock.ts'
-import type { RevocationLog, RevocationObserver } from './report.ts'
+import type { Logger } from '../model/logger.ts'
+import type { RevocationObserver } from './report.ts'
 
 export interface Contact {
   /** An answer said that nothing is newer than what we have: asked at `sentMs`, and due `dueMs` later at the latest. */
@@ -18,7 +20,7 @@ export interface Contact {
 export interface ContactParts {
   readonly clock: Clock
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
   readonly redis: string
   readonly countRules: () => number
 }

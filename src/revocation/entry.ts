@@ -3,14 +3,12 @@
 // problem in words, never an exception.
 import { createHash } from 'node:crypto'
 import { isNameable, MAXIMUM_NAME_BYTES } from '../model/nameable.ts'
+import type { StreamEntry } from './replies.ts'
 import { isRuleKind, isSource, MAX_SOURCE_BYTES, MAX_TIME_SECONDS, type Rule, ruleKinds, tidyNote } from './rule.ts'
 import { parseTime } from './time.ts'
 
 /** One entry of the stream: its id (`<ms>-<sequence>`) and its fields, names and values in turn. */
-export interface LogEntry {
-  readonly id: string
-  readonly fields: readonly string[]
-}
+export type LogEntry = StreamEntry
 
 /** What an entry says. */
 export interface Reading {

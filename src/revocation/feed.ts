@@ -1,7 +1,9 @@
 // How does the log get into the local list? Reads it from its beginning, then follows it, and knows when it last heard from
 // Redis. Must never call itself current after a read that failed, and never drop a rule because the log lost it.
+
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../model/clock.ts'
+import type { Logger } from '../model/logger.ts'
 import { createAfterLoss } from './after-loss.ts'
 import { createComplaints } from './complaints.ts'
 import { createContact } from './contact.ts'
@@ -15,7 +17,8 @@ import { createLogAhead } from './log-ahead.ts'
 import { LONE_MASTER } from './lone-master.ts'
 import { createNotUnderstood } from './not-understood.ts'
 import { reconnectDelayMs } from './redis-client.ts'
-import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
+import { messageOf } from './redis-report.ts'
+import type { RevocationObserver } from './report.ts'
 import type { Rule } from './rule.ts'
 import { createServerView } from './server-view.ts'
 import type { LogState, RedisStore } from './store.ts'
@@ -54,7 +57,7 @@ export interface FeedParts {
   readonly maxStalenessMs: number
   readonly pageSize?: number
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 const SWEEP_EVERY_MS = 1000

@@ -1,8 +1,11 @@
 // Is the local copy young enough to judge by? Keeps the limit, words the answer for /readyz, and says each change once.
+
 import type { Clock } from '../model/clock.ts'
+import type { Logger } from '../model/logger.ts'
 import type { Feed } from './feed.ts'
-import type { RevocationLog } from './report.ts'
-import type { WhenStale } from './revocations.ts'
+
+/** What to do when the list is not up to date. */
+export type WhenStale = 'deny' | 'allow'
 
 export interface Freshness {
   /** How old the copy is in milliseconds; infinite before it was first complete. */
@@ -21,7 +24,7 @@ export interface FreshnessParts {
   readonly monotonic: Clock
   readonly maxStalenessMs: number
   readonly whenStale: WhenStale
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 const WATCH_EVERY_MS = 500

@@ -1,10 +1,13 @@
 // Which rules has the log lost, and who writes them back? A rule keeps its original time, so that a lifted one stays lifted.
 // One gate of the fleet writes at a time, so that the log is not doubled; nothing is ever taken out of the local copy.
+
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../model/clock.ts'
+import type { Logger } from '../model/logger.ts'
 import type { RuleList } from './list.ts'
-import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
+import { messageOf } from './redis-report.ts'
+import type { RevocationObserver } from './report.ts'
 import { type Rule, ruleKeyOf } from './rule.ts'
 import type { RedisStore } from './store.ts'
 
@@ -33,7 +36,7 @@ export interface HealerParts {
   readonly clock: Clock
   readonly toleranceSeconds: () => number
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 const CLAIM_LIFETIME_MS = 10_000

@@ -1,6 +1,8 @@
 // What do entries of the log do to the local list, and who hears of it? Must never let one entry, or one listener, keep the feed
 // from those after it.
+
 import type { Clock } from '../model/clock.ts'
+import type { Logger } from '../model/logger.ts'
 import type { AfterLoss } from './after-loss.ts'
 import type { Complaints } from './complaints.ts'
 import { type LogEntry, millisecondsOfId, readEntry } from './entry.ts'
@@ -9,7 +11,8 @@ import type { Healer } from './healer.ts'
 import type { Ledger } from './ledger.ts'
 import type { RuleList } from './list.ts'
 import type { NotUnderstood } from './not-understood.ts'
-import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
+import { messageOf } from './redis-report.ts'
+import type { RevocationObserver } from './report.ts'
 import { compareRules, lasting, type Rule } from './rule.ts'
 import type { ServerView } from './server-view.ts'
 
@@ -38,7 +41,7 @@ export interface IntakeParts {
   /** The address, without credentials. */
   readonly redis: string
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 // How many copies that have ended, and whose rule is not known, are kept for a moment in one reading: an older copy may follow.

@@ -1,6 +1,7 @@
 // Does the newest entry of the log lie ahead of the clock of Redis? Redis gives every later entry the same millisecond then, in
 // which no lift of another program counts. A gate goes on judging by it; people have to begin a new list.
-import type { RevocationLog, RevocationObserver } from './report.ts'
+import type { Logger } from '../model/logger.ts'
+import type { RevocationObserver } from './report.ts'
 
 export interface LogAhead {
   /** The newest entry was written at `newestMs`, and it is `nowMs` at Redis. */
@@ -14,7 +15,7 @@ const MOST_AHEAD_SECONDS = 3600
 export function createLogAhead(parts: {
   readonly redis: string
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
 }): LogAhead {
   let warning: string | undefined
 

@@ -1,6 +1,6 @@
 // May a master speak for the list alone? Where writes need replicas, one that has lost them may have been replaced without knowing
 // it: the other side of a broken network has a new master, and revokes there. Must never take a denied INFO for an alarm.
-import type { RevocationLog } from './report.ts'
+import type { Logger } from '../model/logger.ts'
 import { onlineReplicas, type Probe } from './safety.ts'
 
 export interface LoneMaster {
@@ -14,7 +14,7 @@ export interface LoneMasterParts {
   readonly probe: Probe
   readonly minReplicas: number
   readonly redis: string
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 const ASK_EVERY_MS = 1000

@@ -1,17 +1,20 @@
 // Is this token revoked, by one look-up in Redis for every request (`check: redis`)? An error, a time-out or an open breaker
 // is "stale", never "not revoked".
+
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
+import type { Logger } from '../model/logger.ts'
 import { afterPatience } from '../model/patience.ts'
 import { createBreaker } from './breaker.ts'
 import { createChores } from './chores.ts'
 import { matches } from './facts.ts'
 import type { Feed } from './feed.ts'
+import type { WhenStale } from './freshness.ts'
 import { createFreshness } from './freshness.ts'
 import type { RuleList } from './list.ts'
 import { createLogReader } from './log-reader.ts'
-import type { RevocationLog, RevocationObserver } from './report.ts'
-import { clear, clearDegraded, type Revocations, rulesInForce, type Verdict, type WhenStale } from './revocations.ts'
+import type { RevocationObserver } from './report.ts'
+import { clear, clearDegraded, type Revocations, rulesInForce, type Verdict } from './revocations.ts'
 import type { Rule } from './rule.ts'
 import type { RedisStore } from './store.ts'
 import { appendStamped, liftBy, type WrittenRule } from './writing.ts'
@@ -33,7 +36,7 @@ export interface RedisLookupParts {
    */
   readonly copy?: { readonly feed: Feed; readonly list: RuleList; readonly maxStalenessMs: number }
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 /** Judges by asking Redis each time. */

@@ -1,7 +1,7 @@
 // What keeps Redis from being asked, in words that say what to change: the errors of sockets, of TLS, of Redis and of its client
 // as one sentence each. It must never repeat a credential, nor more than a line.
 import type { RedisAddress } from './address.ts'
-import { messageOf } from './report.ts'
+import { messageOf } from './redis-report.ts'
 
 type Sentence = string | ((match: RegExpExecArray, address: RedisAddress) => string)
 

@@ -1,9 +1,14 @@
 // What does an answer of Redis say? Reads the shapes that the commands of this folder answer with. Throws where an answer is
 // something else: what cannot be read is an outage, never "nothing there".
-import type { LogEntry } from './entry.ts'
+
+/** An entry of a stream, as Redis holds it: fields and their content in turn. */
+export interface StreamEntry {
+  readonly id: string
+  readonly fields: readonly string[]
+}
 
 /** The entries of an XRANGE. */
-export function entriesOf(reply: unknown): readonly LogEntry[] {
+export function entriesOf(reply: unknown): readonly StreamEntry[] {
   if (!Array.isArray(reply)) throw new Error('Cannot read the log: the answer is not a list of entries')
   return reply.map((entry: unknown) => {
     const [id, fields] = Array.isArray(entry) ? (entry as unknown[]) : []
@@ -13,7 +18,7 @@ export function entriesOf(reply: unknown): readonly LogEntry[] {
 }
 
 /** The entries of an XREAD of one stream, which answers nothing where there are none. */
-export function entriesOfRead(reply: unknown): readonly LogEntry[] {
+export function entriesOfRead(reply: unknown): readonly StreamEntry[] {
   if (reply === null || reply === undefined) return []
   const stream: unknown = Array.isArray(reply) ? reply[0] : undefined
   return entriesOf(Array.isArray(stream) ? stream[1] : undefined)

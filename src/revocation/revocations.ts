@@ -1,12 +1,14 @@
 // Is this token revoked, and may we say so? What the gate and the admin API ask, over a local copy that the feed keeps.
 // "Not known" is never "clear" unless the operator chose so, and then the verdict says that it is degraded.
+
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
+import type { Logger } from '../model/logger.ts'
 import { createChores } from './chores.ts'
 import type { Feed } from './feed.ts'
-import { createFreshness } from './freshness.ts'
+import { createFreshness, type WhenStale } from './freshness.ts'
 import type { RuleList } from './list.ts'
-import type { RevocationLog, RevocationObserver } from './report.ts'
+import type { RevocationObserver } from './report.ts'
 import type { Rule, RuleKind } from './rule.ts'
 import type { RedisStore } from './store.ts'
 import { appendStamped, liftBy, type WrittenRule } from './writing.ts'
@@ -17,9 +19,6 @@ export type Verdict =
   | { readonly state: 'revoked'; readonly rule: Rule }
   /** `ageMs` is how old the copy is; infinite before the first full read. */
   | { readonly state: 'stale'; readonly ageMs: number }
-
-/** What to do when the list is not up to date. */
-export type WhenStale = 'deny' | 'allow'
 
 /** The one interface of every way to know what is revoked. */
 export interface Revocations {
@@ -67,7 +66,7 @@ export interface LocalParts {
   readonly maxStalenessMs: number
   readonly whenStale: WhenStale
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 /**

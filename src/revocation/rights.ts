@@ -1,7 +1,6 @@
 // Which commands does Redis deny to the gate's user? Rights that were given for an older gate lack what newer ones ask: all that
 // the older one did must go on, and one line says what to give.
-import { rightsFor } from './access.ts'
-import type { RevocationLog } from './report.ts'
+import type { Logger } from '../model/logger.ts'
 
 /** Commands that gates of 7d4b85d did not send. Each is sent apart from the transaction of a write, which a denial would undo. */
 export type LaterCommand = 'hgetall'
@@ -16,13 +15,14 @@ export interface Rights {
 }
 
 export interface RightsParts {
-  readonly list: string
+  /** The ACL line that gives the user all of them. */
+  readonly rights: string
   /** The address, without credentials. */
   readonly redis: string
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
-export function createRights({ list, redis, log }: RightsParts): Rights {
+export function createRights({ rights, redis, log }: RightsParts): Rights {
   const tried = new Map<LaterCommand, boolean>()
   const told = new Set<LaterCommand>()
 
@@ -31,7 +31,7 @@ export function createRights({ list, redis, log }: RightsParts): Rights {
     if (told.has(command)) return
     told.add(command)
     log.warn(
-      { redis, command, rights: rightsFor(list) },
+      { redis, command, rights },
       'Redis denies its user a command of this version: what older gates did goes on; set the user anew with "rights"',
     )
   }

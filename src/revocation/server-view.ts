@@ -1,7 +1,14 @@
 // Which server answers here, and what time is it there? Must never let a replica that is cut off from its master pass for
 // one that has nothing new.
 import type { Clock } from '../model/clock.ts'
-import type { RedisStore } from './store.ts'
+
+/** What it asks of Redis. */
+interface Questions {
+  /** Its time in milliseconds. */
+  timeMs(): Promise<number>
+  /** What `INFO replication` says of the link to its master; `master` where it is none. */
+  replicaLink(): Promise<'master' | 'up' | 'down' | undefined>
+}
 
 export interface ServerView {
   /** Rejects where this is a replica without contact to its master: it would go on answering with what it had. */
@@ -17,7 +24,7 @@ export interface ServerView {
 
 const ASK_EVERY_MS = 60_000
 
-export function createServerView(parts: { readonly store: RedisStore; readonly clock: Clock }): ServerView {
+export function createServerView(parts: { readonly store: Questions; readonly clock: Clock }): ServerView {
   const { clock, store } = parts
   let isReplica = false
   let askedMs = Number.NEGATIVE_INFINITY

@@ -1,7 +1,6 @@
 // Where do other parts of the gate keep short texts for the whole fleet? Beside the list, on its connection, for a time. What
 // the texts mean is not known here, and they must hold nothing that Redis may not read.
 import type { Command, RedisConnection } from './connection.ts'
-import type { ListKeys } from './mirror.ts'
 import { createPatientTransact } from './slot-moves.ts'
 
 /** An entry as it is to be from now on; without a text it is to be gone. */
@@ -26,7 +25,8 @@ export interface SideEntries {
 
 export interface SideEntriesParts {
   readonly connection: Pick<RedisConnection, 'send' | 'sendInOrder' | 'transact'>
-  readonly keys: Pick<ListKeys, 'beside'>
+  /** The whole name of an entry of a kind. */
+  readonly keys: { beside(kind: string, id: string): string }
   readonly timeoutMs: number
 }
 

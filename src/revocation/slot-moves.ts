@@ -1,24 +1,7 @@
-// A Redis Cluster moves a slot, or serves it by no node: which errors say so, in words for an operator, and how a write gets
-// through all the same. Must never repeat what Redis may have executed as a whole, nor call a write certain that is half done.
+// How a write gets through while a Redis Cluster moves a slot, or serves it by no node. Must never repeat what Redis may have executed as a whole, nor call a write certain that is half done.
 import { afterPatience } from '../model/patience.ts'
 import type { Command, RedisConnection } from './connection.ts'
-import { messageOf } from './report.ts'
-
-/** A Cluster did not execute a command, because of where its slot is at the moment. */
-export class SlotUnsettledError extends Error {
-  override readonly name = 'SlotUnsettledError'
-}
-
-const MOVING = 'Redis is moving the slot of this list to another node; try again when it has moved'
-const DOWN =
-  'The Redis Cluster serves the slot of this list by no node at the moment; try again when CLUSTER INFO says "cluster_state:ok"'
-
-/** The error in our words, where it says that the slot is not settled; undefined for every other. */
-export function unsettledSlot(error: unknown): SlotUnsettledError | undefined {
-  const message = messageOf(error).replace(/^Too many Cluster redirections\. Last error: (?:\w*Error: )?/, '')
-  if (/^CLUSTERDOWN /.test(message)) return new SlotUnsettledError(DOWN)
-  return /^(?:TRYAGAIN|ASK|MOVED) /.test(message) ? new SlotUnsettledError(MOVING) : undefined
-}
+import { SlotUnsettledError } from './unsettled-slot.ts'
 
 // Redis answers TRYAGAIN at once. Counted in attempts and not by a clock, so that a process that stood still loses none of them.
 const PAUSES_MS = [100, 200, 400, 800]

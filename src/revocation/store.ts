@@ -1,7 +1,10 @@
 // What is asked of Redis: the log, the keys beside it, and what `check: redis` looks up. Every answer is bounded in time and
 // size, and every error is an error: an outage must never read as "not revoked".
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { VerifiedToken } from '../model/decision.ts'
+import type { Logger } from '../model/logger.ts'
+import { rightsFor } from './access.ts'
 import { describeAddress, parseRedisUrl } from './address.ts'
 import { createAppend } from './append.ts'
 import { type Command, createConnection, type RedisConnection } from './connection.ts'
@@ -11,8 +14,9 @@ import { createLoneMaster } from './lone-master.ts'
 import { listKeysOf } from './mirror.ts'
 import type { PlainKey } from './plain-keys.ts'
 import type { Credentials } from './redis-client.ts'
+import { messageOf } from './redis-report.ts'
 import { countOf, entriesOf, entriesOfRead, millisecondsOf } from './replies.ts'
-import { messageOf, type RevocationLog, type RevocationObserver } from './report.ts'
+import type { RevocationObserver } from './report.ts'
 import { createRights } from './rights.ts'
 import type { Rule } from './rule.ts'
 import { createRuleLookup } from './rule-lookup.ts'
@@ -103,7 +107,7 @@ export interface RedisStoreParts extends Credentials {
   /** The largest clock tolerance of any issuer: keys outlive their rule by it. */
   readonly toleranceSeconds: () => number
   readonly observe: RevocationObserver
-  readonly log: RevocationLog
+  readonly log: Logger
 }
 
 const commandTimeoutMs = 1000
@@ -124,7 +128,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
   }
   const upCallbacks: (() => void)[] = []
   const troubles = createTroubleReport(log, describeAddress(address))
-  const rights = createRights({ list: parts.list, redis: describeAddress(address), log })
+  const rights = createRights({ rights: rightsFor(parts.list), redis: describeAddress(address), log })
   const onState = (isUp: boolean) => {
     observe.redisUp(isUp)
     if (!isUp) return

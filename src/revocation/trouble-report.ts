@@ -1,6 +1,7 @@
 // One line in the log for each kind of trouble with a Redis, however many connections meet it and however often, until one of
 // them is ready again.
-import type { RedisErrorKind, RevocationLog } from './report.ts'
+import type { Logger } from '../model/logger.ts'
+import type { RedisErrorKind } from './redis-report.ts'
 
 export interface TroubleReport {
   note(kind: RedisErrorKind, detail: string): void
@@ -9,7 +10,7 @@ export interface TroubleReport {
 }
 
 /** `redis` is the address, without credentials. */
-export function createTroubleReport(log: RevocationLog, redis: string): TroubleReport {
+export function createTroubleReport(log: Logger, redis: string): TroubleReport {
   let reported: RedisErrorKind | undefined
   return Object.freeze({
     note: (kind, detail) => {

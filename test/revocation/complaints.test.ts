@@ -1,9 +1,11 @@
 // Entries that another program wrote wrongly: their tokens are refused where that can be, and an operator reads which they are.
+
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Logger } from '../../src/model/logger.ts'
 import { createComplaints } from '../../src/revocation/complaints.ts'
 import { createFeed } from '../../src/revocation/feed.ts'
 import { createList, type RuleList } from '../../src/revocation/list.ts'
-import { type RevocationLog, silentObserver } from '../../src/revocation/report.ts'
+import { silentObserver } from '../../src/revocation/report.ts'
 import type { RedisStore } from '../../src/revocation/store.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { verifiedToken } from '../support/verified-token.ts'
@@ -18,7 +20,7 @@ interface Line {
   readonly message: string
 }
 
-function createLines(): { readonly lines: Line[]; readonly log: RevocationLog } {
+function createLines(): { readonly lines: Line[]; readonly log: Logger } {
   const lines: Line[] = []
   const at = (level: string) => (fields: object, message: string) => {
     lines.push({ level, fields: { ...fields }, message })

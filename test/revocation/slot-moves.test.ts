@@ -1,6 +1,7 @@
 // What is said of a Cluster whose slot is on the move, and when a write is sent again.
 import { expect, test } from 'vitest'
-import { createSteadyWrite, SlotUnsettledError, unsettledSlot } from '../../src/revocation/slot-moves.ts'
+import { createSteadyWrite } from '../../src/revocation/slot-moves.ts'
+import { SlotUnsettledError, unsettledSlot } from '../../src/revocation/unsettled-slot.ts'
 
 test.each([
   ['TRYAGAIN Multiple keys request during rehashing of slot', 'Redis is moving the slot'],
