@@ -1,7 +1,8 @@
 // `sidegate check`: everything that can be known before a start, every problem in one run.
 import type { Argv } from 'yargs'
+import { readSettings, type SettingsArguments } from '../assembly/settings.ts'
 import { describeConfig } from '../config/redact.ts'
-import { readSettings, readSettingsAloud, type SettingsArguments, withSettingFlags } from './settings.ts'
+import { readSettingsAloud, withSettingFlags } from './settings.ts'
 import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
 
 export function checkOptions<T>(argv: Argv<T>) {

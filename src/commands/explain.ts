@@ -1,8 +1,9 @@
 // `sidegate explain`: the decision on one request, step by step, for people or as JSON.
 import type { Argv } from 'yargs'
+import type { SettingsArguments } from '../assembly/settings.ts'
 import { type Refusal, refusals } from '../model/refusal.ts'
 import { type Explained, explainRequest } from './explained.ts'
-import { readSettingsAloud, type SettingsArguments, withConfigFlag } from './settings.ts'
+import { readSettingsAloud, withConfigFlag } from './settings.ts'
 import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell } from './shell.ts'
 import { readTokenArgument } from './token-argument.ts'
 

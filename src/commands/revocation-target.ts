@@ -6,11 +6,12 @@ import {
   longestLifetimeSeconds,
   longestSessionSeconds,
 } from '../assembly/revocations.ts'
+import type { SettingsArguments } from '../assembly/settings.ts'
 import { createRedisLookup } from '../revocation/redis-lookup.ts'
 import { silentLog, silentObserver } from '../revocation/report.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import { createRedisStore } from '../revocation/store.ts'
-import { readSettingsAloud, type SettingsArguments, withConfigFlag } from './settings.ts'
+import { readSettingsAloud, withConfigFlag } from './settings.ts'
 import { ANSWER_IS_NO, type Shell, UsageError } from './shell.ts'
 
 /** Without settings nobody knows the issuers: as long as the default of `maxLifetime`. */

@@ -3,13 +3,13 @@
 import type { AddressInfo } from 'node:net'
 import type { App } from '../app.ts'
 import type { Materials } from '../assembly/materials.ts'
+import { type Files, readSettings, type SettingsArguments, type WrongSettings } from '../assembly/settings.ts'
 import { type ReadFile, SettingFileError } from '../config/files.ts'
 import type { Config } from '../config/options.ts'
 import { formatProblem } from '../config/problems.ts'
 import type { Joined } from '../workers/joined.ts'
 import type { SharedSettings } from '../workers/questions.ts'
 import { shareOf } from '../workers/share.ts'
-import { type Files, readSettings, type SettingsArguments, type WrongSettings } from './settings.ts'
 import type { Shell } from './shell.ts'
 
 export interface FollowedSettings {

@@ -3,11 +3,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { App } from '../app.ts'
 import type { Materials } from '../assembly/materials.ts'
+import { type Files, readSettings, type Settings, type SettingsArguments } from '../assembly/settings.ts'
 import { filesOf } from '../config/files.ts'
 import type { Config } from '../config/options.ts'
 import { formatProblem, type Problem } from '../config/problems.ts'
 import { type WatchOptions, watchFiles } from '../config/watch.ts'
-import { type Files, readSettings, type Settings, type SettingsArguments } from './settings.ts'
 import type { Shell } from './shell.ts'
 
 export interface WatchedSettings {

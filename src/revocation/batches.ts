@@ -1,7 +1,6 @@
 // Many rules in writes of a bounded size. Where one of them is not certain, it is known how many were.
-import type { Rule } from './rule.ts'
+import type { Rule, WrittenRule } from './rule.ts'
 import { RULES_PER_WRITE } from './rule-lines.ts'
-import type { WrittenRule } from './writing.ts'
 
 /** Some of many rules are written, the rest is not certain. Writing all of them again does no harm. */
 export class PartlyWrittenError extends Error {

@@ -3,8 +3,8 @@
 import type { Clock } from '../model/clock.ts'
 import type { RuleList } from './list.ts'
 import { clear, type Revocations, rulesInForce, SWEEP_BUDGET, SWEEP_EVERY_MS } from './revocations.ts'
-import type { Rule } from './rule.ts'
-import { liftBy, sayReplaced, type WrittenRule } from './writing.ts'
+import type { Rule, WrittenRule } from './rule.ts'
+import { liftBy, sayReplaced } from './writing.ts'
 
 /** Judges by a list in this process. */
 export function createMemoryRevocations(parts: { readonly list: RuleList; readonly clock: Clock }): Revocations {

@@ -15,9 +15,9 @@ import type { RuleList } from './list.ts'
 import { createLogReader } from './log-reader.ts'
 import type { RevocationObserver } from './report.ts'
 import { clear, clearDegraded, type Revocations, rulesInForce, type Verdict } from './revocations.ts'
-import type { Rule } from './rule.ts'
+import type { Rule, WrittenRule } from './rule.ts'
 import type { RedisStore } from './store.ts'
-import { appendStamped, liftBy, type WrittenRule } from './writing.ts'
+import { appendStamped, liftBy } from './writing.ts'
 
 export interface RedisLookupParts {
   readonly store: RedisStore

@@ -9,9 +9,9 @@ import type { Feed } from './feed.ts'
 import { createFreshness, type WhenStale } from './freshness.ts'
 import type { RuleList } from './list.ts'
 import type { RevocationObserver } from './report.ts'
-import type { Rule, RuleKind } from './rule.ts'
+import type { Rule, RuleKind, WrittenRule } from './rule.ts'
 import type { RedisStore } from './store.ts'
-import { appendStamped, liftBy, type WrittenRule } from './writing.ts'
+import { appendStamped, liftBy } from './writing.ts'
 
 /** The answer for one token. `degraded`: clear by what is known, but that may be out of date, and the operator allows it. */
 export type Verdict =

@@ -1,6 +1,7 @@
 // How does a rule look in JSON: in the admin API, in `revocations list --json` and in an import? Every input is untrusted;
 // a member with an unknown name is a problem, because a misspelt `issuedBefore` would revoke more than was meant.
 import { hasControlCharacter, isNameable, MAXIMUM_NAME_BYTES } from '../model/nameable.ts'
+import type { WrittenRule } from './rule.ts'
 import {
   isRuleKind,
   isSource,
@@ -12,7 +13,6 @@ import {
   ruleKinds,
 } from './rule.ts'
 import { parseTime, timeText } from './time.ts'
-import type { WrittenRule } from './writing.ts'
 
 /** What a rule needs to know about its surroundings. */
 export interface RuleSettings {

@@ -144,3 +144,9 @@ function compareNumbers(left: number, right: number): number {
 function compareTexts(left: string, right: string): number {
   return left === right ? 0 : left > right ? 1 : -1
 }
+
+/** A rule with the time that it got. */
+export interface WrittenRule extends Rule {
+  /** The rule that was in force before, where that one matched more: some of its tokens are admitted again. */
+  readonly replaces?: Rule
+}

@@ -1,13 +1,7 @@
 // How is a rule written so that it counts, and how does one end? By the clock of Redis alone: the clocks of gates differ.
 import { millisecondsOfId } from './entry.ts'
-import { compareRules, matchedMore, mergeRules, type Rule, type RuleIdentity } from './rule.ts'
+import { compareRules, matchedMore, mergeRules, type Rule, type RuleIdentity, type WrittenRule } from './rule.ts'
 import type { RedisStore } from './store.ts'
-
-/** A rule with the time that it got. */
-export interface WrittenRule extends Rule {
-  /** The rule that was in force before, where that one matched more: some of its tokens are admitted again. */
-  readonly replaces?: Rule
-}
 
 /** What a write put into the log. */
 export interface Written {

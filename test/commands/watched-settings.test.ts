@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { readSettings, type Settings } from '../../src/commands/settings.ts'
+import { readSettings, type Settings } from '../../src/assembly/settings.ts'
 import type { Shell } from '../../src/commands/shell.ts'
 import { watchSettings } from '../../src/commands/watched-settings.ts'
 import { makeCertificates } from '../support/certificates.ts'

@@ -1,2 +1,0 @@
-// Opening and closing a server, for those that know nothing of the proxy.
-export { closeServer, listenOn } from '../proxy/listening.ts'
