@@ -1,10 +1,10 @@
 // Some gates of the fleet, in one process: each asks its own list about a token as soon as the list changed.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createFeed } from '../src/revocation/feed.ts'
-import { createList } from '../src/revocation/list.ts'
-import { silentLog as log, silentObserver as observe } from '../src/revocation/report.ts'
+import { createList } from '../src/revocation/compact-list/list.ts'
+import { createFeed } from '../src/revocation/log/reading/feed.ts'
+import { silentLog as log, silentObserver as observe } from '../src/revocation/log/report.ts'
+import { createRedisStore } from '../src/revocation/log/store.ts'
 import { createLocalRevocations } from '../src/revocation/revocations.ts'
-import { createRedisStore } from '../src/revocation/store.ts'
 import { verifiedToken } from '../test/support/tokens.ts'
 import type { Enforced } from './propagation.ts'
 

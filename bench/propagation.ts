@@ -3,8 +3,8 @@
 //   node bench/propagation.ts [revocations] [gates]
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { silentLog, silentObserver } from '../src/revocation/report.ts'
-import { createRedisStore } from '../src/revocation/store.ts'
+import { silentLog, silentObserver } from '../src/revocation/log/report.ts'
+import { createRedisStore } from '../src/revocation/log/store.ts'
 import { startRedis } from '../test/support/redis.ts'
 import { printFigures, summarize } from './figures.ts'
 

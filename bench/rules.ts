@@ -1,8 +1,8 @@
 // The rules and the tokens that the lists of all measurements are filled with and asked about: the same ones for the same numbers,
 // so that nothing has to be kept.
 import type { VerifiedToken } from '../src/model/decision.ts'
-import { encodeEntry } from '../src/revocation/entry.ts'
-import type { Rule } from '../src/revocation/rule.ts'
+import { encodeEntry } from '../src/revocation/log/entry.ts'
+import type { Rule } from '../src/revocation/rule/rule.ts'
 import type { TestRedis } from '../test/support/redis.ts'
 import { verifiedToken } from '../test/support/verified-token.ts'
 

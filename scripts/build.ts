@@ -82,7 +82,7 @@ async function makeBundle(): Promise<void> {
 const fixedVersion: Plugin = {
   name: 'fixed version',
   setup({ onLoad }) {
-    onLoad({ filter: /[/\\]src[/\\]version\.ts$/ }, () => ({
+    onLoad({ filter: /[/\\]src[/\\]runtime[/\\]version\.ts$/ }, () => ({
       contents: `export const version = ${JSON.stringify(manifest.version)}`,
     }))
   },

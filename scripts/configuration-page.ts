@@ -1,5 +1,5 @@
 // What does docs/configuration.md say? Built from the table of settings alone, so that it cannot drift from the program.
-import { type SettingRow, settingRows } from '../src/config/flags.ts'
+import { type SettingRow, settingRows } from '../src/config/sources/flags.ts'
 
 /** A complete settings file; a test loads it from the page. */
 const example = `listen: '[::]:8443'

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { jsonSchema } from '../src/config/schema.ts'
 import { configurationPage } from './configuration-page.ts'
+import { withRooms } from './documents/architecture.ts'
 import { chartPage } from './documents/chart-page.ts'
 import { chartSchema } from './documents/chart-schema.ts'
 import { coveragePage } from './documents/coverage.ts'
@@ -13,7 +14,7 @@ import { policyTemplate } from './documents/policy.ts'
 import { reasonsPage } from './documents/reasons.ts'
 import { withAttackCounts } from './documents/security.ts'
 
-const securityPage = join(import.meta.dirname, '..', 'docs', 'security.md')
+const pageAt = (name: string) => readFileSync(join(import.meta.dirname, '..', 'docs', name), 'utf8')
 
 export interface GeneratedFile {
   readonly path: string
@@ -29,6 +30,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { path: 'docs/reasons.md', content: reasonsPage },
   { path: 'docs/metrics.md', content: metricsPage },
   { path: 'docs/coverage.md', content: coveragePage },
-  { path: 'docs/security.md', content: () => withHeaderNames(withAttackCounts(readFileSync(securityPage, 'utf8'))) },
+  { path: 'docs/architecture.md', content: () => withRooms(pageAt('architecture.md')) },
+  { path: 'docs/security.md', content: () => withHeaderNames(withAttackCounts(pageAt('security.md'))) },
   { path: 'helm/sidegate/files/dashboard.json', content: dashboard },
 ]

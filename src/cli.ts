@@ -3,7 +3,7 @@
 // anything else is loaded: the libraries of the gate do not even load on some of the versions that are refused.
 import process from 'node:process'
 import type { Shell } from './commands/shell.ts'
-import { canLoad, isPatchedRuntime, tooOldMessage, unpatchedMessage } from './runtime.ts'
+import { canLoad, isPatchedRuntime, tooOldMessage, unpatchedMessage } from './runtime/node-version.ts'
 
 /** How long a process that was told to stop waits for the reader of its last lines. */
 const LAST_LINES_MS = 1000
@@ -22,9 +22,9 @@ async function main(): Promise<number> {
   }
   const typed = given.filter((argument) => argument !== OVERRIDE)
   const shell = createShell()
-  const quick = (await import('./commands/report-health.ts')).quickHealth(typed, shell)
+  const quick = (await import('./commands/health/report-health.ts')).quickHealth(typed, shell)
   if (quick !== undefined) return quick
-  const { plainRun, run } = await import('./commands/run.ts')
+  const { plainRun, run } = await import('./commands/run/run.ts')
   const plain = plainRun(typed)
   if (plain !== undefined) return run(plain, shell)
   const { runCommandLine } = await import('./commands/command-line.ts')

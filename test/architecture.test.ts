@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { rooms, subRooms } from '../scripts/documents/rooms.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const source = join(root, 'src')
@@ -14,87 +15,44 @@ const texts = new Map(files.map((path) => [path, readFileSync(join(source, path)
 interface Import {
   readonly from: string
   readonly to: string
-  readonly isType: boolean
 }
 
 const imports: readonly Import[] = [...texts].flatMap(([from, text]) =>
   [...text.matchAll(/(?:^(import|export) (type )?[^;'"]*?from |\bimport\()'([^']+)'/gm)].map((match) => ({
     from,
     to: match[3]?.startsWith('.') ? relative(source, join(source, dirname(from), match[3])) : (match[3] ?? ''),
-    isType: match[2] !== undefined,
   })),
 )
 
-/** The floor that a file stands on: its folder, or its own name at the top. */
-function floorOf(path: string): string {
-  const [first = ''] = path.split('/')
-  return first.replace(/\.ts$/, '')
+/** The room of a file: its folder, of a server that of the server, or its own name at the top. */
+function roomOf(path: string): string {
+  const steps = path.split('/')
+  return steps.length > 2 && steps[0] === 'servers' ? `servers/${steps[1]}` : (steps[0] ?? '')
 }
 
-/** Who may import whom, besides their own folder. `model` is for everybody, and imports nothing. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  cli: ['runtime', 'commands'],
-  commands: [
-    ...[
-      'demo',
-      'app',
-      'assembly',
-      'gate',
-      'admission',
-      'token',
-      'revocation',
-      'refresh',
-      'telemetry',
-      'config',
-      'version',
-    ],
-    ...['kubernetes', 'injector', 'workers'],
-  ],
-  demo: ['app', 'assembly', 'client', 'token', 'telemetry', 'config', 'version'],
-  // It is shipped to browsers, alone.
-  client: [],
-  app: ['workers', 'assembly', 'proxy', 'admin', 'gate', 'token', 'revocation', 'refresh', 'telemetry', 'config'],
-  // Several processes as one gate.
-  workers: ['admin', 'telemetry', 'config'],
-  assembly: ['proxy', 'admin', 'gate', 'admission', 'route', 'token', 'revocation', 'refresh', 'telemetry', 'config'],
-  // The revocation API and the command line are one code: both speak in rules.
-  admin: ['revocation'],
-  proxy: [],
-  gate: ['admission'],
-  // Whether a token still stands.
-  admission: [],
-  route: [],
-  token: [],
-  revocation: [],
-  refresh: ['admission'],
-  telemetry: [],
-  config: [],
-  // What a pod gains. It knows manifests, and nothing of a gate that runs.
-  kubernetes: [],
-  // It runs in a pod of its own: it writes gates and is none, and shares with them how one serves.
-  injector: ['kubernetes', 'admin', 'proxy', 'config'],
-  model: [],
-  runtime: [],
-  version: [],
-}
+/** The folder within a room that has directions of its own. */
+const subRoomOf = (path: string) => Object.keys(subRooms).find((sub) => path.startsWith(`${sub}/`))
+
+const inSource = imports.filter(({ to }) => texts.has(to))
+const written = (wrong: readonly Import[]) => wrong.map(({ from, to }) => `${from} → ${to}`)
 
 /** Each library has one door. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   jose: /^token\//,
-  ioredis: /^revocation\/redis-client\.ts$/,
-  // trust.ts: the fetch of Node takes no certificates of a private authority.
-  undici: /^(proxy\/forward|assembly\/outbound)\.ts$/,
-  'http-proxy-3': /^proxy\/tunnel\.ts$/,
-  'prom-client': /^telemetry\/(metrics|totals)\.ts$/,
-  pino: /^telemetry\/log\.ts$/,
-  'pino-pretty': /^telemetry\/log\.ts$/,
+  ioredis: /^redis\/client\.ts$/,
+  // outbound.ts: the fetch of Node takes no certificates of a private authority.
+  undici: /^(upstream\/forward|assembly\/outbound)\.ts$/,
+  'http-proxy-3': /^upstream\/tunnel\/tunnel\.ts$/,
+  'prom-client': /^telemetry\/metrics\/(metrics|totals)\.ts$/,
+  pino: /^telemetry\/logs\/log\.ts$/,
+  'pino-pretty': /^telemetry\/logs\/log\.ts$/,
   yargs: /^commands\//,
   zod: /^config\//,
   // Manifests are written back, with their comments; settings are only read.
-  yaml: /^(config\/|kubernetes\/manifest)/,
-  leven: /^(config|commands|kubernetes|injector)\//,
+  yaml: /^(config|kubernetes\/manifests)\//,
+  leven: /^(config|commands|kubernetes)\//,
   'lru-cache': /^(token|refresh)\//,
-  oauth4webapi: /^refresh\//,
+  oauth4webapi: /^refresh\/identity-provider\//,
 }
 
 describe('the architecture', () => {
@@ -103,34 +61,42 @@ describe('the architecture', () => {
     expect(imports.length).toBeGreaterThan(200)
   })
 
-  it('names every floor', () => {
-    expect([...new Set(files.map(floorOf))].filter((floor) => MAY_IMPORT[floor] === undefined)).toEqual([])
+  it('names every room', () => {
+    const named = rooms.map(({ path }) => path)
+    expect([...new Set(files.map(roomOf))].sort()).toEqual(named.toSorted())
   })
 
-  it('has imports run downward only', () => {
-    const wrong = imports.filter(({ from, to }) => {
-      if (!texts.has(to)) return false
-      const [upper, lower] = [floorOf(from), floorOf(to)]
-      return upper !== lower && lower !== 'model' && !MAY_IMPORT[upper]?.includes(lower)
+  it('names every folder within a room', () => {
+    const folders = files.filter((path) => path.split('/').length > (path.startsWith('servers/') ? 3 : 2))
+    expect(folders.filter((path) => subRoomOf(path) === undefined)).toEqual([])
+  })
+
+  it('has imports run one way between rooms, types included', () => {
+    const may = new Map(rooms.map((room) => [room.path, new Set([room.path, 'model', ...room.imports])]))
+    may.set('model', new Set(['model']))
+    expect(written(inSource.filter(({ from, to }) => !may.get(roomOf(from))?.has(roomOf(to))))).toEqual([])
+  })
+
+  it('has imports run one way within a room, types included', () => {
+    const wrong = inSource.filter(({ from, to }) => {
+      const [own, other] = [subRoomOf(from), subRoomOf(to)]
+      if (own === undefined || own === other || roomOf(from) !== roomOf(to)) return false
+      const { imports: allowed = [], isClosed = false } = subRooms[own] ?? {}
+      return other === undefined ? isClosed : !allowed.includes(other)
     })
-    expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([])
-  })
-
-  it('has a model that imports nothing but itself', () => {
-    expect(imports.filter(({ from, to }) => floorOf(from) === 'model' && floorOf(to) !== 'model')).toEqual([])
+    expect(written(wrong)).toEqual([])
   })
 
   it('has one door to each library', () => {
     const libraries = imports.filter(({ to }) => !texts.has(to) && !to.startsWith('node:') && !to.endsWith('.json'))
-    const wrong = libraries.filter(({ from, to }) => !DOORS[to]?.test(from))
-    expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([])
+    expect(written(libraries.filter(({ from, to }) => !DOORS[to]?.test(from)))).toEqual([])
   })
 
-  it('has no circles', () => {
+  it('has no circles, types included', () => {
     expect(circles()).toEqual([])
   })
 
-  const makers: Readonly<Record<string, string>> = { VerifiedToken: 'token/verify.ts', Permit: 'gate.ts' }
+  const makers: Readonly<Record<string, string>> = { VerifiedToken: 'token/verify.ts', Permit: 'gate/gate.ts' }
   for (const [evidence, maker] of Object.entries(makers)) {
     it(`lets only ${maker} make a ${evidence}`, () => {
       const casts = new RegExp(`\\bas (unknown as )?${evidence}\\b|satisfies ${evidence}\\b|<${evidence}>\\{`)
@@ -146,7 +112,7 @@ describe('the architecture', () => {
   })
 
   it('asks no clock of its own in the core', () => {
-    const core = /^(gate\.ts|admission\.ts|model|token|route|refresh|revocation|proxy|telemetry|admin)/
+    const core = /^(model|gate|token|refresh|revocation|redis|http|upstream|servers|telemetry|outbound-http)\//
     const code = (text: string) => text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
     const wrong = [...texts].filter(
       ([path, text]) => core.test(path) && /Date\.now|new Date\(\)|performance\.now/.test(code(text)),
@@ -166,8 +132,8 @@ describe('the architecture', () => {
 
 function circles(): string[] {
   const edges = new Map<string, string[]>()
-  for (const { from, to, isType } of imports) {
-    if (isType || !texts.has(to)) continue
+  for (const { from, to } of imports) {
+    if (!texts.has(to)) continue
     edges.set(from, [...(edges.get(from) ?? []), to])
   }
   const found: string[] = []

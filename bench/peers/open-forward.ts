@@ -1,9 +1,9 @@
 // Our own forward without the gate: the same proxy, which permits everything at once, counts nothing and remembers nothing. What
 // it does more than this is what the gate costs.
-import { createGate } from '../../src/gate.ts'
+import { createGate } from '../../src/gate/gate.ts'
+import { createLifetime } from '../../src/gate/open-connections.ts'
 import type { Permit } from '../../src/model/decision.ts'
-import { createLifetime } from '../../src/proxy/lifetime.ts'
-import { createProxyServer } from '../../src/proxy/server.ts'
+import { createProxyServer } from '../../src/servers/proxy/server.ts'
 
 const { PORT, UPSTREAM_PORT } = process.env
 const unasked = () => {

@@ -10,7 +10,7 @@ export const outsideSections: readonly AttackSection[] = [
         'An identity, a path, an address or a certificate under a name that CGI, PHP or WSGI fold to the right one',
         'end-to-end/folded-names › with a token that has every claim, no header is forged',
         'end-to-end/folded-names › on a public path, no header is forged',
-        'proxy/header-rules › no name that folds to a protected one crosses, whatever the settings',
+        'http/headers/names › no name that folds to a protected one crosses, whatever the settings',
         'Figure: 42 spellings at six app servers, 0 forged',
       ],
       [
@@ -27,10 +27,13 @@ export const outsideSections: readonly AttackSection[] = [
       ],
       [
         'Forwarding headers that contradict each other',
-        'proxy/forwarded › Forwarded beside X-Forwarded-*: those count, as many proxies pass on a Forwarded of the client',
-        'proxy/forwarded › a Forwarded of one megabyte is read in the time of its length',
+        'http/headers/forwarded › Forwarded beside X-Forwarded-*: those count, as many proxies pass on a Forwarded of the client',
+        'http/headers/forwarded › a Forwarded of one megabyte is read in the time of its length',
       ],
-      ['Identity values that two people share', 'proxy/identity › a number that JSON has rounded gives no header'],
+      [
+        'Identity values that two people share',
+        'http/headers/identity › a number that JSON has rounded gives no header',
+      ],
     ],
   },
   {
@@ -38,25 +41,25 @@ export const outsideSections: readonly AttackSection[] = [
     attacks: [
       [
         'An Authorization that passport-jwt reads and the gate does not: TAB, no-break space, quotes',
-        'token/extract › a TAB',
-        'token/extract › a no-break space before it',
+        'token/extraction/extract › a TAB',
+        'token/extraction/extract › a no-break space before it',
       ],
       [
         'Cookies that PHP, Python, Rack or ASP.NET read under another name',
-        'token/extract › a dot, as PHP reads it',
-        'token/extract › behind white space, as Python reads it',
-        'token/extract › a value in quotes, which most parsers undo',
+        'token/extraction/extract › a dot, as PHP reads it',
+        'token/extraction/extract › behind white space, as Python reads it',
+        'token/extraction/extract › a value in quotes, which most parsers undo',
       ],
       [
         'A value of the cookie that the gate does not judge, beside the one that it does',
-        'token/extract › a value of the name that is no token is no second one, and known to stand beside the token',
-        'proxy/strip-token › of several tokens in a cookie only the judged one stays',
-        'proxy/strip-token › an equal token goes from every place where it was found',
+        'token/extraction/extract › a value of the name that is no token is no second one, and known to stand beside the token',
+        'http/headers/strip-token › of several tokens in a cookie only the judged one stays',
+        'http/headers/strip-token › an equal token goes from every place where it was found',
       ],
       [
         'Query parameters read as lists or behind a semicolon',
-        'token/extract › a list',
-        'token/extract › behind a semicolon',
+        'token/extraction/extract › a list',
+        'token/extraction/extract › behind a semicolon',
       ],
       [
         'A second cookie of the name, set by another host',
@@ -112,12 +115,12 @@ export const outsideSections: readonly AttackSection[] = [
       ],
       [
         'An entry that is trimmed while it is in force',
-        'revocation/trimming › a command line never trims',
-        'revocation/trimming › a gate writes back what another program trimmed in force, though it counted it as ended',
+        'revocation/log/writing/trimming › a command line never trims',
+        'revocation/log/writing/trimming › a gate writes back what another program trimmed in force, though it counted it as ended',
       ],
       [
         'An automatic write that weakens a rule',
-        'revocation/rule-sources › an automatic write never weakens a rule in force',
+        'revocation/rule/sources › an automatic write never weakens a rule in force',
       ],
       [
         'Successors of a token that was forged with a stolen key',
@@ -135,24 +138,24 @@ export const outsideSections: readonly AttackSection[] = [
       [
         'Gates of an older version beside new ones',
         'end-to-end/upgrade › revokes and lifts by the command line, on every gate',
-        'revocation/access › of a gate of 7d4b85d still carry all that it did, and one line says what to give now',
+        'revocation/log/redis-rights › of a gate of 7d4b85d still carry all that it did, and one line says what to give now',
       ],
       [
         'A Redis Cluster that moves the slot of the log, or has its keys on two nodes for a while',
-        'revocation/faults-cluster › with MOVED and ASK: gates follow it, rules stay in force, and writes go to the new place',
-        'revocation/faults-cluster › a look-up finds a rule whose key is behind while keys of other facts are nowhere',
-        'revocation/slot-moves › a write whose outcome is not known is never sent again',
+        'revocation/faults/cluster › with MOVED and ASK: gates follow it, rules stay in force, and writes go to the new place',
+        'revocation/faults/cluster › a look-up finds a rule whose key is behind while keys of other facts are nowhere',
+        'redis/slot-moves › a write whose outcome is not known is never sent again',
       ],
       [
         'A master that lost its replica, and takes rules that a failover will forget',
-        'revocation/lone-master › a copy grows stale when the replica is gone, still hears of rules, and is current again when it is back',
-        'revocation/lone-master › look-ups count as stale while the replica is gone',
+        'redis/lone-master › a copy grows stale when the replica is gone, still hears of rules, and is current again when it is back',
+        'redis/lone-master › look-ups count as stale while the replica is gone',
       ],
       [
         'An entry of a newer version, with a field or a kind that this one does not know',
-        'revocation/not-understood › a rule with an unknown field counts for everybody',
-        'revocation/not-understood › a lift with an unknown field, version or demand lifts nothing, and "x-" fields are notes',
-        'revocation/not-understood › an unknown kind survives a flush with its fields and its time, and is told',
+        'revocation/log/reading/unknown-entries › a rule with an unknown field counts for everybody',
+        'revocation/log/reading/unknown-entries › a lift with an unknown field, version or demand lifts nothing, and "x-" fields are notes',
+        'revocation/log/reading/unknown-entries › an unknown kind survives a flush with its fields and its time, and is told',
       ],
       [
         'A reload that changes how long tokens live, and so when rules end',
@@ -160,10 +163,10 @@ export const outsideSections: readonly AttackSection[] = [
       ],
       [
         'A lift by one address of a rule that has two: an issuer, or a session beside its token',
-        'admin/revocation-api › where only the rule of an issuer is in force, the 404 says how to lift that one',
-        "admin/revocation-api › of a token names the session's rule that was written beside it, and leaves it in force",
-        'commands/revocations › that is lifted without the issuer stays, and the answer says which option lifts it',
-        'commands/revocations › is in force over a lift from a machine whose clock is ahead, however long the log is',
+        'servers/admin/revocation-api › where only the rule of an issuer is in force, the 404 says how to lift that one',
+        "servers/admin/revocation-api › of a token names the session's rule that was written beside it, and leaves it in force",
+        'commands/revocations/revocations › that is lifted without the issuer stays, and the answer says which option lifts it',
+        'commands/revocations/revocations › is in force over a lift from a machine whose clock is ahead, however long the log is',
       ],
     ],
   },
@@ -172,28 +175,28 @@ export const outsideSections: readonly AttackSection[] = [
     attacks: [
       [
         'One person whose tokens fail costs others theirs',
-        'refresh/exchange › also where two fail, as soon as another one asks: who has not failed comes first',
+        'refresh/identity-provider/exchange › also where two fail, as soon as another one asks: who has not failed comes first',
       ],
       [
         'A refresh token that is spent twice, or thrown away',
         'end-to-end/refresh-grant › does not use the refresh token again of a gate that was killed while it asked, and says so once',
-        'refresh/refresh-grant › is rotated by an answer with a scope of null',
-        'refresh/refresh-grant › is in Redis before the access token that came with it is judged',
+        'refresh/identity-provider/refresh-grant › is rotated by an answer with a scope of null',
+        'refresh/identity-provider/refresh-grant › is in Redis before the access token that came with it is judged',
       ],
       [
         "A token or a control character in the provider's words",
-        'refresh/token-endpoint › are told without the token',
-        'refresh/token-endpoint › are told on one line, without what a terminal acts on',
+        'refresh/identity-provider/token-endpoint › are told without the token',
+        'refresh/identity-provider/token-endpoint › are told on one line, without what a terminal acts on',
       ],
       [
         'Junk with unknown key ids before each rotation',
-        'token/unknown-keys › admits every fresh token, though junk with unknown key ids came just before',
+        'token/keys/unknown-keys › admits every fresh token, though junk with unknown key ids came just before',
         'end-to-end/provider-keys › rotates its keys under load, and under junk, and no token is refused',
       ],
       [
         'A set that changes during a verification, or is withdrawn',
         'token/verify › a set that changes while a signature is verified is no verdict on it: 503, and not remembered',
-        'token/unknown-keys › counts when it still is so half a minute later',
+        'token/keys/unknown-keys › counts when it still is so half a minute later',
       ],
       [
         'A proxy that leads to another server',
@@ -224,9 +227,9 @@ export const outsideSections: readonly AttackSection[] = [
     attacks: [
       [
         'Guessing the admin token',
-        'admin/revocation-api › many wrong tokens at once are not all judged, and lock nobody out',
+        'servers/admin/revocation-api › many wrong tokens at once are not all judged, and lock nobody out',
       ],
-      ['Flooding the admin port', 'admin/probes › silent connections and unfinished heads keep no probe out'],
+      ['Flooding the admin port', 'http/probes › silent connections and unfinished heads keep no probe out'],
       [
         'Flooding the port of the app with handshakes that never end',
         'wire/secure › keeps no good client out, however many connections say nothing',
@@ -237,8 +240,8 @@ export const outsideSections: readonly AttackSection[] = [
       ],
       [
         'An upgrade that changes what settings mean',
-        'commands/doctor-upgrade › every change has cases here, and every case a change',
-        'commands/doctor-upgrade › is kept by what it says',
+        'commands/manifests/doctor-upgrade › every change has cases here, and every case a change',
+        'commands/manifests/doctor-upgrade › is kept by what it says',
       ],
       [
         'A client certificate of an authority that was removed',
@@ -246,15 +249,15 @@ export const outsideSections: readonly AttackSection[] = [
       ],
       [
         'An app that mounts the keys of the gate, a label that nobody sees, a Redis without password',
-        'kubernetes/injection › by the volume of the gate',
-        'commands/inject › a label where no gate can be put is reported, and nothing is written',
+        'kubernetes/injection/injection › by the volume of the gate',
+        'commands/manifests/inject › a label where no gate can be put is reported, and nothing is written',
         'packaging/chart › lets only pods with a gate reach the Redis, and only monitoring the admin port of a gate',
       ],
-      ['Redis that is something else', 'revocation/redis-trouble › a server that speaks HTTP'],
+      ['Redis that is something else', 'redis/errors › a server that speaks HTTP'],
       [
         'A Redis Cluster that is down, or announces addresses that lead nowhere',
-        'revocation/faults-cluster › says that a Cluster is down whose nodes answer, and ends',
-        'revocation/faults-cluster › names an address that a Cluster announces and that leads nowhere; natMap says where it is',
+        'revocation/faults/cluster › says that a Cluster is down whose nodes answer, and ends',
+        'revocation/faults/cluster › names an address that a Cluster announces and that leads nowhere; natMap says where it is',
       ],
     ],
   },

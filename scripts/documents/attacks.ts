@@ -17,8 +17,8 @@ const verify = (name: string): Evidence => `token/verify › ${name}`
 const read = (name: string): Evidence => `token/read › refuses ${name}`
 const advisory = (file: string, name: string): Evidence => `advisories/${file} › ${name}`
 const message = (name: string): Evidence => `wire/message › refuses ${name}`
-const loss = (name: string): Evidence => `revocation/faults-loss › ${name}`
-const network = (name: string): Evidence => `revocation/faults-network › ${name}`
+const loss = (name: string): Evidence => `revocation/faults/loss › ${name}`
+const network = (name: string): Evidence => `revocation/faults/network › ${name}`
 const outside = 'Outside: the suite itself is run against the built product, not from this repository'
 
 const catalogues: readonly AttackSection[] = [
@@ -38,7 +38,7 @@ const catalogues: readonly AttackSection[] = [
       [
         'Wycheproof: JSON web key sets with unsafe, ambiguous or mixed keys',
         'token/vectors › JSON web keys: no unsafe, ambiguous or unfit key verifies anything',
-        'token/key-set › leaves out an RSA key of 1024 bits, and keeps the others',
+        'token/keys/key-set › leaves out an RSA key of 1024 bits, and keeps the others',
       ],
       ['Encrypted tokens in the place of signed ones', 'token/vectors › JSON web encryption: all 139 refused unread'],
       [
@@ -152,14 +152,14 @@ const catalogues: readonly AttackSection[] = [
       ],
       [
         'Well-known weak secrets',
-        'token/key-set › takes a secret as long as the hash, without its line end',
+        'token/keys/key-set › takes a secret as long as the hash, without its line end',
         'Does not apply: no list of known secrets is kept, because a secret is at least as long as its hash',
       ],
       [
         'Curves and algorithms that do not fit, keys that only agree',
         verify('refuses an algorithm that does not fit the key as key_unknown'),
-        'token/key-set › leaves out a key of another curve, and keeps the others',
-        'token/key-set › leaves out a key that agrees instead of signing, and keeps the others',
+        'token/keys/key-set › leaves out a key of another curve, and keeps the others',
+        'token/keys/key-set › leaves out a key that agrees instead of signing, and keeps the others',
       ],
       [
         'Another kind of token of the same issuer',
@@ -177,7 +177,7 @@ const catalogues: readonly AttackSection[] = [
     attacks: [
       [
         'exp, nbf and iat at their edges',
-        'gate › judges the time of a token on every request',
+        'gate/gate › judges the time of a token on every request',
         'fuzz/tokens › claims of any type are admitted or refused, never an exception, and never admitted beyond the plain rules',
       ],
       ['Too long a lifetime', verify('refuses too long a lifetime as lifetime_too_long')],
@@ -194,7 +194,7 @@ const catalogues: readonly AttackSection[] = [
       ['Regular expressions that hang or keep state', 'Does not apply: no setting takes a regular expression'],
       [
         'Clocks that are wrong or jump',
-        'revocation/faults-failover › by a minute either way order rules and lifts alike, heal alike and know their age alike',
+        'revocation/faults/failover › by a minute either way order rules and lifts alike, heal alike and know their age alike',
         'token/verify › does not outlive the expiry of the token, its tolerance included',
       ],
     ],
@@ -204,40 +204,40 @@ const catalogues: readonly AttackSection[] = [
     attacks: [
       [
         'Away at the start',
-        'token/remote-keys › at the start is a trouble of ours, not of the token, and over without a restart',
-        'admin/probes › a gate whose keys cannot be fetched is not ready and names the issuer; it is once they are there',
+        'token/keys/remote-keys › at the start is a trouble of ours, not of the token, and over without a restart',
+        'http/probes › a gate whose keys cannot be fetched is not ready and names the issuer; it is once they are there',
       ],
-      ['Away later', 'token/remote-keys › later has its last good keys serve for a day, and then no longer'],
+      ['Away later', 'token/keys/remote-keys › later has its last good keys serve for a day, and then no longer'],
       [
         '500, HTML, empty, huge, dripping, redirecting',
-        'token/fetch-keys › hangs up on an endless answer',
-        'model/bounded-fetch › that drips is given up in time, and its connection ended, though garbage was collected meanwhile',
-        'token/remote-keys › is refused again as soon as the provider is back and does not have it',
+        'token/keys/fetch-keys › hangs up on an endless answer',
+        'outbound-http/fetch › that drips is given up in time, and its connection ended, though garbage was collected meanwhile',
+        'token/keys/remote-keys › is refused again as soon as the provider is back and does not have it',
       ],
       [
         'Rotation with and without overlap, another key under the same id',
-        'token/remote-keys › with overlap leaves remembered tokens alone',
-        'token/remote-keys › without overlap refuses tokens of the old key, remembered ones too',
-        'token/remote-keys › refuses remembered tokens once the same key id has another key',
+        'token/keys/remote-keys › with overlap leaves remembered tokens alone',
+        'token/keys/remote-keys › without overlap refuses tokens of the old key, remembered ones too',
+        'token/keys/remote-keys › refuses remembered tokens once the same key id has another key',
       ],
       [
         'A flood of unknown key ids',
-        'token/remote-keys › costs one request when ten thousand come within a second, and those with known keys do not wait',
+        'token/keys/remote-keys › costs one request when ten thousand come within a second, and those with known keys do not wait',
       ],
       [
         'Hundreds of first requests at once',
-        'token/remote-keys › cost one request for five hundred that come before them',
+        'token/keys/remote-keys › cost one request for five hundred that come before them',
       ],
-      ['Stopped while a fetch is under way', 'token/remote-keys › ends with stop, though a fetch is under way'],
+      ['Stopped while a fetch is under way', 'token/keys/remote-keys › ends with stop, though a fetch is under way'],
       [
         'Redirects and addresses elsewhere',
-        'token/fetch-keys › refuses an http key set of an https issuer, and asks for no keys',
-        'token/fetch-keys › takes an https key set of another host, as providers have',
+        'token/keys/fetch-keys › refuses an http key set of an https issuer, and asks for no keys',
+        'token/keys/fetch-keys › takes an https key set of another host, as providers have',
       ],
       [
         'Bad keys among good ones',
-        'token/key-set › leaves out a point that is not on the curve, and keeps the others',
-        'token/remote-keys › leave out the bad ones among them, and say why',
+        'token/keys/key-set › leaves out a point that is not on the curve, and keeps the others',
+        'token/keys/remote-keys › leave out the bad ones among them, and say why',
       ],
       [
         'Malformed tokens in every state of the keys',
@@ -259,11 +259,11 @@ const catalogues: readonly AttackSection[] = [
       [
         'jti absent, of another type, huge or with separators; the same jti of two issuers',
         verify('refuses a jti with a line end as token_malformed'),
-        'revocation/list › the same jti of two issuers is told apart',
+        'revocation/compact-list/list › the same jti of two issuers is told apart',
       ],
       [
         'Composite keys that meet',
-        'revocation/list › no two different rules share a key',
+        'revocation/compact-list/list › no two different rules share a key',
         advisory(
           'GHSA-v574-6498-x57v',
           'a subject that contains the separator is not taken for a subject of another issuer',
@@ -277,65 +277,65 @@ const catalogues: readonly AttackSection[] = [
       ['Redis is half open', network('is noticed within five seconds, told once, and over by itself')],
       [
         'Slow, dripping, cut, garbled or nested answers',
-        'revocation/faults-answers › late ones are waited for, and the age counts from the question',
-        'revocation/faults-answers › ones that trickle in, a few bytes a second, are given up in time',
+        'revocation/faults/answers › late ones are waited for, and the age counts from the question',
+        'revocation/faults/answers › ones that trickle in, a few bytes a second, are given up in time',
         network('in the middle of an answer: nothing is read half, and nothing twice'),
       ],
       ['Flushed, or restarted empty', loss('when Redis is flushed')],
       [
         'Rules evicted',
-        'revocation/safety › that Redis may evict rules, and keeps nothing on disk, are said once, and taken back',
+        'redis/eviction-check › that Redis may evict rules, and keeps nothing on disk, are said once, and taken back',
       ],
       [
         'Full',
-        'revocation/store › when Redis is full nothing of a batch is written, and the writer is told',
-        'revocation/faults-errors › a write fails with the reason, and the rules that are there stay',
+        'revocation/log/store › when Redis is full nothing of a batch is written, and the writer is told',
+        'revocation/faults/errors › a write fails with the reason, and the rules that are there stay',
       ],
       [
         'A replica that lags or is cut off',
-        'revocation/faults-failover › a replica that is cut off from its master makes the copy stale, however promptly it answers',
+        'revocation/faults/failover › a replica that is cut off from its master makes the copy stale, however promptly it answers',
       ],
       [
         'Failover of Sentinel',
-        'revocation/faults-sentinel › that an operator asks for, with the master alive: what the old one took last is not lost',
+        'revocation/faults/sentinel › that an operator asks for, with the master alive: what the old one took last is not lost',
       ],
       [
         'A confirmed write that a failover loses',
-        'revocation/faults-failover › is noticed, and what the replica never had is written back, lifts too',
-        'revocation/store › a write that too few replicas confirm says that it is written but not replicated',
+        'revocation/faults/failover › is noticed, and what the replica never had is written back, lifts too',
+        'revocation/log/store › a write that too few replicas confirm says that it is written but not replicated',
       ],
       [
         'Cluster: slots that move, nodes that go',
-        'revocation/faults-cluster › with MOVED and ASK: gates follow it, rules stay in force, and writes go to the new place',
-        'revocation/faults-cluster › the one with the log: stale, never clear, and back by itself; empty, it gets everything back',
+        'revocation/faults/cluster › with MOVED and ASK: gates follow it, rules stay in force, and writes go to the new place',
+        'revocation/faults/cluster › the one with the log: stale, never clear, and back by itself; empty, it gets everything back',
       ],
       [
         'Wrong password, no rights, loading, read-only',
-        'revocation/faults-errors › a wrong password, and a user without rights: not ready, nothing is clear, and it is over once it is mended',
-        'revocation/faults-errors › is waited for: nothing is clear before the log was read',
-        'revocation/faults-errors › as a replica: followed, but a write is no yes; as a master again it takes them',
+        'revocation/faults/errors › a wrong password, and a user without rights: not ready, nothing is clear, and it is over once it is mended',
+        'revocation/faults/errors › is waited for: nothing is clear before the log was read',
+        'revocation/faults/errors › as a replica: followed, but a write is no yes; as a master again it takes them',
       ],
       [
         'Rules written while the connection is gone',
-        'revocation/feed › after a restart of Redis it goes on from its last entry, and knows what was written in between',
+        'revocation/log/reading/feed › after a restart of Redis it goes on from its last entry, and knows what was written in between',
       ],
       [
         'A hundred thousand rules, a million',
-        'revocation/list-scale › a hundred thousand rules are all there, and nothing else is',
-        'revocation/list-scale › token rules take less than 30 bytes each, however many there are, and it says so',
+        'revocation/compact-list/scale › a hundred thousand rules are all there, and nothing else is',
+        'revocation/compact-list/scale › token rules take less than 30 bytes each, however many there are, and it says so',
         'Figure: bench/revocation-list.ts',
       ],
       [
         'A rule that ends before its token',
-        'revocation/list › a rule is in force until it has ended and the clock tolerance has passed',
-        'revocation/store › a rule is an entry of the log and a key with an end, which a shorter rule never shortens',
+        'revocation/compact-list/list › a rule is in force until it has ended and the clock tolerance has passed',
+        'revocation/log/store › a rule is an entry of the log and a key with an end, which a shorter rule never shortens',
       ],
       [
         'Revoked while it is refreshed',
         'end-to-end/refresh › does not outlive a revocation of the session: every successor ends with it',
-        'refresh/exchange › anything to who was revoked while the provider was asked',
+        'refresh/identity-provider/exchange › anything to who was revoked while the provider was asked',
       ],
-      ['Values named like members of every object', 'revocation/list-key › every value comes back as it was'],
+      ['Values named like members of every object', 'revocation/compact-list/key › every value comes back as it was'],
       [
         'Gates that are cut off from each other',
         'end-to-end/fleet › shows in its metrics what it holds, and that it is up to date',
@@ -347,7 +347,7 @@ const catalogues: readonly AttackSection[] = [
       ],
       [
         'Keys of another type',
-        'revocation/faults-errors › in the place of a rule: a look-up is no clear answer, and a write is no yes',
+        'revocation/faults/errors › in the place of a rule: a look-up is no clear answer, and a write is no yes',
       ],
     ],
   },
@@ -366,7 +366,7 @@ const catalogues: readonly AttackSection[] = [
       ],
       [
         'A flood of different wrong tokens',
-        'token/refused › is bounded by count under a hundred thousand of them, and knows the last',
+        'token/refused-cache › is bounded by count under a hundred thousand of them, and knows the last',
         'token/first-sight › never pushes out a good one',
       ],
       [
@@ -380,8 +380,8 @@ const catalogues: readonly AttackSection[] = [
       ],
       [
         'Hash flooding',
-        'revocation/list-hash › differs from list to list, so that collisions cannot be prepared',
-        'revocation/list-scale › values that nobody could spread fill one place, which is refused in the end rather than lost',
+        'revocation/compact-list/hash › differs from list to list, so that collisions cannot be prepared',
+        'revocation/compact-list/scale › values that nobody could spread fill one place, which is refused in the end rather than lost',
       ],
     ],
   },
@@ -405,8 +405,8 @@ const catalogues: readonly AttackSection[] = [
       ],
       [
         'A hundred requests at once; a provider that is slow or refuses',
-        'refresh/exchange › asks once for a hundred requests at a time, and never again for the same token',
-        'refresh/exchange › holds no response up for longer than the time-out, and gives the token with the next one',
+        'refresh/identity-provider/exchange › asks once for a hundred requests at a time, and never again for the same token',
+        'refresh/identity-provider/exchange › holds no response up for longer than the time-out, and gives the token with the next one',
         'end-to-end/exchange-fleet › asks the provider once for 200 parallel requests over four gates, and all get the same token',
       ],
       [
@@ -424,7 +424,7 @@ const catalogues: readonly AttackSection[] = [
         'end-to-end/refresh-grant › does not end before the refresh token is safe that the provider rotated meanwhile',
         'end-to-end/refresh-grant › is needed: while it is away nobody uses a refresh token',
         'end-to-end/refresh-grant › whose connections break again and again lets no refresh token be used twice',
-        'refresh/refresh-grant › is not used by a gate that stood still after it had taken the lock',
+        'refresh/identity-provider/refresh-grant › is not used by a gate that stood still after it had taken the lock',
       ],
       [
         'Given with a refusal, before its time, or on an upgrade',
@@ -454,8 +454,8 @@ const catalogues: readonly AttackSection[] = [
       ],
       [
         'A provider that answers with a line end or a huge token',
-        'refresh/refresher › gives none that it would refuse itself for its size',
-        'refresh/exchange › a token with a line end',
+        'refresh/own-key › gives none that it would refuse itself for its size',
+        'refresh/identity-provider/exchange › a token with a line end',
       ],
       [
         'CORS preflights without a token',
@@ -592,7 +592,7 @@ const catalogues: readonly AttackSection[] = [
       [
         'Claims that would end a header line',
         'wire/headers › a claim cannot start a header line',
-        'proxy/identity › any text comes back by percent-decoding, and every value is visible ASCII',
+        'http/headers/identity › any text comes back by percent-decoding, and every value is visible ASCII',
       ],
       [
         'Names of members of every object',
@@ -637,8 +637,8 @@ const catalogues: readonly AttackSection[] = [
       [
         'Encoded slashes, dots, backslashes, NUL; encoded twice; overlong UTF-8; path parameters',
         advisory('CVE-2021-29492', 'an encoded or repeated slash does not lead from a public place to a protected one'),
-        'route/path › does not judge "/%c0%af"',
-        'route/path › does not judge "/public%25%32%66admin"',
+        'gate/path › does not judge "/%c0%af"',
+        'gate/path › does not judge "/public%25%32%66admin"',
       ],
       [
         'Query, fragment and absolute form',
@@ -659,11 +659,11 @@ const catalogues: readonly AttackSection[] = [
       ['A path that is judged and another that is sent', 'wire/message › forwards the target /a%2fb byte for byte'],
       [
         'Our own endpoints on the data port',
-        'admin/probes › the admin port proxies nothing, and the proxy port answers no probe',
+        'http/probes › the admin port proxies nothing, and the proxy port answers no probe',
       ],
       [
         'The hook of the kubelet, called by anybody on the admin port',
-        'admin/probes › /drain closes connections after their next answer, and never changes what the probes say',
+        'http/probes › /drain closes connections after their next answer, and never changes what the probes say',
         'wire/leaving › when it has ended, connections are kept again',
       ],
     ],
@@ -856,18 +856,18 @@ const catalogues: readonly AttackSection[] = [
       ],
       [
         'Floods of log lines',
-        'telemetry/access-log › gets as many lines as are allowed in a second, and the others are told by reason and counted',
-        'telemetry/log-output › goes on while nobody reads its log, in bounded memory; later it tells what was left out, and of every rule',
-        'telemetry/log-output › ends when it is told to, though nobody reads its log',
-        'telemetry/log-output › goes on where its log is a file and the disk is full',
+        'telemetry/logs/access-log › gets as many lines as are allowed in a second, and the others are told by reason and counted',
+        'telemetry/logs/log-output › goes on while nobody reads its log, in bounded memory; later it tells what was left out, and of every rule',
+        'telemetry/logs/log-output › ends when it is told to, though nobody reads its log',
+        'telemetry/logs/log-output › goes on where its log is a file and the disk is full',
       ],
       [
         'Label values from outside',
-        'telemetry/metrics › unknown methods and many status codes do not make it grow without end',
+        'telemetry/metrics/metrics › unknown methods and many status codes do not make it grow without end',
       ],
       [
         'A small request that costs a lot',
-        'token/budget › grows with the modulus, the curve and the number of keys to try',
+        'token/signature-budget › grows with the modulus, the curve and the number of keys to try',
         advisory('CVE-2025-30204', 'a token of dots is refused, and a thousand of them cost next to nothing'),
       ],
     ],
@@ -888,8 +888,8 @@ const catalogues: readonly AttackSection[] = [
       ],
       [
         'The app, the keys or Redis come late',
-        'admin/probes › a gate whose app is away is alive and ready: the probes are about the gate',
-        'admin/probes › a gate whose Redis is away is alive and not ready, and says what is missing',
+        'http/probes › a gate whose app is away is alive and ready: the probes are about the gate',
+        'http/probes › a gate whose Redis is away is alive and not ready, and says what is missing',
       ],
       [
         'Killed and started again',
@@ -912,7 +912,7 @@ const catalogues: readonly AttackSection[] = [
       ],
       [
         'A runtime with known holes',
-        'runtime › this very Node may run it, and package.json asks for the same versions',
+        'runtime/node-version › this very Node may run it, and package.json asks for the same versions',
         'packaging/manifests › pins a Node without the header flood of CVE-2026-58044',
       ],
     ],
@@ -922,23 +922,23 @@ const catalogues: readonly AttackSection[] = [
     attacks: [
       [
         'Tokens and secrets in any output',
-        'telemetry/access-log › no line holds a token, a part of one or a query, wherever they were',
-        'gate › hands on the text of an admitted token, and no log line can take it along',
+        'telemetry/logs/access-log › no line holds a token, a part of one or a query, wherever they were',
+        'gate/gate › hands on the text of an admitted token, and no log line can take it along',
         'token/read › never repeats the token in its detail',
       ],
       [
         'Outcomes that are not counted',
-        'telemetry/metrics › requests and decisions agree, whatever the outcomes are',
+        'telemetry/metrics/metrics › requests and decisions agree, whatever the outcomes are',
         'end-to-end/reasons › is counted under its name',
       ],
       [
         'Lines of the log begun by a client',
         advisory('CVE-2024-45808', 'a client cannot begin a line of the log, nor put its own fields into one'),
-        'telemetry/access-log › by raw bytes on the wire, every line of the log is JSON of its own',
+        'telemetry/logs/access-log › by raw bytes on the wire, every line of the log is JSON of its own',
       ],
       [
         'Answers that tell too much',
-        'proxy/refuse › token_revoked looks the same on a response and on a socket, and tells no detail',
+        'http/refuse › token_revoked looks the same on a response and on a socket, and tells no detail',
       ],
     ],
   },

@@ -1,10 +1,10 @@
 // What does docs/metrics.md say? Built from the metrics as they are registered, so that it cannot drift from the program.
-import { injectorMetrics } from '../../src/injector/metrics.ts'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { injectorMetrics } from '../../src/kubernetes/injector/metrics.ts'
+import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
 
 const introduction = `# Metrics
 
-<!-- Written by "npm run generate" from src/telemetry/metrics.ts. Changes here are lost. -->
+<!-- Written by "npm run generate" from src/telemetry/metrics/metrics.ts. Changes here are lost. -->
 
 \`/metrics\` on the admin port answers in the Prometheus text format, or in OpenMetrics 1.0 where the \`Accept\` header asks
 for it. Labels come from closed sets: no client can grow the number of series, and no subject, token id, path or key id is

@@ -1,5 +1,5 @@
 // How does the mutating policy say what buildSidecar makes? By calling it with placeholders, and writing in CEL what came out.
-import { buildSidecar, buildVolume } from '../../src/kubernetes/sidecar.ts'
+import { buildSidecar, buildVolume } from '../../src/kubernetes/injection/sidecar.ts'
 import { toCel, type Unknowns } from './cel.ts'
 
 // What buildSidecar is given in place of what only the pod tells, and the expression that takes its place.

@@ -1,7 +1,7 @@
 // Which pods does the validating policy of the chart refuse? Those whose annotations cannot be meant, and those without a gate.
-import { type AnnotationName, annotationRows } from '../../src/kubernetes/annotations.ts'
-import { KNATIVE_PROXY } from '../../src/kubernetes/injection.ts'
-import { SIDECAR_NAME } from '../../src/kubernetes/sidecar.ts'
+import { type AnnotationName, annotationRows } from '../../src/kubernetes/injection/annotations.ts'
+import { KNATIVE_PROXY } from '../../src/kubernetes/injection/injection.ts'
+import { SIDECAR_NAME } from '../../src/kubernetes/injection/sidecar.ts'
 import { given, patternOf } from './policy-variables.ts'
 
 const OTHER_CONTAINERS = `(object.spec.containers + object.spec.?initContainers.orValue([])).filter(c, c.name != "${SIDECAR_NAME}")`

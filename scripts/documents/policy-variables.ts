@@ -1,7 +1,7 @@
-// What do the policies of the chart read from a pod? The same as src/kubernetes/pod-settings.ts and probes.ts, in CEL. A URL of
+// What do the policies of the chart read from a pod? The same as src/kubernetes/injection/pod-settings.ts and probes.ts, in CEL. A URL of
 // a probe stays as it was written: CEL cannot escape what a URL should not have.
-import { type AnnotationName, annotationRows } from '../../src/kubernetes/annotations.ts'
-import { SIDECAR_NAME } from '../../src/kubernetes/sidecar.ts'
+import { type AnnotationName, annotationRows } from '../../src/kubernetes/injection/annotations.ts'
+import { SIDECAR_NAME } from '../../src/kubernetes/injection/sidecar.ts'
 import { probeKinds } from '../../src/model/app-probe.ts'
 
 const annotation = (name: AnnotationName) => JSON.stringify(`sidegate.dev/${name}`)

@@ -1,7 +1,7 @@
 // How does the API server itself put the gate into a pod? As a mutating policy with the container that buildSidecar makes,
 // and a validating one that refuses what cannot be meant. A template of the chart: the defaults of a release stand in it.
-import { INJECT_LABEL, INJECTED_ANNOTATION } from '../../src/kubernetes/annotations.ts'
-import { SIDECAR_NAME } from '../../src/kubernetes/sidecar.ts'
+import { INJECT_LABEL, INJECTED_ANNOTATION } from '../../src/kubernetes/injection/annotations.ts'
+import { SIDECAR_NAME } from '../../src/kubernetes/injection/sidecar.ts'
 import { appProbePath, probeKinds } from '../../src/model/app-probe.ts'
 import { containerExpression, volumeExpression } from './policy-gate.ts'
 import { validations } from './policy-refusals.ts'
@@ -69,7 +69,7 @@ spec:`
 
 /** The text of the chart's template. */
 export function policyTemplate(): string {
-  return `{{- /* Written by "npm run generate" from src/kubernetes/sidecar.ts and annotations.ts. Changes here are lost. */}}
+  return `{{- /* Written by "npm run generate" from src/kubernetes/injection/sidecar.ts and annotations.ts. Changes here are lost. */}}
 {{- if eq (include "sidegate.mode" .) "policy" }}
 {{- $defaults := include "sidegate.defaults" . | fromYaml }}
 # Puts the gate into pods with the label, as "sidegate inject" does.

@@ -1,10 +1,10 @@
 // From the settings of the log to the function that writes one line for a request, and counts the lines that had to be left out.
 import type { Config } from '../config/options.ts'
 import type { Clock } from '../model/clock.ts'
-import { createAccessLog } from '../telemetry/access-log.ts'
-import type { Log } from '../telemetry/log.ts'
-import type { LogOutput } from '../telemetry/log-output.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
+import { createAccessLog } from '../telemetry/logs/access-log.ts'
+import type { Log } from '../telemetry/logs/log.ts'
+import type { LogOutput } from '../telemetry/logs/log-output.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
 
 export interface AccessLinesParts {
   readonly config: Config

@@ -1,16 +1,17 @@
 // The part of the admin port that changes something: revocations, and refresh tokens that are handed in. Both go by the admin
 // token, and both are audited.
-import { type Authenticate, createAuthenticator } from '../admin/authenticate.ts'
-import { createRefreshTokenApi, type RefreshTokenApiParts } from '../admin/refresh-token-api.ts'
-import type { AdminApi } from '../admin/request.ts'
-import { createRevocationApi, type RevocationApiParts } from '../admin/revocation-api.ts'
+
 import type { Config } from '../config/options.ts'
 import { whyUnusable } from '../model/admin-token.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Revocations } from '../revocation/revocations.ts'
-import type { Log } from '../telemetry/log.ts'
-import type { Materials } from './materials.ts'
+import { type Authenticate, createAuthenticator } from '../servers/admin/authenticate.ts'
+import { createRefreshTokenApi, type RefreshTokenApiParts } from '../servers/admin/refresh-token-api.ts'
+import type { AdminApi } from '../servers/admin/request.ts'
+import { createRevocationApi, type RevocationApiParts } from '../servers/admin/revocation-api.ts'
+import type { Log } from '../telemetry/logs/log.ts'
 import { exchangedSessionSeconds, issuerNames, longestLifetimeSeconds, longestSessionSeconds } from './revocations.ts'
+import type { Materials } from './settings/file-contents.ts'
 
 export interface AdminApiParts {
   /** Settings and files as they are now: they may change while the process lives. */

@@ -1,20 +1,20 @@
 // From the settings of an issuer to an issuer that is trusted. Keys that are fetched live longer than one version of the
 // settings: a reload must not make the gate forget them and ask again.
 import type { Config, IssuerConfig } from '../config/options.ts'
-import type { Fetch } from '../model/bounded-fetch.ts'
 import type { Clock } from '../model/clock.ts'
-import type { Log } from '../telemetry/log.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
-import { fetchByDiscovery, fetchFrom } from '../token/fetch-keys.ts'
-import type { VerificationKey } from '../token/key-set.ts'
-import { createFixedKeys, type KeySource, withOwnKeys } from '../token/keys.ts'
-import type { OwnKeys } from '../token/own-keys.ts'
-import { createRemoteKeys } from '../token/remote-keys.ts'
-import { OWN_KEYS, type RetiredKeys } from '../token/retired-keys.ts'
+import type { Fetch } from '../outbound-http/fetch.ts'
+import type { Log } from '../telemetry/logs/log.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
+import { fetchByDiscovery, fetchFrom } from '../token/keys/fetch-keys.ts'
+import type { VerificationKey } from '../token/keys/key-set.ts'
+import { createFixedKeys, type KeySource, withOwnKeys } from '../token/keys/keys.ts'
+import { createRemoteKeys } from '../token/keys/remote-keys.ts'
+import { OWN_KEYS, type RetiredKeys } from '../token/keys/retired-keys.ts'
+import type { OwnKeys } from '../token/signing/own-keys.ts'
 import type { Issuer } from '../token/verify.ts'
-import type { Materials } from './materials.ts'
 import type { Outbound } from './outbound.ts'
-import { describeShared } from './own-keys.ts'
+import type { Materials } from './settings/file-contents.ts'
+import { describeShared } from './signing-keys.ts'
 
 export interface IssuerParts {
   readonly outbound: Outbound

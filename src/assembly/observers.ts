@@ -1,14 +1,14 @@
 // What the parts tell, as it is counted. Every label comes from a closed set.
 
-import type { LifetimeParts } from '../proxy/lifetime.ts'
-import type { DropReason, LeftOut } from '../proxy/policy.ts'
-import { redisErrorKinds } from '../revocation/redis-report.ts'
-import type { RevocationObserver } from '../revocation/report.ts'
+import type { LifetimeParts } from '../gate/open-connections.ts'
+import type { DropReason, LeftOut } from '../http/limits.ts'
+import { redisErrorKinds } from '../redis/report.ts'
+import type { RevocationObserver } from '../revocation/log/report.ts'
 import type { Revocations } from '../revocation/revocations.ts'
-import { ruleKinds } from '../revocation/rule.ts'
-import type { Log } from '../telemetry/log.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
-import type { ExposureParts } from './exposure.ts'
+import { ruleKinds } from '../revocation/rule/rule.ts'
+import type { Log } from '../telemetry/logs/log.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
+import type { ExposureParts } from '../upstream/exposure.ts'
 
 /** Counts what happens in the feed and on the connections to Redis; all series exist from the start. */
 export function createRevocationObserver(metrics: Metrics): RevocationObserver {

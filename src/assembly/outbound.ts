@@ -2,8 +2,8 @@
 // proxy that the settings ask for. The one other door to undici: the fetch of Node takes neither. It must never be used for
 // requests of clients, and never show the password of a proxy.
 import { Agent, type Dispatcher, fetch as fetchWith, Pool, ProxyAgent } from 'undici'
-import type { Fetch } from '../model/bounded-fetch.ts'
-import type { Log } from '../telemetry/log.ts'
+import type { Fetch } from '../outbound-http/fetch.ts'
+import type { Log } from '../telemetry/logs/log.ts'
 import { type ChooseProxy, createProxyChoice, type Environment, withoutCredentials } from './proxy-choice.ts'
 
 const CONNECTIONS = 32

@@ -2,7 +2,7 @@
 // cluster for us would see keys and tokens, and one that cannot would cut the gate off. Asks no name server.
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import type { Problem } from '../config/problems.ts'
-import { readProxyUrl } from '../config/proxy-url.ts'
+import { readProxyUrl } from '../config/value-types/proxy-url.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

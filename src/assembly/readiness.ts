@@ -1,7 +1,7 @@
 // What has to be there before traffic may come. Once it was there, only shutting down takes traffic away: what fails later fails
 // for every pod at once, and a fleet without a ready pod serves nobody. Nobody sends traffic before the first time: so that is
 // the moment to give back the memory that only the start needed, when it keeps nobody waiting.
-import type { Check } from '../admin/probes.ts'
+import type { Check } from '../http/probes.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Issuer } from '../token/verify.ts'

@@ -3,18 +3,22 @@
 import type { Config, RefreshConfig } from '../config/options.ts'
 import type { Clock } from '../model/clock.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
-import type { ClientCredentials } from '../refresh/client-authentication.ts'
 import type { DeliveryPolicy, Refresher } from '../refresh/delivery.ts'
-import { createExchanger, type ExchangerParts } from '../refresh/exchange.ts'
-import { createRefreshTokenBook, createSuccessorBook, type FleetEntries } from '../refresh/fleet-entries.ts'
-import { createJudge, type Judge } from '../refresh/judgement.ts'
-import { createLoneExchange, createSharedExchange, type Obtain } from '../refresh/obtain.ts'
-import { createRefreshGrant } from '../refresh/refresh-grant.ts'
+import type { ClientCredentials } from '../refresh/identity-provider/client-authentication.ts'
+import { createExchanger, type ExchangerParts } from '../refresh/identity-provider/exchange.ts'
+import {
+  createRefreshTokenBook,
+  createSuccessorBook,
+  type FleetEntries,
+} from '../refresh/identity-provider/exchange-lock.ts'
+import { createJudge, type Judge } from '../refresh/identity-provider/judgement.ts'
+import { createLoneExchange, createSharedExchange, type Obtain } from '../refresh/identity-provider/obtain.ts'
+import { createRefreshGrant } from '../refresh/identity-provider/refresh-grant.ts'
+import { createTokenEndpoint, type TokenEndpoint } from '../refresh/identity-provider/token-endpoint.ts'
 import type { SuccessorPolicy } from '../refresh/successor.ts'
-import { createTokenEndpoint, type TokenEndpoint } from '../refresh/token-endpoint.ts'
-import type { Log } from '../telemetry/log.ts'
-import type { Materials } from './materials.ts'
+import type { Log } from '../telemetry/logs/log.ts'
 import type { Outbound } from './outbound.ts'
+import type { Materials } from './settings/file-contents.ts'
 
 /** An exchange may take longer than a response waits for it: it then serves the next response. */
 const EXCHANGE_DEADLINE_MS = 5_000

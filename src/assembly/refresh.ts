@@ -1,18 +1,19 @@
 // From the settings of the refresh to the part that makes successors, or that fetches them from the identity provider.
-import type { Admit, StandingQuestions } from '../admission.ts'
+
 import type { Config, RefreshConfig } from '../config/options.ts'
+import type { Admit, StandingQuestions } from '../gate/admission.ts'
 import type { Clock } from '../model/clock.ts'
 import type { CookiePolicy, Refresher, RefreshResult } from '../refresh/delivery.ts'
-import type { FleetEntries } from '../refresh/fleet-entries.ts'
-import { createRefresher } from '../refresh/refresher.ts'
-import { whileStanding } from '../refresh/standing.ts'
+import { whileStanding } from '../refresh/eligibility.ts'
+import type { FleetEntries } from '../refresh/identity-provider/exchange-lock.ts'
+import { createRefresher } from '../refresh/own-key.ts'
 import type { SuccessorPolicy } from '../refresh/successor.ts'
-import type { Log } from '../telemetry/log.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
-import type { Materials } from './materials.ts'
+import type { Log } from '../telemetry/logs/log.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import type { Outbound } from './outbound.ts'
-import { signWith } from './own-keys.ts'
 import { buildExchanger } from './refresh-exchange.ts'
+import type { Materials } from './settings/file-contents.ts'
+import { signWith } from './signing-keys.ts'
 
 export interface RefreshParts {
   readonly config: Config

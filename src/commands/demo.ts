@@ -3,7 +3,7 @@
 import type { Argv } from 'yargs'
 import { type DemoStage, openStage } from '../demo/stage.ts'
 import { curlLine, type DemoStep, demoSteps } from '../demo/steps.ts'
-import { createLog } from '../telemetry/log.ts'
+import { createLog } from '../telemetry/logs/log.ts'
 import { ANSWER_IS_NO, DONE, type Shell } from './shell.ts'
 
 /** So often that the one that ends soon is always about to end, and never over. */

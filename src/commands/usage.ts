@@ -1,7 +1,7 @@
 // What does a person read who typed something wrong? One line that names the mistake and what was probably meant. It must
 // never repeat a token or a password that stands in the wrong place: terminals and pipelines keep what they show.
 import { closestMatch } from 'leven'
-import { namedRows } from '../config/flags.ts'
+import { namedRows } from '../config/sources/flags.ts'
 import { UsageError } from './shell.ts'
 
 /** What was typed, and the flags that the command knows. */

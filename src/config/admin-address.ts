@@ -1,12 +1,13 @@
 // Where is the admin port of a gate with these settings? Reads that one setting: a probe needs no other, and must not fail
 // over a mistake in them, as a running gate does not either.
-import type { Address } from './addresses.ts'
-import { readGiven } from './given.ts'
-import { isGroup } from './kinds.ts'
+
 import type { SettingsSources } from './load.ts'
 import { settingsSchema } from './options.ts'
 import { findingsOf, formatProblem } from './problems.ts'
-import { readYaml } from './yaml.ts'
+import { readGiven } from './sources/variables-and-flags.ts'
+import { readYaml } from './sources/yaml.ts'
+import type { Address } from './value-types/addresses.ts'
+import { isGroup } from './value-types/value-types.ts'
 
 /** The value of `admin.listen`, or the sentence that says why there is none. */
 export type AddressResult = { readonly address: Address } | { readonly problem: string }

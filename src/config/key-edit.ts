@@ -11,7 +11,7 @@ import {
   type ToStringOptions,
   type YAMLMap,
 } from 'yaml'
-import { readYaml, yamlOptions } from './yaml.ts'
+import { readYaml, yamlOptions } from './sources/yaml.ts'
 
 /** A key as the settings name it. */
 export type WrittenKey = Readonly<Record<string, string>>

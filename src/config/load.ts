@@ -1,14 +1,14 @@
 // Which settings are in force? Flag beats variable beats file beats default, one setting at a time. Every problem of all
 // of them is found in one run. Reads no file and no process state: texts, variables and flags come in as arguments.
 
-import { draftOf } from './draft.ts'
-import { type Given, readGiven, unknownVariables } from './given.ts'
-import { isGroup } from './kinds.ts'
+import { findContradictions } from './checks/checks.ts'
+import { draftOf } from './checks/draft.ts'
 import { type Config, settingsSchema } from './options.ts'
-import { fileTroubles, placed, type SettingsFile } from './places.ts'
 import { type Finding, findingsOf, type Problem } from './problems.ts'
-import { findContradictions } from './rules.ts'
-import { readYaml } from './yaml.ts'
+import { fileTroubles, placed, type SettingsFile } from './sources/source-locations.ts'
+import { type Given, readGiven, unknownVariables } from './sources/variables-and-flags.ts'
+import { readYaml } from './sources/yaml.ts'
+import { isGroup } from './value-types/value-types.ts'
 
 /** Where settings come from. */
 export interface SettingsSources {

@@ -2,13 +2,12 @@
 // the flags, the messages, the JSON Schema and docs/configuration.md are all derived from it. Rules that concern more
 // than one setting stand in rules.ts.
 import type * as z from 'zod'
-import { address, addressRange, origin, redisUrl, secureUrl, webOrigin } from './addresses.ts'
-import { byContainer, probeTarget } from './app-probes.ts'
-import { attributeValue, domain } from './cookie-attributes.ts'
-import { duration } from './durations.ts'
-import { choice, filePath, flag, group, integer, list, oneOf, only, text } from './kinds.ts'
-import { audience, claimMap, claimName, issuerName, keyTemplate, tokenType } from './literals.ts'
-import { moment } from './moments.ts'
+import { address, addressRange, origin, redisUrl, secureUrl, webOrigin } from './value-types/addresses.ts'
+import { byContainer, probeTarget } from './value-types/app-probes.ts'
+import { attributeValue, domain } from './value-types/cookie-attributes.ts'
+import { duration } from './value-types/durations.ts'
+import { audience, claimMap, claimName, issuerName, keyTemplate, tokenType } from './value-types/literals.ts'
+import { moment } from './value-types/moments.ts'
 import {
   anyHeaderName,
   byHeader,
@@ -20,10 +19,11 @@ import {
   method,
   queryName,
   scope,
-} from './names.ts'
-import { natMap } from './nat-map.ts'
-import { outboundProxy } from './proxy-url.ts'
-import { routePath } from './route-path.ts'
+} from './value-types/names.ts'
+import { natMap } from './value-types/nat-map.ts'
+import { outboundProxy } from './value-types/proxy-url.ts'
+import { routePath } from './value-types/route-path.ts'
+import { choice, filePath, flag, group, integer, list, oneOf, only, text } from './value-types/value-types.ts'
 
 const asymmetric = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519', 'RS256'] as const
 const algorithm = choice([...asymmetric, 'ES512', 'RS384', 'RS512', 'HS256', 'HS384', 'HS512'])

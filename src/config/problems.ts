@@ -2,9 +2,9 @@
 // what would be right. Never prints the value of a setting that may hold a secret.
 import { closestMatch } from 'leven'
 import type * as z from 'zod'
-import { namesAt, noteOf, schemaAt, settingRows } from './flags.ts'
-import { type Note, unexpected } from './kinds.ts'
-import { quote } from './quote.ts'
+import { namesAt, noteOf, schemaAt, settingRows } from './sources/flags.ts'
+import { quote } from './value-types/quote.ts'
+import { type Note, unexpected } from './value-types/value-types.ts'
 
 /** One thing that is wrong. */
 export interface Problem {

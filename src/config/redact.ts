@@ -1,7 +1,8 @@
 // What may be shown of the settings? Everything but the passwords in them. Secrets themselves stand in files, which are
 // named here and never opened.
-import { settingRows } from './flags.ts'
+
 import type { Config } from './options.ts'
+import { settingRows } from './sources/flags.ts'
 
 /** The settings as a log line or a command may print them: the same, with the passwords in URLs replaced. */
 export function describeConfig(config: Config): Config {

@@ -1,8 +1,8 @@
 // How would an editor check a settings file? The table as JSON Schema, for completion and for the chart. The rules between
 // settings are not in it: only the loader knows them.
 import * as z from 'zod'
-import { isGroup } from './kinds.ts'
 import { settingsSchema } from './options.ts'
+import { isGroup } from './value-types/value-types.ts'
 
 /** The JSON Schema (draft 2020-12) of what may be written, as a plain object. */
 export function jsonSchema(): Record<string, unknown> {

@@ -1,7 +1,7 @@
 // The issuer of the demo: real keys, a key set over HTTP, and tokens for each story.
 import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
-import { createPrivateKeySigner, generateKey, type Signer } from '../token/mint.ts'
+import { createPrivateKeySigner, generateKey, type Signer } from '../token/signing/mint.ts'
 
 const ALGORITHM = 'ES256'
 /** Who signs in on the page: somebody whom the curl lines do not know, so that they do not end with them. */

@@ -7,14 +7,14 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type App, createApp } from '../app.ts'
-import { readMaterials } from '../assembly/materials.ts'
+import { createSidegate, type Sidegate } from '../assembly/composition-root.ts'
+import { readMaterials } from '../assembly/settings/file-contents.ts'
 import { loadConfig } from '../config/load.ts'
+import { closeServer, listenOn } from '../http/listener/listen.ts'
 import type { Clock } from '../model/clock.ts'
-import { closeServer, listenOn } from '../proxy/listening.ts'
-import type { Log } from '../telemetry/log.ts'
-import { generateKey } from '../token/mint.ts'
-import { version } from '../version.ts'
+import { version } from '../runtime/version.ts'
+import type { Log } from '../telemetry/logs/log.ts'
+import { generateKey } from '../token/signing/mint.ts'
 import { createDemoApp, type DemoRule } from './app.ts'
 import {
   createDemoIssuer,
@@ -126,12 +126,12 @@ async function startGate(parts: StageParts, at: Omit<GatePlaces, 'listen' | 'adm
   throw new Error('Cannot start the demo: no port is free')
 }
 
-async function buildGate(settingsText: string, parts: StageParts): Promise<App> {
+async function buildGate(settingsText: string, parts: StageParts): Promise<Sidegate> {
   const loaded = loadConfig({ file: { path: 'demo settings', text: settingsText }, environment: {}, flags: {} })
   if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems))
   const read = await readMaterials(loaded.config)
   if ('problems' in read) throw new Error(JSON.stringify(read.problems))
-  return createApp({
+  return createSidegate({
     config: loaded.config,
     materials: read.materials,
     monotonic: () => performance.now(),

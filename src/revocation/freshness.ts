@@ -2,7 +2,7 @@
 
 import type { Clock } from '../model/clock.ts'
 import type { Logger } from '../model/logger.ts'
-import type { Feed } from './feed.ts'
+import type { Feed } from './log/reading/feed.ts'
 
 /** What to do when the list is not up to date. */
 export type WhenStale = 'deny' | 'allow'

@@ -4,14 +4,14 @@
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
 import type { Logger } from '../model/logger.ts'
-import { createChores } from './chores.ts'
-import type { Feed } from './feed.ts'
+import type { RuleList } from './compact-list/list.ts'
 import { createFreshness, type WhenStale } from './freshness.ts'
-import type { RuleList } from './list.ts'
-import type { RevocationObserver } from './report.ts'
-import type { Rule, RuleKind, WrittenRule } from './rule.ts'
-import type { RedisStore } from './store.ts'
-import { appendStamped, liftBy } from './writing.ts'
+import type { Feed } from './log/reading/feed.ts'
+import type { RevocationObserver } from './log/report.ts'
+import type { RedisStore } from './log/store.ts'
+import { appendStamped, liftBy } from './log/writing/write.ts'
+import { createChores } from './maintenance.ts'
+import type { Rule, RuleKind, WrittenRule } from './rule/rule.ts'
 
 /** The answer for one token. `degraded`: clear by what is known, but that may be out of date, and the operator allows it. */
 export type Verdict =

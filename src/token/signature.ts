@@ -1,6 +1,6 @@
 // Which of these keys signed this token? jose answers; nothing else is asked of it here.
 import { compactVerify, errors } from 'jose'
-import type { VerificationKey } from './key-set.ts'
+import type { VerificationKey } from './keys/key-set.ts'
 import type { CompactToken } from './read.ts'
 
 /**

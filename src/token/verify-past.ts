@@ -2,10 +2,10 @@
 // not. Keys that left a set count here as well. What it answers admits nobody.
 
 import { isRefusal } from '../model/refusal.ts'
-import { createTokenMemory } from './memory.ts'
-import type { Issuer } from './question.ts'
+import type { RetiredKeys } from './keys/retired-keys.ts'
 import { readToken } from './read.ts'
-import type { RetiredKeys } from './retired-keys.ts'
+import type { Issuer } from './verification-request.ts'
+import { createTokenMemory } from './verified-cache.ts'
 import { createVerifier, type Verified } from './verify.ts'
 
 /** Answers the proof that the token was one of ours, or why not: `keys_unavailable` where nobody can tell. */

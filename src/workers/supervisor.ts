@@ -1,15 +1,15 @@
 // The first process of several: it starts the workers, starts another where one ends, and answers for all of them. It holds
 // the port that they share and hands out its connections in turn, but never reads one of a client.
 import cluster, { type Worker } from 'node:cluster'
-import type { Answer } from '../admin/answer.ts'
-import type { Check } from '../admin/probes.ts'
+import type { Answer } from '../http/answer.ts'
+import type { Check } from '../http/probes.ts'
 import type { Clock } from '../model/clock.ts'
-import type { Log } from '../telemetry/log.ts'
-import type { LogOutput } from '../telemetry/log-output.ts'
-import { createMetrics } from '../telemetry/metrics.ts'
-import { createTotals, measurementsOf } from '../telemetry/totals.ts'
+import type { Log } from '../telemetry/logs/log.ts'
+import type { LogOutput } from '../telemetry/logs/log-output.ts'
+import { createMetrics } from '../telemetry/metrics/metrics.ts'
+import { createTotals, measurementsOf } from '../telemetry/metrics/totals.ts'
+import { hasOtherSettings, mergeChecks } from './aggregate-metrics.ts'
 import { type Channel, createChannel } from './channel.ts'
-import { eachLine } from './lines.ts'
 import {
   ANSWER_TIMEOUT_MS,
   API_TIMEOUT_MS,
@@ -17,8 +17,8 @@ import {
   type RelayedRequest,
   type SharedSettings,
   type WorkerAnswers,
-} from './questions.ts'
-import { hasOtherSettings, mergeChecks } from './together.ts'
+} from './messages.ts'
+import { eachLine } from './whole-lines.ts'
 
 /** A worker that ends sooner than this after its start may do so again. */
 const SHORT_LIFE_MS = 30_000

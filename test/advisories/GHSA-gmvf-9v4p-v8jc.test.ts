@@ -1,6 +1,6 @@
 // GHSA-gmvf-9v4p-v8jc, CVE-2019-20933: an empty secret was a secret, so that anybody could sign.
 import { expect, test } from 'vitest'
-import { readSecret } from '../../src/token/key-set.ts'
+import { readSecret } from '../../src/token/keys/key-set.ts'
 
 test('a secret that is empty, only a line end or shorter than its hash does not verify anything', () => {
   for (const secret of ['', '\n', '\r\n', 'secret', 'x'.repeat(31)])

@@ -1,6 +1,6 @@
 // GHSA-v574-6498-x57v: two parts joined by a separator made one key, which other parts made too.
 import { expect, test } from 'vitest'
-import { ruleKeyOf } from '../../src/revocation/rule.ts'
+import { ruleKeyOf } from '../../src/revocation/rule/rule.ts'
 
 test('a subject that contains the separator is not taken for a subject of another issuer', () => {
   const pairs = [

@@ -3,7 +3,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { type DemoStage, openStage } from '../../src/demo/stage.ts'
-import { createLog } from '../../src/telemetry/log.ts'
+import { createLog } from '../../src/telemetry/logs/log.ts'
 import { describeInBrowser, runInPage, startBrowser } from '../support/browser.ts'
 
 describeInBrowser('the page of the demo', () => {

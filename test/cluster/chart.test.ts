@@ -2,12 +2,12 @@
 // are no controllers; in webhook mode the injector runs in this process, as the service account of the chart, and the Service
 // of the chart is led to it.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createCluster } from '../../src/injector/cluster.ts'
-import { readDefaults } from '../../src/injector/defaults.ts'
-import { selfMadeCertificate } from '../../src/injector/self-made.ts'
-import { buildSidecar, buildVolume } from '../../src/kubernetes/sidecar.ts'
-import { listAt, type Tree, textAt, treeAt, treesAt, valueAt } from '../../src/kubernetes/tree.ts'
-import { version } from '../../src/version.ts'
+import { buildSidecar, buildVolume } from '../../src/kubernetes/injection/sidecar.ts'
+import { createCluster } from '../../src/kubernetes/injector/cluster.ts'
+import { readDefaults } from '../../src/kubernetes/injector/defaults.ts'
+import { selfMadeCertificate } from '../../src/kubernetes/injector/self-signed-certificate.ts'
+import { listAt, type Tree, textAt, treeAt, treesAt, valueAt } from '../../src/kubernetes/manifests/nested-values.ts'
+import { version } from '../../src/runtime/version.ts'
 import { type Cluster, clusterMissing, startCluster } from '../support/cluster.ts'
 import { chart, helms, runHelm, valuesFile } from '../support/helm.ts'
 import { shownBy, startInjector, type TestInjector } from '../support/injector.ts'

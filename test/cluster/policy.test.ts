@@ -1,9 +1,9 @@
 // The policy of the chart, worked out by a real API server: the pods are what injectPod makes of them, and what it refuses the
 // policy refuses as well.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { injectPod } from '../../src/kubernetes/injection.ts'
-import { type Tree, treeAt, treesAt, valueAt } from '../../src/kubernetes/tree.ts'
-import { version } from '../../src/version.ts'
+import { injectPod } from '../../src/kubernetes/injection/injection.ts'
+import { type Tree, treeAt, treesAt, valueAt } from '../../src/kubernetes/manifests/nested-values.ts'
+import { version } from '../../src/runtime/version.ts'
 import { type Cluster, clusterMissing, startCluster } from '../support/cluster.ts'
 import { chart, helms, runHelm, valuesFile } from '../support/helm.ts'
 import { podOf, restrictedPod } from '../support/pods.ts'

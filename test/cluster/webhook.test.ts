@@ -1,8 +1,8 @@
 // The webhook, asked by a real API server: what a pod looks like when it is read back, and what is let in when nobody answers.
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { injectPod } from '../../src/kubernetes/injection.ts'
-import { buildSidecar } from '../../src/kubernetes/sidecar.ts'
-import { type Tree, treeAt, treesAt, valueAt } from '../../src/kubernetes/tree.ts'
+import { injectPod } from '../../src/kubernetes/injection/injection.ts'
+import { buildSidecar } from '../../src/kubernetes/injection/sidecar.ts'
+import { type Tree, treeAt, treesAt, valueAt } from '../../src/kubernetes/manifests/nested-values.ts'
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts'
 import { type Cluster, clusterMissing, startCluster } from '../support/cluster.ts'
 import { fromPair, startInjector, type TestInjector, webhookConfiguration } from '../support/injector.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { withVisibleText } from '../../src/commands/shell.ts'
-import { createLog } from '../../src/telemetry/log.ts'
+import { createLog } from '../../src/telemetry/logs/log.ts'
 import { createWorld, type World } from '../support/gateway.ts'
 import { createTestShell, sidegate } from '../support/shell.ts'
 

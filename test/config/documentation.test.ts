@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
 import { generatedFiles } from '../../scripts/generated-files.ts'
-import { namedRows, settingRows } from '../../src/config/flags.ts'
 import { jsonSchema } from '../../src/config/schema.ts'
+import { namedRows, settingRows } from '../../src/config/sources/flags.ts'
 import { configOf } from '../support/settings.ts'
 
 const root = join(import.meta.dirname, '..', '..')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { changeKeys } from '../../src/config/key-edit.ts'
-import { readYaml } from '../../src/config/yaml.ts'
+import { readYaml } from '../../src/config/sources/yaml.ts'
 
 const add = { privateKeyFile: '/k/new.pem', algorithm: 'ES256', keyId: 'k2', active: '2026-12-01T10:00:00Z' }
 

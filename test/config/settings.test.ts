@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { namedRows, settingRows } from '../../src/config/flags.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { namedRows, settingRows } from '../../src/config/sources/flags.ts'
 import { configOf, issuersLine } from '../support/settings.ts'
 
 interface Sample {

@@ -2,7 +2,7 @@
 // provider has a name that no name server knows: what arrives has gone through the proxy.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createOutbound } from '../../src/assembly/outbound.ts'
-import { fetchBounded } from '../../src/model/bounded-fetch.ts'
+import { fetchBounded } from '../../src/outbound-http/fetch.ts'
 import { makeCertificates, type TestCertificates, type TestPair } from '../support/certificates.ts'
 import { type ConnectProxy, startConnectProxy } from '../support/connect-proxy.ts'
 import { eventually } from '../support/eventually.ts'

@@ -2,7 +2,7 @@
 // may hand over, once as raw bytes through a listening proxy.
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect } from 'vitest'
-import { inspectMessage } from '../../src/proxy/message.ts'
+import { inspectMessage } from '../../src/http/message.ts'
 import { fuzz, pieces } from '../support/fuzz.ts'
 import { type RawOrigin, startRawOrigin } from '../support/origin.ts'
 import { startProxy, type TestProxy } from '../support/proxy.ts'

@@ -2,8 +2,8 @@
 // decode, split and normalise in every order.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { readPath } from '../../src/route/path.ts'
-import { createRoutes } from '../../src/route/routes.ts'
+import { readPath } from '../../src/gate/path.ts'
+import { createRoutes } from '../../src/gate/routes.ts'
 import { fuzz, pieces } from '../support/fuzz.ts'
 import { pathReaders } from '../support/path-readers.ts'
 

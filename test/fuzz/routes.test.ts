@@ -2,8 +2,8 @@
 // letter, and every route before it that asks for something and matches leniently. Over many sets of routes and spellings.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { createRoutes, type Route, type RoutePolicy } from '../../src/gate/routes.ts'
 import { isRefusal } from '../../src/model/refusal.ts'
-import { createRoutes, type Route, type RoutePolicy } from '../../src/route/routes.ts'
 import { fuzz } from '../support/fuzz.ts'
 import { verifiedToken } from '../support/tokens.ts'
 

@@ -2,8 +2,8 @@
 // exception, and never a rule that says more than its line?
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { isProblem } from '../../src/revocation/rule.ts'
-import { readJsonLines, readKeyLines } from '../../src/revocation/rule-lines.ts'
+import { readJsonLines, readKeyLines } from '../../src/revocation/rule/lines.ts'
+import { isProblem } from '../../src/revocation/rule/rule.ts'
 import { fuzz, pieces } from '../support/fuzz.ts'
 
 const settings = { nowSeconds: 1_800_000_000, maxLifetimeSeconds: 86_400 }

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { dashboard } from '../../scripts/documents/dashboard.ts'
 import { dashboardRows } from '../../scripts/documents/dashboard-panels.ts'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
 import { hasProgram, readAlerts, unknownMetrics } from '../support/observability.ts'
 import { type ObservedFleet, startObservedFleet } from '../support/observed-fleet.ts'
 

@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { metricsPage } from '../../scripts/documents/metrics.ts'
 import { reasonsPage } from '../../scripts/documents/reasons.ts'
 import { jsonSchema } from '../../src/config/schema.ts'
-import { injectorMetrics } from '../../src/injector/metrics.ts'
+import { injectorMetrics } from '../../src/kubernetes/injector/metrics.ts'
 import { reasons, refusalSpec } from '../../src/model/refusal.ts'
-import { leastRights } from '../../src/revocation/access.ts'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { leastRights } from '../../src/revocation/log/redis-rights.ts'
+import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
 import { configOf } from '../support/settings.ts'
 
 const root = join(import.meta.dirname, '..', '..')

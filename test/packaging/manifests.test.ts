@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, matchesGlob } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
-import { isPatchedRuntime } from '../../src/runtime.ts'
+import { isPatchedRuntime } from '../../src/runtime/node-version.ts'
 import { configOf } from '../support/settings.ts'
 
 const root = join(import.meta.dirname, '..', '..')

@@ -3,9 +3,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Permit, VerifiedToken } from '../../src/model/decision.ts'
-import { createRefresher, type RefresherParts } from '../../src/refresh/refresher.ts'
+import { createRefresher, type RefresherParts } from '../../src/refresh/own-key.ts'
 import { type SuccessorPolicy, sessionEndSeconds, successor } from '../../src/refresh/successor.ts'
-import { createPrivateKeySigner, createSecretSigner } from '../../src/token/mint.ts'
+import { createPrivateKeySigner, createSecretSigner } from '../../src/token/signing/mint.ts'
 import { makeKey, NOW_SECONDS, privatePem, verifiedToken } from '../support/tokens.ts'
 
 /** What a successor may change, and nothing else. */

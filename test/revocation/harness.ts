@@ -1,15 +1,15 @@
 // What the tests of revocation share: a gate's worth of parts on one real Redis, and what was reported.
 import { expect, vi } from 'vitest'
 import type { Clock } from '../../src/model/clock.ts'
-import { createFeed, type Feed } from '../../src/revocation/feed.ts'
+import { createList, type RuleList } from '../../src/revocation/compact-list/list.ts'
 import type { WhenStale } from '../../src/revocation/freshness.ts'
-import { createList, type RuleList } from '../../src/revocation/list.ts'
-import { parsePlainKey } from '../../src/revocation/plain-keys.ts'
+import { createFeed, type Feed } from '../../src/revocation/log/reading/feed.ts'
+import { type RevocationObserver, silentLog, silentObserver } from '../../src/revocation/log/report.ts'
+import { createRedisStore, type RedisStore } from '../../src/revocation/log/store.ts'
 import { createRedisLookup } from '../../src/revocation/redis-lookup.ts'
-import { type RevocationObserver, silentLog, silentObserver } from '../../src/revocation/report.ts'
 import { createLocalRevocations, type Revocations } from '../../src/revocation/revocations.ts'
-import type { Rule, RuleIdentity } from '../../src/revocation/rule.ts'
-import { createRedisStore, type RedisStore } from '../../src/revocation/store.ts'
+import { parsePlainKey } from '../../src/revocation/rule/plain-keys.ts'
+import type { Rule, RuleIdentity } from '../../src/revocation/rule/rule.ts'
 import { verifiedToken } from '../support/verified-token.ts'
 
 export interface LocalGate {

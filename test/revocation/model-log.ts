@@ -1,17 +1,18 @@
 // A log and gates without sockets: the real list, intake, ledger, healer and writer over a stream that gives ids as Redis does, and
 // that can lose its end, or all of it, to a server whose clock is behind.
-import { type AfterLoss, createAfterLoss } from '../../src/revocation/after-loss.ts'
-import { compareIds, encodeEntry, LOG_START, type LogEntry } from '../../src/revocation/entry.ts'
-import { createHeadWatch } from '../../src/revocation/head-watch.ts'
-import { createHealer } from '../../src/revocation/healer.ts'
-import { createIntake } from '../../src/revocation/intake.ts'
-import { createLedger } from '../../src/revocation/ledger.ts'
-import { createList, type RuleList } from '../../src/revocation/list.ts'
-import { createNotUnderstood } from '../../src/revocation/not-understood.ts'
-import { silentLog, silentObserver } from '../../src/revocation/report.ts'
-import type { Rule } from '../../src/revocation/rule.ts'
-import type { RedisStore } from '../../src/revocation/store.ts'
-import { appendStamped, liftBy } from '../../src/revocation/writing.ts'
+
+import { createList, type RuleList } from '../../src/revocation/compact-list/list.ts'
+import { compareIds, encodeEntry, LOG_START, type LogEntry } from '../../src/revocation/log/entry.ts'
+import { type AfterLoss, createAfterLoss } from '../../src/revocation/log/reading/after-loss.ts'
+import { createHeadWatch } from '../../src/revocation/log/reading/head-watch.ts'
+import { createIntake } from '../../src/revocation/log/reading/intake.ts'
+import { createLedger } from '../../src/revocation/log/reading/ledger.ts'
+import { createNotUnderstood } from '../../src/revocation/log/reading/unknown-entries.ts'
+import { silentLog, silentObserver } from '../../src/revocation/log/report.ts'
+import type { RedisStore } from '../../src/revocation/log/store.ts'
+import { createHealer } from '../../src/revocation/log/writing/healer.ts'
+import { appendStamped, liftBy } from '../../src/revocation/log/writing/write.ts'
+import type { Rule } from '../../src/revocation/rule/rule.ts'
 
 export interface ModelLog {
   readonly entries: readonly LogEntry[]

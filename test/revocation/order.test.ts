@@ -2,8 +2,8 @@
 // up with the same answers, and what was revoked last is refused.
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createList } from '../../src/revocation/list.ts'
-import type { Rule } from '../../src/revocation/rule.ts'
+import { createList } from '../../src/revocation/compact-list/list.ts'
+import type { Rule } from '../../src/revocation/rule/rule.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { verifiedToken } from '../support/verified-token.ts'
 import { logKey, revoke, soon, startSynced, stateOf, stopAll, untilState } from './harness.ts'

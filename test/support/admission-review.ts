@@ -1,6 +1,6 @@
 // Reviews as an API server asks for them, and what becomes of the pod when the answer's patch is applied.
-import type { Review } from '../../src/injector/review.ts'
-import { isTree, type Tree, textAt, treeAt } from '../../src/kubernetes/tree.ts'
+import type { Review } from '../../src/kubernetes/injector/review.ts'
+import { isTree, type Tree, textAt, treeAt } from '../../src/kubernetes/manifests/nested-values.ts'
 
 /** The review of a pod that is created in the namespace "shop", with members of the request replaced. */
 export function reviewOf(pod: object, request: object = {}): Tree {

@@ -1,10 +1,10 @@
 // Would a gate admit this token? A real verifier for one issuer, and a set of tokens that were revoked.
-import { type Admit, createAdmission as admissionOf } from '../../src/admission.ts'
+import { type Admit, createAdmission as admissionOf } from '../../src/gate/admission.ts'
 import type { VerifiedToken } from '../../src/model/decision.ts'
 import { isRefusal } from '../../src/model/refusal.ts'
-import { readKeySet } from '../../src/token/key-set.ts'
-import { createFixedKeys } from '../../src/token/keys.ts'
-import { createTokenMemory } from '../../src/token/memory.ts'
+import { readKeySet } from '../../src/token/keys/key-set.ts'
+import { createFixedKeys } from '../../src/token/keys/keys.ts'
+import { createTokenMemory } from '../../src/token/verified-cache.ts'
 import { createVerifier } from '../../src/token/verify.ts'
 import { jwksOf, type TestKey } from './tokens.ts'
 

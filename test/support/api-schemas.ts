@@ -2,7 +2,7 @@
 // object that its schema does not know.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isTree, type Tree, textAt, treeAt, treesAt } from '../../src/kubernetes/tree.ts'
+import { isTree, type Tree, textAt, treeAt, treesAt } from '../../src/kubernetes/manifests/nested-values.ts'
 import type { Cluster } from './cluster.ts'
 
 /** Writes the schemas of all kinds into the folder. Answers the names of the files. */

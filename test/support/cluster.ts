@@ -7,7 +7,7 @@ import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { vi } from 'vitest'
-import type { Tree } from '../../src/kubernetes/tree.ts'
+import type { Tree } from '../../src/kubernetes/manifests/nested-values.ts'
 import { makeCertificates } from './certificates.ts'
 import { freePort } from './listen.ts'
 

@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type App, createApp } from '../../src/app.ts'
-import { readMaterials } from '../../src/assembly/materials.ts'
+import { createSidegate, type Sidegate } from '../../src/assembly/composition-root.ts'
+import { readMaterials } from '../../src/assembly/settings/file-contents.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { formatProblem } from '../../src/config/problems.ts'
-import { createLog } from '../../src/telemetry/log.ts'
+import { createLog } from '../../src/telemetry/logs/log.ts'
 import { goodClaims, jwksOf, makeKey, privatePem, signToken, type TestKey } from './tokens.ts'
 
 export const ISSUER = 'https://id.example.com'
@@ -57,7 +57,7 @@ ${more}`,
 }
 
 export interface Gateway {
-  readonly app: App
+  readonly app: Sidegate
   readonly port: number
   readonly adminPort: number
   /** Every line of the log. */
@@ -74,7 +74,7 @@ export interface RequestOptions extends Omit<RequestInit, 'headers'> {
   readonly headers?: Record<string, string>
 }
 
-const running: App[] = []
+const running: Sidegate[] = []
 
 /** Starts a gate with these settings; `clock` is what it takes for the time. */
 export async function startGateway(
@@ -85,7 +85,7 @@ export async function startGateway(
   const { config, materials } = await prepare(settingsText, clock)
   const lines: Record<string, unknown>[] = []
   const to = { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) }
-  const app = createApp({
+  const app = createSidegate({
     config,
     materials,
     log: createLog({ ...config.log, format: 'json' }, { isTerminal: false, to }),

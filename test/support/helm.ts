@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
-import type { Tree } from '../../src/kubernetes/tree.ts'
+import type { Tree } from '../../src/kubernetes/manifests/nested-values.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 export const chart = join(root, 'helm', 'sidegate')

@@ -1,8 +1,8 @@
 // An injector in this process, on a free port of 127.0.0.1, and the configuration by which an API server asks it.
 import { connect } from 'node:tls'
-import { type CertificateSource, certificateFromFiles } from '../../src/injector/certificate-source.ts'
-import { createInjector, type Injector } from '../../src/injector/injector.ts'
-import type { SidecarDefaults } from '../../src/kubernetes/pod-settings.ts'
+import type { SidecarDefaults } from '../../src/kubernetes/injection/pod-settings.ts'
+import { type CertificateSource, certificateFromFiles } from '../../src/kubernetes/injector/certificate-source.ts'
+import { createInjector, type Injector } from '../../src/kubernetes/injector/injector.ts'
 import type { TestPair } from './certificates.ts'
 import { gateDefaults } from './pods.ts'
 

@@ -1,7 +1,7 @@
 // How many bytes of V8's heap does a check take that finds nothing? A process of its own, since a test runner transforms what it
 // runs. Prints the least of several measurements, for a token without any rule and for one whose rules are not against it.
-import { createList } from '../../src/revocation/list.ts'
-import type { Rule } from '../../src/revocation/rule.ts'
+import { createList } from '../../src/revocation/compact-list/list.ts'
+import type { Rule } from '../../src/revocation/rule/rule.ts'
 import { verifiedToken } from './verified-token.ts'
 
 const start = 1_800_000_000

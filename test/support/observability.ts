@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
 
 const FILES = join(import.meta.dirname, '..', '..', 'helm', 'sidegate', 'files')
 export const ALERTS_FILE = join(FILES, 'alerts.yaml')

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildSidecar, LISTEN_PORT } from '../../src/kubernetes/sidecar.ts'
+import { buildSidecar, LISTEN_PORT } from '../../src/kubernetes/injection/sidecar.ts'
 import { appProbePath } from '../../src/model/app-probe.ts'
 import type { World } from './gateway.ts'
 

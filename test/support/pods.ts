@@ -1,5 +1,5 @@
 // Pod templates for tests, and the defaults that gates are written with.
-import type { SidecarDefaults } from '../../src/kubernetes/pod-settings.ts'
+import type { SidecarDefaults } from '../../src/kubernetes/injection/pod-settings.ts'
 
 export const gateDefaults: SidecarDefaults = { image: 'registry.example.com/sidegate:1.2.3', version: '1.2.3' }
 

@@ -1,11 +1,12 @@
 // A really listening proxy with a decision function of the test's own, its clock and everything it reported.
+
+import { createLifetime, type Lifetime } from '../../src/gate/open-connections.ts'
+import type { DropReason, ProxyLimits, ProxyPolicy } from '../../src/http/limits.ts'
+import type { ListenerCertificates } from '../../src/http/listener/listener.ts'
 import type { Claims, Decide, Decision, Permit, TokenSource, VerifiedToken } from '../../src/model/decision.ts'
 import type { Outcome } from '../../src/model/outcome.ts'
 import { type Reason, refuse } from '../../src/model/refusal.ts'
-import { createLifetime, type Lifetime } from '../../src/proxy/lifetime.ts'
-import type { ListenerCertificates } from '../../src/proxy/listener.ts'
-import type { DropReason, ProxyLimits, ProxyPolicy } from '../../src/proxy/policy.ts'
-import { createProxyServer, type ProxyServer } from '../../src/proxy/server.ts'
+import { createProxyServer, type ProxyServer } from '../../src/servers/proxy/server.ts'
 import { scopesOf } from '../../src/token/claims.ts'
 
 export const limits: ProxyLimits = {

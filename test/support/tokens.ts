@@ -1,7 +1,7 @@
 // Real keys and real tokens for tests: an issuer that signs whatever it is asked to.
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import type { VerifiedToken } from '../../src/model/decision.ts'
-import { algorithmsOf } from '../../src/token/key-set.ts'
+import { algorithmsOf } from '../../src/token/keys/key-set.ts'
 
 export const NOW_SECONDS = 1_800_000_000
 

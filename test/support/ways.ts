@@ -1,9 +1,9 @@
 // Every way in which a pod gets the gate, as the container and the volume that come out of it. All are held against
-// buildSidecar by test/kubernetes/one-sidecar.test.ts; a new way adds its row there.
+// buildSidecar by test/kubernetes/injection/one-sidecar.test.ts; a new way adds its row there.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
-import { listAt, type Tree, treesAt } from '../../src/kubernetes/tree.ts'
+import { listAt, type Tree, treesAt } from '../../src/kubernetes/manifests/nested-values.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 

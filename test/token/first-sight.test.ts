@@ -1,12 +1,12 @@
 // What tokens seen for the first time may cost: one signature for the same token, once for a bad one, and no more at a time
 // than the budget says.
 import { describe, expect, it } from 'vitest'
-import { createVerificationBudget, type VerificationBudget } from '../../src/token/budget.ts'
 import type { IssuerPolicy } from '../../src/token/claims.ts'
-import { readKeySet } from '../../src/token/key-set.ts'
-import { createFixedKeys, type KeySource } from '../../src/token/keys.ts'
-import { createTokenMemory } from '../../src/token/memory.ts'
-import { createRefusedTokens } from '../../src/token/refused.ts'
+import { readKeySet } from '../../src/token/keys/key-set.ts'
+import { createFixedKeys, type KeySource } from '../../src/token/keys/keys.ts'
+import { createRefusedTokens } from '../../src/token/refused-cache.ts'
+import { createVerificationBudget, type VerificationBudget } from '../../src/token/signature-budget.ts'
+import { createTokenMemory } from '../../src/token/verified-cache.ts'
 import { createVerifier, type Verified } from '../../src/token/verify.ts'
 import { goodClaims, jwksOf, makeKey, NOW_SECONDS, signToken } from '../support/tokens.ts'
 

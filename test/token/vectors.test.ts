@@ -2,7 +2,7 @@
 // signatures as verify.ts does it. Their payloads are no claims, so claims are not judged here.
 import { describe, expect, it } from 'vitest'
 import { isRefusal } from '../../src/model/refusal.ts'
-import { candidates, KeyError, type KeySet, readKeySet, readSecret } from '../../src/token/key-set.ts'
+import { candidates, KeyError, type KeySet, readKeySet, readSecret } from '../../src/token/keys/key-set.ts'
 import { readCompact } from '../../src/token/read.ts'
 import { verifyingKey } from '../../src/token/signature.ts'
 import { hasVectors, readVectors, withoutVectors } from '../support/vectors.ts'

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { isRefusal, refuse } from '../../src/model/refusal.ts'
-import { verificationCost } from '../../src/token/budget.ts'
 import type { IssuerPolicy } from '../../src/token/claims.ts'
-import { readKeySet, readPublicKey, readSecret } from '../../src/token/key-set.ts'
-import { createFixedKeys, type KeySource, OUT_OF_DATE, withOwnKeys } from '../../src/token/keys.ts'
-import { createTokenMemory } from '../../src/token/memory.ts'
-import { createOwnKeys, retiredKey } from '../../src/token/own-keys.ts'
+import { readKeySet, readPublicKey, readSecret } from '../../src/token/keys/key-set.ts'
+import { createFixedKeys, type KeySource, OUT_OF_DATE, withOwnKeys } from '../../src/token/keys/keys.ts'
+import { verificationCost } from '../../src/token/signature-budget.ts'
+import { createOwnKeys, retiredKey } from '../../src/token/signing/own-keys.ts'
+import { createTokenMemory } from '../../src/token/verified-cache.ts'
 import { createVerifier, type Verified } from '../../src/token/verify.ts'
 import {
   goodClaims,

@@ -1,0 +1,157 @@
+// Which files do the settings name, and what do they hold? Reads them whole, bounded, and says plainly why it cannot.
+// Never puts a byte of a file into a message.
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import type { Config } from '../options.ts'
+import { quote } from '../value-types/quote.ts'
+
+/** The largest file that is read, in bytes: 1 MiB. */
+export const LARGEST_FILE_BYTES = 1_048_576
+
+/** A file that a setting names. */
+export interface SettingFile {
+  readonly path: string
+  /** The setting, as the messages call it: `issuers[0].keys.secretFile`. */
+  readonly setting: string
+  /** True where the content is a secret, so that its mode matters and it is never printed. */
+  readonly secret: boolean
+  readonly purpose:
+    | 'key set'
+    | 'public key'
+    | 'shared secret'
+    | 'signing key'
+    | 'client secret'
+    | 'client key'
+    | 'key for refresh tokens'
+    | 'admin token'
+    | 'redis password'
+    | 'sentinel password'
+    | 'redis certificates'
+    | 'identity provider certificates'
+    | 'app certificates'
+    | 'listener certificate'
+    | 'listener key'
+    | 'client certificates'
+}
+
+/** Every file that the settings name, in the order of the table. */
+export function filesOf(config: Config): SettingFile[] {
+  const { tls, upstreamTls, admin, issuers, revocation, refresh } = config
+  const files: SettingFile[] = []
+  const add = (path: string | undefined, setting: string, purpose: SettingFile['purpose'], secret: boolean) => {
+    if (path !== undefined) files.push({ path, setting, secret, purpose })
+  }
+  add(tls?.certFile, 'tls.certFile', 'listener certificate', false)
+  add(tls?.keyFile, 'tls.keyFile', 'listener key', true)
+  add(tls?.clientCaFile, 'tls.clientCaFile', 'client certificates', false)
+  add(upstreamTls?.caFile, 'upstreamTls.caFile', 'app certificates', false)
+  add(admin.tokenFile, 'admin.tokenFile', 'admin token', true)
+  for (const [index, { keys }] of issuers.entries()) {
+    const at = `issuers[${index}].keys`
+    if ('jwksFile' in keys) add(keys.jwksFile, `${at}.jwksFile`, 'key set', false)
+    if ('publicKeyFile' in keys) add(keys.publicKeyFile, `${at}.publicKeyFile`, 'public key', false)
+    if ('secretFile' in keys) add(keys.secretFile, `${at}.secretFile`, 'shared secret', true)
+    add(keys.caFile, `${at}.caFile`, 'identity provider certificates', false)
+  }
+  add(revocation.passwordFile, 'revocation.passwordFile', 'redis password', true)
+  add(revocation.sentinelPasswordFile, 'revocation.sentinelPasswordFile', 'sentinel password', true)
+  add(revocation.caFile, 'revocation.caFile', 'redis certificates', false)
+  add(refresh?.key?.privateKeyFile, 'refresh.key.privateKeyFile', 'signing key', true)
+  add(refresh?.key?.secretFile, 'refresh.key.secretFile', 'shared secret', true)
+  for (const [index, key] of (refresh?.keys ?? []).entries()) {
+    const at = `refresh.keys[${index}]`
+    add(key.privateKeyFile, `${at}.privateKeyFile`, 'signing key', true)
+    add(key.publicKeyFile, `${at}.publicKeyFile`, 'public key', false)
+    add(key.secretFile, `${at}.secretFile`, 'shared secret', true)
+  }
+  add(refresh?.exchange?.clientSecretFile, 'refresh.exchange.clientSecretFile', 'client secret', true)
+  add(refresh?.exchange?.clientKeyFile, 'refresh.exchange.clientKeyFile', 'client key', true)
+  add(refresh?.exchange?.storeKeyFile, 'refresh.exchange.storeKeyFile', 'key for refresh tokens', true)
+  add(refresh?.exchange?.caFile, 'refresh.exchange.caFile', 'identity provider certificates', false)
+  return files
+}
+
+/** Answers the bytes of a file, or rejects with a `SettingFileError`. */
+export type ReadFile = (path: string) => Promise<Buffer>
+
+/** A file that cannot be used. The message names it and the reason, and nothing from it. */
+export class SettingFileError extends Error {
+  override readonly name = 'SettingFileError'
+}
+
+/**
+ * The bytes of a file, at most 1 MiB.
+ *
+ * @throws {SettingFileError} where it is missing, no regular file, not readable, empty or larger
+ */
+export async function readSettingFile(path: string): Promise<Buffer> {
+  const file = await openFile(path)
+  try {
+    return await readBounded(file, path)
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * The text of a file without the line break at its end, which editors and `echo` add.
+ *
+ * @throws {SettingFileError} as `readSettingFile` does, and where the bytes are not UTF-8
+ */
+export async function readSettingText(path: string, read: ReadFile = readSettingFile): Promise<string> {
+  const bytes = await read(path)
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw failure(path, 'it is not UTF-8')
+  }
+  const trimmed = text.replace(/\r?\n$/, '')
+  if (trimmed === '') throw failure(path, 'it is empty')
+  return trimmed
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    // Without O_NONBLOCK, opening a named pipe waits for a writer that may never come.
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    throw failure(path, reasonOf(error))
+  }
+}
+
+async function readBounded(file: FileHandle, path: string): Promise<Buffer> {
+  const stat = await file.stat()
+  if (stat.isDirectory()) throw failure(path, 'it is a directory')
+  if (!stat.isFile()) throw failure(path, 'it is not a regular file')
+  // One byte more than allowed: a file can grow between its size and its last byte.
+  const buffer = Buffer.alloc(LARGEST_FILE_BYTES + 1)
+  let length = 0
+  while (length < buffer.length) {
+    const { bytesRead } = await file.read(buffer, length, buffer.length - length, length)
+    if (bytesRead === 0) break
+    length += bytesRead
+  }
+  if (length === 0) throw failure(path, 'it is empty')
+  if (length > LARGEST_FILE_BYTES) throw failure(path, `it is larger than ${LARGEST_FILE_BYTES} bytes`)
+  return Buffer.from(buffer.subarray(0, length))
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'a part of its path is not a directory',
+  EACCES: 'permission is denied',
+  EPERM: 'permission is denied',
+  ELOOP: 'its symbolic links go in a circle',
+  ENAMETOOLONG: 'its path is too long',
+  EMFILE: 'too many files are open',
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+  return reasons[code] ?? `the system says ${code}`
+}
+
+function failure(path: string, reason: string): SettingFileError {
+  return new SettingFileError(`Cannot read ${quote(path)}: ${reason}`)
+}
