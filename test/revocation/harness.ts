@@ -51,6 +51,8 @@ export interface GateOptions {
   readonly sentinelPassword?: string
   readonly authority?: string
   readonly follow?: 'stream' | 'poll'
+  /** The longest lifetime of any issuer's tokens. Default a day. */
+  readonly maxLifetimeSeconds?: number
 }
 
 const started: { stop(): Promise<void> }[] = []
@@ -75,7 +77,7 @@ export function storeFor(
     authority: options.authority,
     follow: options.follow ?? 'stream',
     plainKeys: (options.plainKeys ?? []).map(parsePlainKey),
-    maxLifetimeSeconds: () => 86_400,
+    maxLifetimeSeconds: () => options.maxLifetimeSeconds ?? 86_400,
     toleranceSeconds: () => 5,
     observe,
     log,

@@ -10,6 +10,7 @@ import { createLedger } from '../../src/revocation/log/reading/ledger.ts'
 import { createNotUnderstood } from '../../src/revocation/log/reading/unknown-entries.ts'
 import { silentLog, silentObserver } from '../../src/revocation/log/report.ts'
 import type { RedisStore } from '../../src/revocation/log/store.ts'
+import { createExplicitEnds } from '../../src/revocation/log/writing/explicit-ends.ts'
 import { createHealer } from '../../src/revocation/log/writing/healer.ts'
 import { appendStamped, liftBy } from '../../src/revocation/log/writing/write.ts'
 import type { Rule } from '../../src/revocation/rule/rule.ts'
@@ -76,6 +77,8 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
       ),
     claimHealing: async () => true,
     releaseHealing: async () => {},
+    renewLifetimes: async () => {},
+    longestLifetimeSeconds: () => 86_400,
   } satisfies Partial<RedisStore>
   const afterLoss: AfterLoss = createAfterLoss({ store, list })
   const shared = {
@@ -94,6 +97,13 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
   const notUnderstood = createNotUnderstood(shared)
   const kept = { missingEntries: notUnderstood.missing, appendEntries: async () => {} }
   const healer = createHealer({ ...shared, ...kept, store, append })
+  const explicitEnds = createExplicitEnds({
+    ...shared,
+    store,
+    appendEntries: async (entries) => {
+      await ledger.track(async () => ({ ids: entries.map((fields) => log.add([...fields])) }))
+    },
+  })
   const server = { isClockKnown: () => false, clockOffsetMs: () => 0 } as never
   const complaints = { note: () => {}, tell: () => {} }
   const intake = createIntake({
@@ -102,6 +112,7 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
     ledger,
     afterLoss,
     healer,
+    explicitEnds,
     server,
     complaints,
     redis: 'model',
@@ -139,6 +150,7 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
     follow,
     heal: async () => {
       if (healer.isPending()) await healer.attempt(follow)
+      else if (explicitEnds.isPending()) await explicitEnds.attempt(follow)
     },
     write: (rule) => write([rule]),
     lift: async (rule) => {

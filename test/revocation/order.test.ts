@@ -26,7 +26,7 @@ const value = fc.constantFrom(...names)
 const steps = fc.array(
   fc.oneof(
     fc.record({ do: fc.constantFrom('revoke', 'lift'), gate: gateNumber, value }),
-    fc.record({ do: fc.constantFrom('add', 'add lift'), value }),
+    fc.record({ do: fc.constantFrom('add', 'add lift', 'add without end'), value }),
     fc.record({ do: fc.constantFrom('follow', 'heal'), gate: gateNumber }),
     fc.record({ do: fc.constant('pass'), ms: fc.constantFrom(0, 1, 5000, 30_000) }),
     fc.record({ do: fc.constant('lose'), kept: fc.integer({ min: 0, max: 6 }), offMs: fc.constantFrom(700, -20_500) }),
@@ -59,11 +59,16 @@ function addRaw({ log, lastAdded }: World, name: string, number: number, ...more
   else lastAdded.set(name, id)
 }
 
+function addEndless({ log, lastAdded }: World, name: string, number: number): void {
+  lastAdded.set(name, log.add(['kind', 'token', 'value', name, 'reason', String(number)]))
+}
+
 async function take(step: Step, world: World, number: number): Promise<void> {
   const { gates, lastAdded, log } = world
   const gate = gates[step.gate ?? 0]
   const name = step.value ?? ''
   if (step.do === 'add') return addRaw(world, name, number)
+  if (step.do === 'add without end') return addEndless(world, name, number)
   if (step.do === 'add lift') return addRaw(world, name, number, 'lifted', '1')
   if (step.do === 'pass') return log.pass(step.ms ?? 0)
   if (step.do === 'lose') return log.loseAllBut(step.kept ?? 0, step.offMs ?? 0)

@@ -13,6 +13,7 @@ import type { Rule } from '../../rule/rule.ts'
 import { LOG_START, millisecondsOfId } from '../entry.ts'
 import type { RevocationObserver } from '../report.ts'
 import type { LogState, RedisStore } from '../store.ts'
+import { createExplicitEnds } from '../writing/explicit-ends.ts'
 import { createHealer } from '../writing/healer.ts'
 import type { Written } from '../writing/write.ts'
 import { createAfterLoss } from './after-loss.ts'
@@ -81,6 +82,12 @@ export function createFeed(parts: FeedParts): Feed {
   const afterLoss = createAfterLoss(parts)
   const ahead = createLogAhead({ ...parts, redis: store.description })
   const notUnderstood = createNotUnderstood(parts)
+  const explicitEnds = createExplicitEnds({
+    ...parts,
+    appendEntries: async (entries) => {
+      await ledger.track(async () => ({ ids: await store.appendRaw(entries) }))
+    },
+  })
   const healer = createHealer({
     ...parts,
     missingEntries: notUnderstood.missing,
@@ -103,6 +110,7 @@ export function createFeed(parts: FeedParts): Feed {
     notUnderstood,
     afterLoss,
     healer,
+    explicitEnds,
     server,
     complaints,
   })
@@ -114,7 +122,7 @@ export function createFeed(parts: FeedParts): Feed {
   let ended: Promise<void> = Promise.resolve()
 
   /** Reads on to the end of the log; answers when the last page was asked for. */
-  async function readPages(): Promise<number> {
+  async function readPages(isFollowing: boolean): Promise<number> {
     let sentMs = clock()
     let entries = await store.readLog(ledger.position(), pageSize)
     while (entries.length === pageSize) {
@@ -122,12 +130,12 @@ export function createFeed(parts: FeedParts): Feed {
       const askedMs = clock()
       const asked = store.readLog(entries.at(-1)?.id ?? LOG_START, pageSize)
       asked.catch(() => {})
-      intake.take(entries, false)
+      intake.take(entries, isFollowing)
       await nextTurn()
       entries = await asked
       sentMs = askedMs
     }
-    intake.take(entries, false)
+    intake.take(entries, isFollowing)
     return sentMs
   }
 
@@ -150,7 +158,7 @@ export function createFeed(parts: FeedParts): Feed {
       // A reading that breaks off goes on where it was: a long log would never be read over a line that breaks.
       phase = 'reading'
     }
-    const sentMs = await readPages()
+    const sentMs = await readPages(false)
     const state = await store.logState(ledger.position())
     const loss = ledger.lossIn(state)
     if (loss !== undefined) {
@@ -162,8 +170,8 @@ export function createFeed(parts: FeedParts): Feed {
     hear(state, sentMs, 0)
   }
 
-  async function catchUp(): Promise<void> {
-    const sentMs = await readPages()
+  async function catchUp(isFollowing: boolean): Promise<void> {
+    const sentMs = await readPages(isFollowing)
     const state = await store.logState(ledger.position())
     const loss = ledger.lossIn(state)
     if (loss !== undefined) throw new Error(`The revocation log changed meanwhile: ${loss.why}`)
@@ -234,7 +242,9 @@ export function createFeed(parts: FeedParts): Feed {
     complaints.tell()
     await server.measureClock()
     lookAhead()
-    if (phase === 'following' && healer.isPending()) await healer.attempt(catchUp)
+    if (phase !== 'following') return
+    if (healer.isPending()) await healer.attempt(() => catchUp(false))
+    else if (explicitEnds.isPending()) await explicitEnds.attempt(() => catchUp(true))
   }
 
   async function run(): Promise<void> {

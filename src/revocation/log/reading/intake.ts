@@ -9,6 +9,7 @@ import type { RuleList } from '../../compact-list/list.ts'
 import { compareRules, lasting, type Rule } from '../../rule/rule.ts'
 import { type LogEntry, millisecondsOfId, readEntry } from '../entry.ts'
 import type { RevocationObserver } from '../report.ts'
+import type { ExplicitEnds } from '../writing/explicit-ends.ts'
 import type { Healer } from '../writing/healer.ts'
 import type { AfterLoss } from './after-loss.ts'
 import type { HeadWatch } from './head-watch.ts'
@@ -30,6 +31,7 @@ export interface IntakeParts {
   readonly ledger: Ledger
   readonly afterLoss: AfterLoss
   readonly healer: Healer
+  readonly explicitEnds: ExplicitEnds
   readonly server: ServerView
   readonly complaints: Complaints
   readonly clock: Clock
@@ -111,6 +113,7 @@ export function createIntake(parts: IntakeParts): Intake {
       if (isFollowing) complainIfOverruled(rule, id)
       return
     }
+    if (rule.isEndGuessed) parts.explicitEnds.note(rule)
     announce(rule)
     const isFresh = rule.atMs === millisecondsOfId(id) && server.isClockKnown()
     if (isFollowing && isFresh) observe.propagated(Math.max(0, clock() + server.clockOffsetMs() - rule.atMs) / 1000)

@@ -1,0 +1,114 @@
+// Gives entries that other programs wrote without `expires` an end, once for the fleet: a copy with the time of the entry and an
+// explicit end. Otherwise each gate would count the end by the lifetimes that it knows, and a gate with shorter ones could drop a
+// rule that the others hold. Must never shorten a rule below the longest lifetime in the fleet, counted from the entry.
+import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Clock } from '../../../model/clock.ts'
+import type { Logger } from '../../../model/logger.ts'
+import { messageOf } from '../../../redis/report.ts'
+import type { RuleList } from '../../compact-list/list.ts'
+import { MAX_TIME_SECONDS, type Rule, type RuleIdentity, ruleKeyOf } from '../../rule/rule.ts'
+import { encodeEntry } from '../entry.ts'
+import type { RedisStore } from '../store.ts'
+
+export interface ExplicitEnds {
+  /** The list holds this rule now, with an end that was guessed. */
+  note(rule: Rule): void
+  isPending(): boolean
+  /**
+   * Writes the ends, unless another gate is at it. `catchUp` reads what is new in the log. Never rejects: what failed is tried
+   * again by a later call.
+   */
+  attempt(catchUp: () => Promise<void>): Promise<void>
+}
+
+export interface ExplicitEndsParts {
+  readonly store: Pick<RedisStore, 'claimHealing' | 'releaseHealing' | 'renewLifetimes' | 'longestLifetimeSeconds'>
+  /** Writes entries as they are. */
+  readonly appendEntries: (entries: readonly (readonly string[])[]) => Promise<void>
+  readonly list: RuleList
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const CLAIM_LIFETIME_MS = 10_000
+const BATCH_SIZE = 500
+const SLICE_SIZE = 2000
+// More than these are found by going through the list.
+const MOST_NOTED = 1000
+const PAUSE_AFTER_FAILURE_MS = 10_000
+
+/** Makes it. Nothing is written before `attempt`. */
+export function createExplicitEnds(parts: ExplicitEndsParts): ExplicitEnds {
+  const { clock, list, log, store } = parts
+  const owner = randomUUID()
+  const noted = new Map<string, RuleIdentity>()
+  let isOverflowing = false
+  let failedMs = Number.NEGATIVE_INFINITY
+
+  function guessed(): readonly Rule[] {
+    const rules: Rule[] = []
+    for (const [key, identity] of noted) {
+      const rule = list.find(identity)
+      if (rule?.isEndGuessed) rules.push(rule)
+      else noted.delete(key)
+    }
+    return rules
+  }
+
+  /** Notes from the whole list what was not noted as it came; requests are served in between. */
+  async function lookThrough(): Promise<void> {
+    isOverflowing = false
+    let seen = 0
+    for (const rule of list.entries()) {
+      if (rule.isEndGuessed) note(rule)
+      seen += 1
+      if (seen % SLICE_SIZE === 0) await nextTurn()
+    }
+  }
+
+  function note(rule: Rule): void {
+    if (noted.size < MOST_NOTED) noted.set(ruleKeyOf(rule), rule)
+    else isOverflowing = true
+  }
+
+  async function write(catchUp: () => Promise<void>): Promise<void> {
+    if (!(await store.claimHealing(owner, CLAIM_LIFETIME_MS))) return
+    try {
+      // Another gate may have written them in the meantime.
+      await catchUp()
+      const rules = guessed().slice(0, BATCH_SIZE)
+      // Each is written once: a copy that does not count, because of a clock or a fraction, must not be written again and again.
+      for (const rule of rules) noted.delete(ruleKeyOf(rule))
+      if (rules.length === 0) return
+      // A gate with longer lifetimes may have come since they were last read.
+      await store.renewLifetimes()
+      await parts.appendEntries(rules.map(entryOf))
+    } finally {
+      await store.releaseHealing(owner)
+    }
+  }
+
+  function entryOf(rule: Rule): readonly string[] {
+    const leastSeconds = Math.ceil(rule.atMs / 1000) + store.longestLifetimeSeconds()
+    const expiresAtSeconds = Math.min(Math.max(rule.expiresAtSeconds, leastSeconds), MAX_TIME_SECONDS)
+    return encodeEntry({ ...rule, expiresAtSeconds }, { keepsTime: true })
+  }
+
+  async function attempt(catchUp: () => Promise<void>): Promise<void> {
+    if (Math.abs(clock() - failedMs) < PAUSE_AFTER_FAILURE_MS) return
+    if (noted.size === 0) await lookThrough()
+    if (guessed().length === 0) return
+    try {
+      await write(catchUp)
+      failedMs = Number.NEGATIVE_INFINITY
+    } catch (error) {
+      // Each gate counts the end by the lifetimes it knows until then.
+      if (failedMs === Number.NEGATIVE_INFINITY)
+        log.warn({ detail: messageOf(error) }, 'Cannot write the ends of revocation rules that have none')
+      failedMs = clock()
+    }
+  }
+
+  return Object.freeze({ note, isPending: () => noted.size > 0 || isOverflowing, attempt } satisfies ExplicitEnds)
+}
