@@ -124,14 +124,22 @@ describe('nothing that the fleet knew is lost', () => {
 
   test('when a write is confirmed and lost before anybody read it', async () => {
     const [gate] = (await startFleet(1)) as [LocalGate]
+    const expires = String(Math.floor(Date.now() / 1000) + 3600)
+    const oldest = ['kind', 'token', 'value', 'x', 'expires', expires]
     const writeOldest = () =>
-      redis.client.multi().call('del', logKey).call('xadd', logKey, '1-1', 'kind', 'token', 'value', 'x').exec()
+      redis.client
+        .multi()
+        .call('del', logKey)
+        .call('xadd', logKey, '1-1', ...oldest)
+        .exec()
     await writeOldest()
     await untilState(gate, 'x', 'revoked')
     // The reader is away for a moment; when it is back, the log is as it left it.
-    const clients = String(await redis.command('client', 'list')).split('\n')
-    const reader = /^id=(\d+)/.exec(clients.find((client) => client.includes('cmd=xread')) ?? '')?.[1]
-    expect(await redis.command('client', 'kill', 'id', reader!)).toBe(1)
+    await vi.waitFor(async () => {
+      const clients = String(await redis.command('client', 'list')).split('\n')
+      const reader = /^id=(\d+)/.exec(clients.find((client) => client.includes('cmd=xread')) ?? '')?.[1] ?? 'none'
+      expect(await redis.command('client', 'kill', 'id', reader)).toBe(1)
+    }, soon)
     await revoke(gate, 'one')
     await writeOldest()
     await holdsAll(redis, 'x', 'one')
