@@ -2,7 +2,7 @@
 // that can lose its end, or all of it, to a server whose clock is behind.
 
 import { createList, type RuleList } from '../../src/revocation/compact-list/list.ts'
-import { compareIds, encodeEntry, LOG_START, type LogEntry } from '../../src/revocation/log/entry.ts'
+import { compareIds, encodeEntry, LOG_START, type LogEntry, valueOfEntry } from '../../src/revocation/log/entry.ts'
 import { type AfterLoss, createAfterLoss } from '../../src/revocation/log/reading/after-loss.ts'
 import { createHeadWatch } from '../../src/revocation/log/reading/head-watch.ts'
 import { createIntake } from '../../src/revocation/log/reading/intake.ts'
@@ -92,7 +92,10 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
   }
   const append = async (rules: readonly Rule[]) => {
     const fromMs = await afterLoss.healFromMs()
-    await ledger.track(async () => ({ ids: await store.append(rules, () => true, fromMs) }))
+    await ledger.track(async () => ({
+      ids: await store.append(rules, () => true, fromMs),
+      values: rules.map((rule) => rule.value),
+    }))
   }
   const notUnderstood = createNotUnderstood(shared)
   const kept = { missingEntries: notUnderstood.missing, appendEntries: async () => {} }
@@ -101,7 +104,10 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
     ...shared,
     store,
     appendEntries: async (entries) => {
-      await ledger.track(async () => ({ ids: entries.map((fields) => log.add([...fields])) }))
+      await ledger.track(async () => ({
+        ids: entries.map((fields) => log.add([...fields])),
+        values: entries.map(valueOfEntry),
+      }))
     },
   })
   const server = { isClockKnown: () => false, clockOffsetMs: () => 0 } as never
@@ -136,6 +142,8 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
   async function follow(): Promise<void> {
     if (!hasRead || ledger.lossIn(state(ledger.position())) !== undefined) return readInFull()
     intake.take(after(ledger.position()), true)
+    if (ledger.lossIn(state(ledger.position())) !== undefined || ledger.excessIn(state(ledger.position())) > 0)
+      return readInFull()
     const isGone = (id: string) => !log.entries.some((entry) => entry.id === id)
     if (ledger.awaited().some(isGone)) await readInFull()
   }
@@ -154,7 +162,7 @@ export function createModelGate(log: ModelLog, clock: () => number): ModelGate {
     },
     write: (rule) => write([rule]),
     lift: async (rule) => {
-      await liftBy(list.findAll(rule), write, { nowSeconds: clock() / 1000, actor: undefined })
+      await liftBy(list.findAll(rule), write, { nowSeconds: clock() / 1000, actor: rule.actor })
     },
   }
 }

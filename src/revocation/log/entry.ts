@@ -134,6 +134,11 @@ export function timeOfEntry({ id, fields }: LogEntry): number {
   return originalMs(fieldOf(fields, 'at'), millisecondsOfId(id) ?? 0)
 }
 
+/** The value that an entry is about; empty where it says none. */
+export function valueOfEntry(fields: readonly string[]): string {
+  return fieldOf(fields, 'value') ?? ''
+}
+
 /** When an entry that is not understood ends, where it says so. */
 export function endOfEntry(fields: readonly string[]): number | undefined {
   return timeOf(fieldOf(fields, 'expires'))

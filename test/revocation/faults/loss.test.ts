@@ -148,6 +148,19 @@ describe('nothing that the fleet knew is lost', () => {
     expect(gate.seen.healed).toBe(1)
   })
 
+  test('when another master gives the last entry again, to the letter, behind one that nobody has read', async () => {
+    const [gate] = (await startFleet(1)) as [LocalGate]
+    const expires = String(Math.floor(Date.now() / 1000) + 3600)
+    const add = (id: string, jti: string) => [logKey, id, 'kind', 'token', 'value', jti, 'expires', expires]
+    const replaceBy = (...entries: string[][]) =>
+      entries.reduce((all, fields) => all.call('xadd', ...fields), redis.client.multi().call('del', logKey)).exec()
+    await replaceBy(add('1-1', 'first'), add('3-1', 'last'))
+    await untilState(gate, 'last', 'revoked')
+    await replaceBy(add('1-1', 'first'), add('2-1', 'between'), add('3-1', 'last'))
+    await untilState(gate, 'between', 'revoked')
+    expect(stateOf(gate, 'first')).toBe('revoked')
+  })
+
   test('when Redis is wiped again before the rules that were written back were read', async () => {
     const gates = await startFleet(2)
     await agree(gates)

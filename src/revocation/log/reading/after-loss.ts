@@ -36,7 +36,7 @@ export function createAfterLoss({ store, list }: AfterLossParts): AfterLoss {
   const prints = new Uint32Array(REMEMBERED)
   let read = 0
   let highest = LOG_START
-  let gap: { readonly after: string; readonly before: string; readonly fromMs: number } | undefined
+  let gap: { readonly after: string; readonly fromMs: number } | undefined
   let raised = 0
 
   const limitMs = async () => Math.floor(await store.timeMs()) + MOST_AHEAD_MS
@@ -76,14 +76,14 @@ export function createAfterLoss({ store, list }: AfterLossParts): AfterLoss {
     begin: async () => {
       const mostMs = await limitMs()
       await lowerTo(mostMs)
-      gap = { after: await newestStanding(), before: highest, fromMs: nextMs(mostMs) }
+      gap = { after: await newestStanding(), fromMs: nextMs(mostMs) }
       raised = 0
     },
     raisedMs: ({ id, fields }) => {
       if (gap === undefined || compareIds(id, gap.after) <= 0 || isCopy(fields)) return undefined
       // One after the other, what comes behind them too: a rule and its lift stay in their order.
-      const isBehind = raised > 0 && (millisecondsOfId(id) ?? 0) <= raised
-      if (!isBehind && compareIds(id, gap.before) >= 0) return undefined
+      // Not only behind the ids that were read: what was raised after an earlier loss is held with a time past its id.
+      if ((millisecondsOfId(id) ?? 0) >= Math.max(gap.fromMs, raised + 1)) return undefined
       raised = Math.max(gap.fromMs, raised + 1)
       return raised
     },

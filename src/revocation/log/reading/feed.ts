@@ -10,7 +10,7 @@ import { messageOf } from '../../../redis/report.ts'
 import { createServerView } from '../../../redis/server-view.ts'
 import type { RuleList } from '../../compact-list/list.ts'
 import type { Rule } from '../../rule/rule.ts'
-import { LOG_START, millisecondsOfId } from '../entry.ts'
+import { LOG_START, millisecondsOfId, valueOfEntry } from '../entry.ts'
 import type { RevocationObserver } from '../report.ts'
 import type { LogState, RedisStore } from '../store.ts'
 import { createExplicitEnds } from '../writing/explicit-ends.ts'
@@ -76,6 +76,7 @@ export function createFeed(parts: FeedParts): Feed {
   const ledger = createLedger()
   const headWatch = createHeadWatch()
   let trimmedSeen = 0
+  let excessSeen = 0
   const server = createServerView(parts)
   const complaints = createComplaints(parts)
   const contact = createContact({ ...parts, redis: store.description, countRules: list.sizeAll })
@@ -85,7 +86,7 @@ export function createFeed(parts: FeedParts): Feed {
   const explicitEnds = createExplicitEnds({
     ...parts,
     appendEntries: async (entries) => {
-      await ledger.track(async () => ({ ids: await store.appendRaw(entries) }))
+      await ledger.track(async () => ({ ids: await store.appendRaw(entries), values: entries.map(valueOfEntry) }))
     },
   })
   const healer = createHealer({
@@ -93,12 +94,18 @@ export function createFeed(parts: FeedParts): Feed {
     missingEntries: notUnderstood.missing,
     appendEntries: async (entries) => {
       const fromMs = await afterLoss.healFromMs()
-      await ledger.track(async () => ({ ids: await store.appendRaw(entries, fromMs) }))
+      await ledger.track(async () => ({
+        ids: await store.appendRaw(entries, fromMs),
+        values: entries.map(valueOfEntry),
+      }))
       notUnderstood.noteWritten(entries)
     },
     append: async (rules) => {
       const fromMs = await afterLoss.healFromMs()
-      await ledger.track(async () => ({ ids: await store.append(rules, () => true, fromMs) }))
+      await ledger.track(async () => ({
+        ids: await store.append(rules, () => true, fromMs),
+        values: rules.map(({ value }) => value),
+      }))
     },
   })
   const intake = createIntake({
@@ -186,18 +193,29 @@ export function createFeed(parts: FeedParts): Feed {
     intake.take(entries, true)
     if (loss !== undefined && (loss.isBroken || clock() >= pause.untilMs)) return readAgain(loss.why)
     if (entries.length >= pageSize) return
+    if (hasEntriesBehind(entries.length > 0 ? 0 : ledger.excessIn(state))) {
+      return readAgain('entries were put in before the one that was read last')
+    }
     if (state.trimmed !== trimmedSeen && clock() >= pause.untilMs) {
       if (await hasLostHead()) return readAgain('entries were trimmed that are in force')
       trimmedSeen = state.trimmed
     }
     const missing = ledger.stillAwaited(awaited)
-    if (missing.length > 0) {
-      if (!(await store.holds(missing))) return readAgain('an entry that was written here is gone')
-      // Read from a replica that lags: what we wrote is not there yet.
-      if (!ledger.arePassed(missing)) return
-      return readAgain('an entry that was written here was passed over')
-    }
+    if (missing.length > 0) return askFor(missing)
     hear(state, sentMs, blockMs)
+  }
+
+  async function askFor(missing: readonly string[]): Promise<void> {
+    if (!(await store.holds(missing))) return readAgain('an entry that was written here is gone')
+    // Read from a replica that lags: what we wrote is not there yet.
+    if (ledger.arePassed(missing)) readAgain('an entry that was written here was passed over')
+  }
+
+  // Twice in a row: an entry may be written between the question for entries and that for their number.
+  function hasEntriesBehind(excess: number): boolean {
+    const isSeenTwice = excess > 0 && excessSeen > 0
+    excessSeen = isSeenTwice ? 0 : excess
+    return isSeenTwice
   }
 
   // Asked only after a trim: by a gate, or by a command line of before that does not know how long tokens live.

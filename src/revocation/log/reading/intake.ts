@@ -91,12 +91,22 @@ export function createIntake(parts: IntakeParts): Intake {
   }
 
   function keep(entry: LogEntry, lifetimeSeconds: number): void {
-    const endSeconds = parts.notUnderstood.take(entry, afterLoss.raisedMs(entry), lifetimeSeconds)
+    const endSeconds = parts.notUnderstood.take(entry, raisedMsOf(entry), lifetimeSeconds)
     headWatch.note(entry.id, endSeconds)
   }
 
+  // Only until what was lost is written back: from then on ids lie past all that is held, and what is raised here alone would
+  // count in another order than on gates that start later.
+  function raisedMsOf(entry: LogEntry, rule?: Rule): number | undefined {
+    if (!healer.isPending()) return undefined
+    const known = rule === undefined ? undefined : list.find(rule)
+    // Written here since the loss: it counts over all that was known when it was.
+    const isHeld = known?.atMs === rule?.atMs && (known?.lifted ?? false) === (rule?.lifted ?? false)
+    return known !== undefined && isHeld ? undefined : afterLoss.raisedMs(entry)
+  }
+
   function takeRule(logged: Rule, entry: LogEntry, isFollowing: boolean): void {
-    const raisedMs = afterLoss.raisedMs(entry)
+    const raisedMs = raisedMsOf(entry, logged)
     const rule = raisedMs === undefined ? logged : { ...logged, atMs: raisedMs }
     // A copy that has ended still counts over an older one that has not: with a shorter end, it gave tokens back.
     if (rule.expiresAtSeconds + parts.toleranceSeconds() <= clock() / 1000 && list.find(rule) === undefined) {
@@ -109,11 +119,12 @@ export function createIntake(parts: IntakeParts): Intake {
   }
 
   function applyOne(rule: Rule, id: string, isFollowing: boolean): void {
-    if (!isChangedBy(rule, id)) {
+    const isChange = isChangedBy(rule, id)
+    parts.explicitEnds.note(rule, isChange)
+    if (!isChange) {
       if (isFollowing) complainIfOverruled(rule, id)
       return
     }
-    if (rule.isEndGuessed) parts.explicitEnds.note(rule)
     announce(rule)
     const isFresh = rule.atMs === millisecondsOfId(id) && server.isClockKnown()
     if (isFollowing && isFresh) observe.propagated(Math.max(0, clock() + server.clockOffsetMs() - rule.atMs) / 1000)

@@ -18,14 +18,25 @@ export interface Ledger {
   position(): string
   /** Why the log cannot be the one that was read so far; undefined where it is. */
   lossIn(state: Omit<LogState, 'isAlone'>): Loss | undefined
-  /** Runs a write of ours: the entries whose ids it answers must turn up in what is read. */
-  track<T extends { readonly ids: readonly string[] }>(write: () => Promise<T>): Promise<T>
+  /**
+   * How many entries the log has that were not read, though nothing comes after the last one: they were put in before it, by a
+   * server that gave its id again, to the same entry. Counts those too that were written since the entries were asked for.
+   */
+  excessIn(state: Omit<LogState, 'isAlone'>): number
+  /** Runs a write of ours: the entries whose ids it answers must turn up in what is read, with the values written. */
+  track<T extends Tracked>(write: () => Promise<T>): Promise<T>
   /** Entries of ours that were not read yet. */
   awaited(): readonly string[]
   /** Which of these were not read since. */
   stillAwaited(ids: readonly string[]): readonly string[]
   /** Whether one of these lies before what was read last, so that reading on would never meet it. */
   arePassed(ids: readonly string[]): boolean
+}
+
+/** What was written: the ids of the entries, and in the same order the values that they are about. */
+export interface Tracked {
+  readonly ids: readonly string[]
+  readonly values: readonly string[]
 }
 
 // Ids of our own that wait to be read: where more pile up, the log is not being read at all.
@@ -36,14 +47,30 @@ export function createLedger(): Ledger {
   let last: LogEntry | undefined
   let count = 0
   let trimmedAtStart = 0
-  const expected = new Set<string>()
+  // The value that each is about, by id.
+  const expected = new Map<string, string>()
+  let isReplaced = false
   // An entry can be read before the answer to its write is.
-  const readMeanwhile = new Set<string>()
+  const readMeanwhile = new Map<string, LogEntry>()
   let writes = 0
 
-  function expectAll(ids: readonly string[]): void {
-    for (const id of ids) if (!readMeanwhile.has(id) && expected.size < MAX_AWAITED) expected.add(id)
+  function expectAll({ ids, values }: Tracked): void {
+    for (const [index, id] of ids.entries()) {
+      const value = values[index] ?? ''
+      const read = readMeanwhile.get(id)
+      // Given twice: the first entry was lost in between.
+      if (expected.has(id)) isReplaced = true
+      if (read !== undefined) meet(read, value)
+      else if (expected.size < MAX_AWAITED) expected.set(id, value)
+    }
   }
+
+  // Another master that has lost our entry may give its id to the next one.
+  function meet(entry: LogEntry, value: string): void {
+    if (!entry.fields.includes(value)) isReplaced = true
+  }
+
+  const excessIn = (state: Omit<LogState, 'isAlone'>) => state.length + (state.trimmed - trimmedAtStart) - count
 
   return Object.freeze({
     begin: (state) => {
@@ -51,12 +78,15 @@ export function createLedger(): Ledger {
       count = 0
       trimmedAtStart = state.trimmed
       expected.clear()
+      isReplaced = false
     },
     note: (entry) => {
       last = entry
       count += 1
-      if (expected.size > 0) expected.delete(entry.id)
-      if (writes > 0) readMeanwhile.add(entry.id)
+      const value = expected.size > 0 ? expected.get(entry.id) : undefined
+      if (value !== undefined) meet(entry, value)
+      if (value !== undefined) expected.delete(entry.id)
+      if (writes > 0) readMeanwhile.set(entry.id, entry)
     },
     position: () => last?.id ?? LOG_START,
     lossIn: (state) => {
@@ -64,21 +94,23 @@ export function createLedger(): Ledger {
         if (state.anchor === undefined) return { why: 'the entry that was read last is gone', isBroken: true }
         if (!isSame(last, state.anchor)) return { why: 'the entry that was read last is another one', isBroken: true }
       }
-      const gone = count - (state.trimmed - trimmedAtStart) - state.length
+      if (isReplaced) return { why: 'an entry that was written here is another one', isBroken: true }
+      const gone = -excessIn(state)
       return gone > 0 ? { why: `${gone} entries are gone that had not ended`, isBroken: false } : undefined
     },
+    excessIn,
     track: async (write) => {
       writes += 1
       try {
         const written = await write()
-        expectAll(written.ids)
+        expectAll(written)
         return written
       } finally {
         writes -= 1
         if (writes === 0) readMeanwhile.clear()
       }
     },
-    awaited: () => (expected.size === 0 ? none : [...expected]),
+    awaited: () => (expected.size === 0 ? none : [...expected.keys()]),
     stillAwaited: (ids) => (ids.length === 0 ? none : ids.filter((id) => expected.has(id))),
     arePassed: (ids) => ids.some((id) => compareIds(id, last?.id ?? LOG_START) <= 0),
   } satisfies Ledger)

@@ -7,13 +7,13 @@ import type { Clock } from '../../../model/clock.ts'
 import type { Logger } from '../../../model/logger.ts'
 import { messageOf } from '../../../redis/report.ts'
 import type { RuleList } from '../../compact-list/list.ts'
-import { MAX_TIME_SECONDS, type Rule, type RuleIdentity, ruleKeyOf } from '../../rule/rule.ts'
+import { MAX_TIME_SECONDS, type Rule, ruleKeyOf } from '../../rule/rule.ts'
 import { encodeEntry } from '../entry.ts'
 import type { RedisStore } from '../store.ts'
 
 export interface ExplicitEnds {
-  /** The list holds this rule now, with an end that was guessed. */
-  note(rule: Rule): void
+  /** An entry was read: one without an end that changed the list, or one that says the end of such a rule. */
+  note(rule: Rule, isChange: boolean): void
   isPending(): boolean
   /**
    * Writes the ends, unless another gate is at it. `catchUp` reads what is new in the log. Never rejects: what failed is tried
@@ -42,34 +42,38 @@ const PAUSE_AFTER_FAILURE_MS = 10_000
 export function createExplicitEnds(parts: ExplicitEndsParts): ExplicitEnds {
   const { clock, list, log, store } = parts
   const owner = randomUUID()
-  const noted = new Map<string, RuleIdentity>()
+  const noted = new Map<string, Rule>()
   let isOverflowing = false
+  let guessedBefore = Number.POSITIVE_INFINITY
   let failedMs = Number.NEGATIVE_INFINITY
 
-  function guessed(): readonly Rule[] {
-    const rules: Rule[] = []
-    for (const [key, identity] of noted) {
-      const rule = list.find(identity)
-      if (rule?.isEndGuessed) rules.push(rule)
-      else noted.delete(key)
-    }
-    return rules
+  function note(rule: Rule, isChange: boolean): void {
+    if (!rule.isEndGuessed) noted.size > 0 && noted.delete(ruleKeyOf(rule))
+    else if (isChange) add(rule)
   }
 
-  /** Notes from the whole list what was not noted as it came; requests are served in between. */
+  function add(rule: Rule): void {
+    if (noted.size < MOST_NOTED) noted.set(ruleKeyOf(rule), rule)
+    else isOverflowing = true
+  }
+
+  /** Notes from the list what was too much as it came; requests are served in between. */
   async function lookThrough(): Promise<void> {
     isOverflowing = false
     let seen = 0
+    let guessed = 0
     for (const rule of list.entries()) {
-      if (rule.isEndGuessed) note(rule)
+      if (rule.isEndGuessed) {
+        add(rule)
+        guessed += 1
+      }
       seen += 1
       if (seen % SLICE_SIZE === 0) await nextTurn()
     }
-  }
-
-  function note(rule: Rule): void {
-    if (noted.size < MOST_NOTED) noted.set(ruleKeyOf(rule), rule)
-    else isOverflowing = true
+    // Copies that change nothing, as one rule stands for many of a value, must not be written for ever.
+    if (guessed >= guessedBefore) noted.clear()
+    isOverflowing &&= guessed < guessedBefore
+    guessedBefore = guessed
   }
 
   async function write(catchUp: () => Promise<void>): Promise<void> {
@@ -77,7 +81,7 @@ export function createExplicitEnds(parts: ExplicitEndsParts): ExplicitEnds {
     try {
       // Another gate may have written them in the meantime.
       await catchUp()
-      const rules = guessed().slice(0, BATCH_SIZE)
+      const rules = [...noted.values()].slice(0, BATCH_SIZE)
       // Each is written once: a copy that does not count, because of a clock or a fraction, must not be written again and again.
       for (const rule of rules) noted.delete(ruleKeyOf(rule))
       if (rules.length === 0) return
@@ -98,7 +102,7 @@ export function createExplicitEnds(parts: ExplicitEndsParts): ExplicitEnds {
   async function attempt(catchUp: () => Promise<void>): Promise<void> {
     if (Math.abs(clock() - failedMs) < PAUSE_AFTER_FAILURE_MS) return
     if (noted.size === 0) await lookThrough()
-    if (guessed().length === 0) return
+    if (noted.size === 0) return
     try {
       await write(catchUp)
       failedMs = Number.NEGATIVE_INFINITY

@@ -14,6 +14,8 @@ import type { RedisStore } from '../store.ts'
 /** What a write put into the log. */
 export interface Written {
   readonly ids: readonly string[]
+  /** The value that each entry is about. */
+  readonly values: readonly string[]
   readonly rules: readonly WrittenRule[]
 }
 
@@ -47,7 +49,7 @@ export async function appendStamped(
     refuseSwallowed(counted, found[index])
     return sayReplaced(counted, found[index], nowMs / 1000)
   })
-  return { ids, rules: written }
+  return { ids, values: prepared.map(({ value }) => value), rules: written }
 }
 
 function prepare(rule: Rule, known: Rule | undefined, nowMs: number): Rule {

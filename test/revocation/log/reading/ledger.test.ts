@@ -50,7 +50,7 @@ describe('entries of our own', () => {
     const ledger = readTwo()
     await ledger.track(async () => {
       ledger.note(entry('3-0'))
-      return { ids: ['3-0', '4-0'] }
+      return { ids: ['3-0', '4-0'], values: ['x', 'x'] }
     })
     expect(ledger.awaited()).toEqual(['4-0'])
     expect(ledger.arePassed(['4-0'])).toBe(false)
@@ -59,6 +59,23 @@ describe('entries of our own', () => {
     expect(ledger.arePassed(['4-0'])).toBe(true)
     ledger.note(entry('4-0'))
     expect(ledger.stillAwaited(['4-0'])).toEqual([])
+  })
+
+  test('are lost where another entry has their id', async () => {
+    const ledger = readTwo()
+    await ledger.track(async () => ({ ids: ['3-0'], values: ['lost'] }))
+    const other = entry('3-0')
+    ledger.note(other)
+    expect(ledger.lossIn(stateWith(other, 3, 0))).toMatchObject({ isBroken: true })
+  })
+
+  test('are lost where their id is given to the next one', async () => {
+    const ledger = readTwo()
+    await ledger.track(async () => ({ ids: ['3-0'], values: ['x'] }))
+    await ledger.track(async () => ({ ids: ['3-0'], values: ['x'] }))
+    const read = entry('3-0')
+    ledger.note(read)
+    expect(ledger.lossIn(stateWith(read, 3, 0))).toMatchObject({ isBroken: true })
   })
 
   test('are not awaited where the write failed', async () => {
