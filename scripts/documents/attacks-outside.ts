@@ -246,6 +246,8 @@ export const outsideSections: readonly AttackSection[] = [
       [
         'A client certificate of an authority that was removed',
         'wire/secure › ends connections of the one before: idle ones at once, others after their answer',
+        'end-to-end/client-certificates › ends what clients of the one before hold open: an idle connection, a WebSocket, an answer once it is whole',
+        'end-to-end/client-certificates › are refused, and no others; those revoked by a reload lose what they hold open',
       ],
       [
         'An app that mounts the keys of the gate, a label that nobody sees, a Redis without password',

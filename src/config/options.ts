@@ -307,6 +307,16 @@ const table = {
         'A file with the certificates (PEM) that vouch for clients. When set, a client without a certificate from them is not let in.',
         'presence',
       ),
+      clientCrlFile: setting(
+        filePath().exactOptional(),
+        'A file with lists of revoked client certificates (CRL, PEM), one from each authority in `clientCaFile`. A client in them is not let in, and a new list ends the connections that are open.',
+        'reload',
+      ),
+      minVersion: setting(
+        choice(['1.2', '1.3']).prefault('1.2'),
+        'The oldest version of TLS that clients may speak.',
+        'reload',
+      ),
     }).exactOptional(),
     'Speaks HTTPS (TLS 1.2 or 1.3, HTTP/1.1) on `listen`; absent: plain HTTP. A changed certificate is taken over without a restart.',
     'presence',

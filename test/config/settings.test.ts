@@ -45,6 +45,8 @@ const samples: Record<string, Sample> = {
   'tls.certFile': { text: '/c2', value: '/c2', with: pair },
   'tls.keyFile': { text: '/k2', value: '/k2', with: pair },
   'tls.clientCaFile': { text: '/ca', value: '/ca', with: pair },
+  'tls.clientCrlFile': { text: '/crl', value: '/crl', with: { ...pair, 'tls-client-ca-file': '/ca' } },
+  'tls.minVersion': { text: '1.3', value: '1.3', with: pair },
   upstream: { text: 'http://127.0.0.1:4000/', value: 'http://127.0.0.1:4000' },
   'upstreamTls.caFile': { text: '/ca', value: '/ca', with: secureUpstream },
   'upstreamTls.serverName': { text: 'app.svc', value: 'app.svc', with: secureUpstream },

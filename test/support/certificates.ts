@@ -1,6 +1,6 @@
 // Certificates for one test, made by openssl: an authority, and a server that it vouches for.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -18,6 +18,8 @@ export interface TestCertificates extends TestPair {
   readonly authority: string
   /** One more certificate of this authority, for 127.0.0.1 and localhost, or for these names. */
   issue(commonName: string, names?: string): TestPair
+  /** A list (CRL, PEM) of these certificates of the authority, valid from now for so many days. */
+  revoke(certificates: readonly TestPair[], days?: number): string
   remove(): void
 }
 
@@ -40,11 +42,27 @@ export function makeCertificates(): TestCertificates {
     const [certificate, privateKey] = [readFileSync(certificateFile, 'utf8'), readFileSync(keyFile, 'utf8')]
     return { certificateFile, keyFile, certificate, privateKey }
   }
+  const revoke = (certificates: readonly TestPair[], days = 2): string => {
+    const index = file('index.txt')
+    const settings = `[ca]\ndefault_ca=it\n[it]\ndatabase=${index}\ndefault_md=sha256\n`
+    writeFileSync(file('ca.cnf'), settings)
+    writeFileSync(index, '')
+    const ca = ['ca', '-config', file('ca.cnf'), '-cert', file('ca.pem'), '-keyfile', file('ca.key')]
+    for (const { certificateFile } of certificates) run([...ca, '-revoke', certificateFile])
+    // Past dates say an end that has come; -crldays takes none below 1.
+    const end =
+      days > 0
+        ? ['-crldays', String(days)]
+        : ['-crl_lastupdate', '20200101000000Z', '-crl_nextupdate', '20200201000000Z']
+    run([...ca, '-gencrl', ...end, '-out', file('list.pem')])
+    return readFileSync(file('list.pem'), 'utf8')
+  }
   return {
     ...issue('localhost'),
     authorityFile: file('ca.pem'),
     authority: readFileSync(file('ca.pem'), 'utf8'),
     issue,
+    revoke,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -12,6 +12,7 @@ import {
 } from '../../config/sources/files.ts'
 import { CertificateError, checkPair, readAuthority, readListenerKey } from '../../http/listener/certificates.ts'
 import type { ListenerCertificates } from '../../http/listener/listener.ts'
+import { readRevokedCertificates } from '../../http/listener/revoked-certificates.ts'
 import { whyUnusable } from '../../model/admin-token.ts'
 import type { Clock } from '../../model/clock.ts'
 import { readStoreKeys, StoreKeyError } from '../../refresh/identity-provider/store-keys.ts'
@@ -75,18 +76,29 @@ export async function readMaterials(
   const authorityOf = (setting: string) =>
     read(files.get(setting), async ({ path }) => readAuthority(await readSettingText(path, readFile), clock()))
 
+  async function readRevoked(authority: string | undefined): Promise<readonly string[] | undefined> {
+    if (authority === undefined) return undefined
+    return await read(files.get('tls.clientCrlFile'), async ({ path, setting }) => {
+      const revoked = readRevokedCertificates(await readSettingText(path, readFile), authority, clock())
+      warnings.push(...revoked.warnings.map((message) => ({ where: setting, message })))
+      return revoked.lists
+    })
+  }
+
   async function readListener(): Promise<ListenerCertificates | undefined> {
     const certificate = await textOf('tls.certFile')
     const privateKey = await read(files.get('tls.keyFile'), async ({ path }) =>
       readListenerKey(await readSettingText(path, readFile)),
     )
     const clientAuthority = await authorityOf('tls.clientCaFile')
+    const revokedClients = await readRevoked(clientAuthority)
     if (certificate === undefined || privateKey === undefined) return undefined
     return await read(files.get('tls.certFile'), async ({ setting }) => {
       const warning = checkPair(certificate, privateKey, clock())
       if (warning !== undefined) warnings.push({ where: setting, message: warning })
       const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-      return { certificate, privateKey: pem, clientAuthority }
+      const { minVersion } = config.tls ?? {}
+      return { certificate, privateKey: pem, clientAuthority, revokedClients, minVersion }
     })
   }
 

@@ -13,6 +13,7 @@ import { refreshRules } from './refresh.ts'
 import { refreshExchangeRules } from './refresh-exchange.ts'
 import { revocationRules } from './revocation.ts'
 import { routeRules } from './routes.ts'
+import { tlsRules } from './tls.ts'
 import { workerRules } from './workers.ts'
 
 /** Every contradiction in what could be read of the settings, and every warning about it. */
@@ -32,6 +33,7 @@ export function findContradictions(draft: Draft<Config>): Finding[] {
     ...proxyWarnings(draft),
     ...literalRules(draft),
     ...limitRules(draft),
+    ...tlsRules(draft),
     ...workerRules(draft),
   ]
 }

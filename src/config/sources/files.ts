@@ -32,6 +32,7 @@ export interface SettingFile {
     | 'listener certificate'
     | 'listener key'
     | 'client certificates'
+    | 'revoked client certificates'
 }
 
 /** Every file that the settings name, in the order of the table. */
@@ -44,6 +45,7 @@ export function filesOf(config: Config): SettingFile[] {
   add(tls?.certFile, 'tls.certFile', 'listener certificate', false)
   add(tls?.keyFile, 'tls.keyFile', 'listener key', true)
   add(tls?.clientCaFile, 'tls.clientCaFile', 'client certificates', false)
+  add(tls?.clientCrlFile, 'tls.clientCrlFile', 'revoked client certificates', false)
   add(upstreamTls?.caFile, 'upstreamTls.caFile', 'app certificates', false)
   add(admin.tokenFile, 'admin.tokenFile', 'admin token', true)
   for (const [index, { keys }] of issuers.entries()) {

@@ -86,6 +86,18 @@ export const upgradeChanges: readonly UpgradeChange[] = [
   },
   ...routeChanges,
   {
+    id: 'listen-address',
+    changed: 'Without "listen", the gate is reached by IPv6 as well: [::]:8080 in place of 0.0.0.0:8080',
+    find: unless(['listen']),
+    keep: '0.0.0.0:8080',
+  },
+  {
+    id: 'admin-listen-address',
+    changed: 'Without "admin.listen", the admin port is reached by IPv6 as well: [::]:9090 in place of 0.0.0.0:9090',
+    find: unless(['admin', 'listen']),
+    keep: '0.0.0.0:9090',
+  },
+  {
     id: 'admin-token',
     changed: 'An admin token of fewer than 32 characters opens nothing: the routes that need it answer 404',
     find: weakAdminToken,

@@ -80,6 +80,7 @@ export function checkPair(certificateText: string, key: KeyObject, nowMs: number
   return to.getTime() - nowMs < lastMs ? `The certificate expires at ${timeOf(to)}` : undefined
 }
 
-function timeOf(date: Date): string {
+/** A time as messages give it. */
+export function timeOf(date: Date): string {
   return date.toISOString().replace('.000', '')
 }

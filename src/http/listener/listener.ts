@@ -13,6 +13,10 @@ export interface ListenerCertificates {
   readonly privateKey: string
   /** Who vouches for clients; undefined: no client is asked for a certificate. */
   readonly clientAuthority: string | undefined
+  /** Lists of revoked client certificates; only with `clientAuthority`. */
+  readonly revokedClients?: readonly string[] | undefined
+  /** Default 1.2. */
+  readonly minVersion?: '1.2' | '1.3' | undefined
 }
 
 /** Handshakes under way may take one part in so many of the connections. */
@@ -43,8 +47,8 @@ export interface Listener {
   /** Calls back with each connection on which requests may come: after the handshake where there is one. */
   readonly onConnection: (take: (socket: Socket) => void) => void
   /**
-   * Takes other certificates for connections from now on; without effect over plain HTTP. Answers whether other clients
-   * are believed than before. Throws where the certificates are unusable.
+   * Takes other certificates for connections from now on; without effect over plain HTTP. Answers whether clients
+   * that are connected might be refused now. Throws where the certificates are unusable.
    */
   readonly renew: (certificates: ListenerCertificates) => boolean
   /** Closes the connections whose handshake is still under way: nobody counts them as idle. */
@@ -93,6 +97,7 @@ function createSecureListener(
   })
   boundConnections(server, bounds)
   let authority = clientAuthority
+  let before = certificates
   const mostHandshakes =
     bounds.most === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(bounds.most / HANDSHAKE_SHARE))
   /** The oldest first. */
@@ -127,8 +132,9 @@ function createSecureListener(
     // Whether clients are asked is fixed with the server. Asking without an authority would believe every public one
     const nextAuthority = asksClients ? (next.clientAuthority ?? authority) : undefined
     server.setSecureContext(contextOf(next, nextAuthority))
-    const areOthersBelieved = nextAuthority !== authority
+    const areOthersBelieved = nextAuthority !== authority || isStricter(next, before)
     authority = nextAuthority
+    before = next
     // A handshake under way may have been judged by the authority before
     if (areOthersBelieved) closeHandshakes()
     return areOthersBelieved
@@ -153,11 +159,18 @@ function contextOf(certificates: ListenerCertificates, authority: string | undef
     cert: certificates.certificate,
     key: certificates.privateKey,
     ...(authority !== undefined && { ca: authority }),
-    minVersion: 'TLSv1.2',
+    ...(certificates.revokedClients !== undefined && { crl: [...certificates.revokedClients] }),
+    minVersion: `TLSv${certificates.minVersion ?? '1.2'}`,
     ciphers: AEAD_SUITES,
     // A client that renegotiates makes the server work far more than itself (CVE-2011-1473)
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   }
+}
+
+/** Whether a client may be refused now that was let in before. A list that only leaves out certificates counts as well. */
+function isStricter(next: ListenerCertificates, before: ListenerCertificates): boolean {
+  if (next.minVersion === '1.3' && before.minVersion !== '1.3') return true
+  return next.revokedClients?.join() !== before.revokedClients?.join()
 }
 
 /** Names the connection before and after the handshake, which wraps the socket into another one. */

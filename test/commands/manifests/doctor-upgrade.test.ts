@@ -37,6 +37,8 @@ const issuer = {
 }
 /** Says everything: no change reaches it. */
 const explicit: Settings = {
+  listen: '0.0.0.0:8080',
+  admin: { listen: '0.0.0.0:9090' },
   issuers: [issuer],
   tokens: { sources: [{ header: 'authorization' }] },
   forward: { headerNames: 'strict', allowHeaders: [] },
@@ -142,6 +144,14 @@ const cases: Readonly<Record<string, Case>> = {
         ],
       },
     ],
+  },
+  'listen-address': {
+    reached: [{ listen: undefined }, { listen: undefined, upstream: 'http://127.0.0.1:3000' }],
+    silent: [{ listen: '[::]:8080' }, { listen: '127.0.0.1:8443' }],
+  },
+  'admin-listen-address': {
+    reached: [{ admin: undefined }, { admin: { tokenFile: 'LONG' } }],
+    silent: [{ admin: { listen: '[::]:9090' } }, { admin: { listen: '10.0.0.1:9090', tokenFile: 'LONG' } }],
   },
   'admin-token': {
     reached: [{ admin: { tokenFile: '/nowhere' } }, { admin: { tokenFile: 'SHORT' } }],

@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('every file that a setting names is listed', () => {
   const config = configOf(`
-tls: { certFile: /cert, keyFile: /key, clientCaFile: /clients }
+tls: { certFile: /cert, keyFile: /key, clientCaFile: /clients, clientCrlFile: /crl }
 admin: { tokenFile: /token }
 issuers:
   - { issuer: a, audiences: [x], keys: { jwksFile: /jwks }, algorithms: [ES256] }
@@ -37,6 +37,7 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     { path: '/cert', setting: 'tls.certFile', purpose: 'listener certificate', secret: false },
     { path: '/key', setting: 'tls.keyFile', purpose: 'listener key', secret: true },
     { path: '/clients', setting: 'tls.clientCaFile', purpose: 'client certificates', secret: false },
+    { path: '/crl', setting: 'tls.clientCrlFile', purpose: 'revoked client certificates', secret: false },
     { path: '/app', setting: 'upstreamTls.caFile', purpose: 'app certificates', secret: false },
     { path: '/token', setting: 'admin.tokenFile', purpose: 'admin token', secret: true },
     { path: '/jwks', setting: 'issuers[0].keys.jwksFile', purpose: 'key set', secret: false },
@@ -84,7 +85,7 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     { path: '/three', setting: 'refresh.keys[2].secretFile', purpose: 'shared secret', secret: true },
   ])
   // A row that is added to the table must be added there as well.
-  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(21)
+  expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(22)
 })
 
 describe('reading', () => {
