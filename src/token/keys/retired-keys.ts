@@ -1,8 +1,7 @@
 // Public keys that left the set of an issuer: kept for as long as a session lasts, so that a token of theirs can still be revoked
 // and its session with it. They must never verify a token that is to be admitted.
 import type { Clock } from '../../model/clock.ts'
-import { candidates, MAXIMUM_CANDIDATES, type VerificationKey } from './key-set.ts'
-import type { KeySource } from './keys.ts'
+import type { VerificationKey } from './key-set.ts'
 
 /** Instead of an issuer: the keys of the gate, which sign for each issuer that is refreshed. */
 export const OWN_KEYS = ''
@@ -13,8 +12,8 @@ const MOST_PER_ISSUER = 100
 export interface RetiredKeys {
   /** Notes the keys that an issuer has now: those of before that are missing have left. */
   note(issuer: string, keys: readonly VerificationKey[]): void
-  /** The same source, which also knows the keys that left the issuer's set. */
-  beside(source: KeySource, issuer: string): KeySource
+  /** The keys that left the issuer's set, the newest first. */
+  of(issuer: string): readonly VerificationKey[]
 }
 
 interface Retired {
@@ -27,11 +26,6 @@ export function createRetiredKeys(clock: Clock, keepMs: () => number): RetiredKe
   const present = new Map<string, readonly VerificationKey[]>()
   const gone = new Map<string, readonly Retired[]>()
 
-  function of(issuer: string): readonly VerificationKey[] {
-    const nowMs = clock()
-    return (gone.get(issuer) ?? []).filter(({ sinceMs }) => nowMs - sinceMs <= keepMs()).map(({ key }) => key)
-  }
-
   return {
     note: (issuer, keys) => {
       const nowMs = clock()
@@ -42,13 +36,9 @@ export function createRetiredKeys(clock: Clock, keepMs: () => number): RetiredKe
       gone.set(issuer, [...left.map((key) => ({ key, sinceMs: nowMs })), ...before].slice(0, MOST_PER_ISSUER))
       present.set(issuer, keys)
     },
-    beside: (source, issuer) => ({
-      ...source,
-      find: (algorithm, keyId) => {
-        const retired = candidates([...of(issuer), ...of(OWN_KEYS)], algorithm, keyId)
-        if (retired.length === 0) return source.find(algorithm, keyId)
-        return [...candidates(source.keys(), algorithm, keyId), ...retired].slice(0, MAXIMUM_CANDIDATES)
-      },
-    }),
+    of: (issuer) => {
+      const nowMs = clock()
+      return (gone.get(issuer) ?? []).filter(({ sinceMs }) => nowMs - sinceMs <= keepMs()).map(({ key }) => key)
+    },
   }
 }
