@@ -5,6 +5,8 @@ import { once } from 'node:events'
 import { afterPatience } from '../outbound-http/stall-tolerant-timer.ts'
 import { type ClientParts, closeClient, createClient, reconnectDelayMs } from './client.ts'
 import { troubleOf } from './errors.ts'
+import { whyLoading } from './loading.ts'
+import { refusalOf } from './refusals.ts'
 import { messageOf, type RedisErrorKind, type RedisObserver, redisErrorKindOf } from './report.ts'
 import { unsettledSlot } from './unsettled-slot.ts'
 import { createWaitingRoom, within } from './waiting.ts'
@@ -79,8 +81,11 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       const error = new Error(
         `Redis timed out: it takes no commands ${greetingTimeoutMs} ms after the connection was made`,
       )
-      tell(error, error.message)
-      client.disconnect(true)
+      void whyLoading(client).then((loading) => {
+        if (isReady()) return
+        tell(error, loading ?? error.message)
+        client.disconnect(true)
+      })
     })
   })
   client.on('ready', () => {
@@ -223,7 +228,7 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
     } catch (error) {
       const cause = causeOf(error)
       observe.redisFailed(redisErrorKindOf(cause))
-      throw (isCluster ? unsettledSlot(cause) : undefined) ?? cause
+      throw (isCluster ? unsettledSlot(cause) : undefined) ?? (isReply(cause) ? refusalOf(cause) : undefined) ?? cause
     }
   }
 
@@ -316,6 +321,11 @@ function repliesOf(pairs: unknown): readonly unknown[] {
     if (pair[0] instanceof Error) throw pair[0]
     return pair[1]
   })
+}
+
+// What Redis answered, and not what was said before of a connection that is lost.
+function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
 }
 
 // A transaction that was discarded says only that; the command that was refused says why.

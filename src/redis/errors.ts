@@ -1,6 +1,7 @@
-// What keeps Redis from being asked, in words that say what to change: the errors of sockets, of TLS, of Redis and of its client
-// as one sentence each. It must never repeat a credential, nor more than a line.
+// What keeps Redis from being asked, in words that say what to change: the errors of sockets, of TLS and of the client as one
+// sentence each; those that Redis answers with are in refusals.ts. It must never repeat a credential, nor more than a line.
 import type { RedisAddress } from './address.ts'
+import { refusalOf } from './refusals.ts'
 import { messageOf } from './report.ts'
 
 type Sentence = string | ((match: RegExpExecArray, address: RedisAddress) => string)
@@ -44,8 +45,6 @@ const sentences: readonly (readonly [RegExp, Sentence])[] = [
   [/self-signed certificate|unable to (?:verify|get)/, 'its certificate is not from a trusted authority: set "caFile"'],
   [/certificate has expired/, 'its certificate has expired'],
   [/Hostname\/IP does not match/, 'its certificate is for another name than that of the URL'],
-  [/NOAUTH/, 'Redis asks for a password: set "passwordFile" (NOAUTH)'],
-  [/WRONGPASS/, 'Redis refuses the user name or the password (WRONGPASS)'],
   [/cluster support disabled/, 'the server is not part of a Redis Cluster: begin the URL with redis:// or rediss://'],
   [/unknown command '?sentinel/i, 'the server is not a Sentinel: its port is usually 26379'],
   [/^MOVED /, 'the server is part of a Redis Cluster: begin the URL with redis+cluster:// or rediss+cluster://'],
@@ -54,6 +53,8 @@ const sentences: readonly (readonly [RegExp, Sentence])[] = [
 
 /** One sentence on an error of a connection to this address; the error's own words where none is known. */
 export function troubleOf(error: unknown, address: RedisAddress): string {
+  const refusal = refusalOf(error)
+  if (refusal !== undefined) return refusal.message
   const message = messageOf(error)
   for (const [pattern, sentence] of sentences) {
     const match = pattern.exec(message)

@@ -1,6 +1,7 @@
 // Which commands does Redis deny to the gate's user? Rights that were given for an older gate lack what newer ones ask: all that
 // the older one did must go on, and one line says what to give.
 import type { Logger } from '../model/logger.ts'
+import { refusalCodeOf } from './refusals.ts'
 
 /** Commands that gates of 7d4b85d did not send. Each is sent apart from the transaction of a write, which a denial would undo. */
 export type LaterCommand = 'hgetall'
@@ -45,7 +46,7 @@ export function createRights({ rights, redis, log }: RightsParts): Rights {
         told.delete(command)
         return answer
       } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith('NOPERM')) throw error
+        if (refusalCodeOf(error) !== 'NOPERM') throw error
         deny(command)
         return undefined
       }

@@ -1,5 +1,6 @@
 // Which errors of a Redis Cluster say that it serves a slot by no node, or moves it: in words for an operator. Redis did not
 // execute what it answered so.
+import { refusalOf } from './refusals.ts'
 import { messageOf } from './report.ts'
 
 /** A Cluster did not execute a command, because of where its slot is at the moment. */
@@ -8,12 +9,11 @@ export class SlotUnsettledError extends Error {
 }
 
 const MOVING = 'Redis is moving the slot of this list to another node; try again when it has moved'
-const DOWN =
-  'The Redis Cluster serves the slot of this list by no node at the moment; try again when CLUSTER INFO says "cluster_state:ok"'
 
 /** The error in our words, where it says that the slot is not settled; undefined for every other. */
 export function unsettledSlot(error: unknown): SlotUnsettledError | undefined {
   const message = messageOf(error).replace(/^Too many Cluster redirections\. Last error: (?:\w*Error: )?/, '')
-  if (/^CLUSTERDOWN /.test(message)) return new SlotUnsettledError(DOWN)
+  const refusal = refusalOf(error)
+  if (refusal?.code === 'CLUSTERDOWN') return new SlotUnsettledError(refusal.message)
   return /^(?:TRYAGAIN|ASK|MOVED) /.test(message) ? new SlotUnsettledError(MOVING) : undefined
 }

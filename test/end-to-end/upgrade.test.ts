@@ -53,13 +53,14 @@ interface AnyGate {
 }
 
 /** Starts a gate of either version and waits until it is ready. */
-async function start(version: Version, more = ''): Promise<AnyGate> {
-  const text = world.settings(
+async function start(version: Version, more = '', edit = (text: string) => text): Promise<AnyGate> {
+  const settings = world.settings(
     app.url,
     `revocation: { redis: '${redis.url}'${more} }
 refresh: { window: 60s, lifetime: 2m, key: ${world.signingKey()} }
 `,
   )
+  const text = edit(settings)
   const gate = version === 'old' ? oldGate(await startReleasedGate(text)) : newGate(await startGateway(text))
   await eventually(async () => expect((await gate.admin('/readyz')).status).toBe(200))
   return gate
@@ -185,6 +186,35 @@ it('goes on with a session through gates of both versions, to the end that it be
   expect(claimsOf(ofNew)).not.toHaveProperty('auth_time')
   for (const gate of [byOld, byNew]) await admitted(gate, ofNew)
 })
+
+it.each([
+  ['old', 'new'],
+  ['new', 'old'],
+] as const)(
+  'renews a session from the %s version to the %s one and back, and its rule ends every token of it',
+  async (...versions) => {
+    const short = (text: string) => text.replace('lifetime: 2m', 'lifetime: 61s')
+    const gates = [await start(versions[0], '', short), await start(versions[1], '', short)]
+    const began = Math.floor(Date.now() / 1000) - 600
+    const tokens = [world.due({ sid: 'session', auth_time: began })]
+    for (const gate of [...gates, ...gates]) {
+      const next = await eventually(async () => {
+        const given = nextOf((await gate?.request(tokens.at(-1) ?? '')) as Response)
+        if (given === null) throw new Error('not due yet')
+        return given
+      }, 100)
+      const { session_start, auth_time, ...claims } = claimsOf(next)
+      expect(claims).toMatchObject({ sub: 'alice', sid: 'session' })
+      // To today's gates the end of the session does not move, whatever an older one writes beside it.
+      expect(session_start ?? auth_time).toBe(began)
+      for (const each of gates) await admitted(each as AnyGate, next)
+      tokens.push(next)
+    }
+    expect(new Set(tokens).size).toBe(5)
+    await run(versions[1], ['revoke', '--redis', redis.url, '--session', 'session'])
+    for (const gate of gates) for (const token of tokens) await refused(gate as AnyGate, token)
+  },
+)
 
 it("ends at today's gates what an older one signed, with any key of its issuer", async () => {
   const [byOld, byNew] = await startBoth()

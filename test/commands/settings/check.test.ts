@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeCertificates } from '../../support/certificates.ts'
 import { sidegate } from '../../support/shell.ts'
 import { jwksOf, makeKey, privatePem, publicPem } from '../../support/tokens.ts'
@@ -261,6 +261,33 @@ test('--json carries the warnings about settings that are valid', async () => {
   expect(more).toEqual([])
   expect(warning).toMatchObject({ where: expect.stringContaining('forward.trustedProxies[0]') })
   expect(exitCode).toBe(0)
+})
+
+describe('a secret that the provider shares with the gate, which signs with it too', () => {
+  const refreshed = (keys: string, more = '') =>
+    `${issuer(keys, `algorithms: [HS256]\n    ${more}`)}refresh: { window: 60s, lifetime: 2m, key: { secretFile: @/secret, algorithm: HS256, keyId: own } }\n`
+  const told = async (text: string) => {
+    const { complained, exitCode } = await check(text)
+    expect(exitCode).toBe(0)
+    return complained.filter((line) => line.includes('cannot be told apart'))
+  }
+
+  test('is a warning, whatever ends the line of its file', async () => {
+    writeFileSync(file('same-secret'), `${secret}\r\n`)
+    for (const name of ['secret', 'same-secret']) {
+      const [warning, ...more] = await told(refreshed(`secretFile: @/${name}`))
+      expect(warning).toContain('refresh.key: The issuer signs with key "own" of the refresh')
+      expect(warning).not.toContain(secret)
+      expect(more).toEqual([])
+    }
+  })
+
+  test('is none where the secrets differ, where the issuer is not refreshed, and without refresh', async () => {
+    writeFileSync(file('other-secret'), `${secret}x\n`)
+    expect(await told(refreshed('secretFile: @/other-secret'))).toEqual([])
+    expect(await told(refreshed('secretFile: @/secret', 'refresh: false'))).toEqual([])
+    expect(await told(issuer('secretFile: @/secret', 'algorithms: [HS256]'))).toEqual([])
+  })
 })
 
 test('--json prints the settings in force, without the password of Redis and without secrets', async () => {
