@@ -268,7 +268,10 @@ function redisTrouble(form: string | undefined, hosts: string, path: string, rej
   const wrong = each.find((host) => !isRedisHost(host))
   // Not quoted: where a password holds a "/", what looks like a host is a part of it.
   if (wrong !== undefined)
-    return reject('Expected hosts as "host:port"', 'with "/", "@" and "#" in a password written as %2F, %40 and %23')
+    return reject(
+      'Expected hosts as "host:port", ports from 1 to 65535',
+      'with "/", "@" and "#" in a password written as %2F, %40 and %23',
+    )
   if (form === 'sentinel' && !/^\/[A-Za-z0-9._-]+(\/\d{1,4})?$/.test(path)) {
     return reject('Expected the name of the master behind the hosts', 'as in "redis+sentinel://host:26379/mymaster/0"')
   }

@@ -18,8 +18,9 @@ export function readAuthorization(value: string): string | typeof UNREADABLE | t
   if (value.charCodeAt(6) !== SPACE) return UNREADABLE
   let start = 7
   while (value.charCodeAt(start) === SPACE) start++
-  // The strict reader refuses every other character that cannot be in a token
-  return start === value.length ? UNREADABLE : value.slice(start)
+  // Another kind of white space behind the spaces: no token follows, also where a cookie has one. The strict reader refuses every
+  // other character that cannot be in a token
+  return isVisible(value.charCodeAt(start)) ? value.slice(start) : UNREADABLE
 }
 
 /** What a person reads about a value with another scheme. Never more of it than a short scheme, as it may be a bare token. */
@@ -32,6 +33,11 @@ export function describeOther(value: string): string {
 
 const SPACE = 0x20
 const DISGUISED = /^[^A-Za-z0-9]+bearer/i
+
+/** False beyond the end, too: NaN is in no range. */
+function isVisible(code: number): boolean {
+  return code > SPACE && code < 0x7f
+}
 
 function isBearer(value: string): boolean {
   return value.startsWith('Bearer') || value.slice(0, 6).toLowerCase() === 'bearer'

@@ -74,7 +74,8 @@ test.each([
 describe('what is refused says what would be right, and quotes nothing', () => {
   const password =
     'Expected a password in which "%" is written as %25, as well as "/", "@", "?" and "#" as %2F, %40, %3F and %23'
-  const hostForm = 'Expected hosts as "host:port", with "/", "@" and "#" in a password written as %2F, %40 and %23'
+  const hostForm =
+    'Expected hosts as "host:port", ports from 1 to 65535, with "/", "@" and "#" in a password written as %2F, %40 and %23'
   test.each([
     ['redis://u:p%zz@h/0', password],
     ['redis://u:p%ff@h/0', password],

@@ -147,7 +147,10 @@ describe('URLs', () => {
   const redis = 'revocation.redis: Expected'
   test.each([
     ['redis://a:6379,b:6379', `${redis} one host, several need "redis+sentinel://" or "redis+cluster://"`],
-    ['redis://a:0', `${redis} hosts as "host:port", with "/", "@" and "#" in a password written as %2F, %40 and %23`],
+    [
+      'redis://a:0',
+      `${redis} hosts as "host:port", ports from 1 to 65535, with "/", "@" and "#" in a password written as %2F, %40 and %23`,
+    ],
     ['redis://a/x', `${redis} a database number behind the host, as in "redis://redis:6379/0"`],
     [
       'redis+sentinel://a:26379',

@@ -108,6 +108,8 @@ describe('an Authorization that begins like Bearer, and may be read as a token e
     ['a TAB', `Bearer\t${evil}`],
     ['a no-break space', `Bearer\u00a0${evil}`],
     ['a TAB and a space', `Bearer\t ${evil}`],
+    ['a space and a TAB', `Bearer \t${evil}`],
+    ['a space and a no-break space', `bearer  \u00a0${evil}`],
     ['a no-break space before it', `\u00a0Bearer ${evil}`],
     ['a quote before it', `"Bearer ${evil}"`],
     ['a colon', `Bearer: ${evil}`],
