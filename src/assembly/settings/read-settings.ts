@@ -7,6 +7,7 @@ import { formatPath, type Problem } from '../../config/problems.ts'
 import { type ReadFile, readSettingFile, SettingFileError } from '../../config/sources/files.ts'
 import { namedRows } from '../../config/sources/flags.ts'
 import { placeProblems, unreadableFiles } from '../../config/sources/named-files.ts'
+import { quote } from '../../config/value-types/quote.ts'
 import type { Clock } from '../../model/clock.ts'
 import type { Log } from '../../telemetry/logs/log.ts'
 import { proxyWarnings } from '../proxy-choice.ts'
@@ -114,9 +115,11 @@ type FileResult = { readonly path: string; readonly text: string } | { readonly 
 async function readSettingsFile(path: string | undefined, read: ReadFile): Promise<FileResult> {
   if (path === undefined) return undefined
   try {
-    return { path, text: (await read(path)).toString('utf8') }
+    return { path, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await read(path)) }
   } catch (error) {
-    if (!(error instanceof SettingFileError)) throw error
-    return { problem: { where: '--config', message: error.message } }
+    if (error instanceof SettingFileError) return { problem: { where: '--config', message: error.message } }
+    if (!(error instanceof TypeError)) throw error
+    const message = `Cannot read ${quote(path)}: it is not UTF-8`
+    return { problem: { where: '--config', message, hint: 'save it as UTF-8' } }
   }
 }

@@ -65,7 +65,10 @@ export function readYaml(text: string): YamlText {
     const { line, col } = lines.linePos(offset)
     return { line: Math.max(line, 1), column: Math.max(col, 1) }
   }
-  const troubles: YamlTrouble[] = [...document.errors, ...document.warnings].map((error) => ({
+  const errors = [...document.errors, ...document.warnings]
+  if (errors.some(({ message }) => /call stack|Stack overflow/.test(message)))
+    return unreadable('Cannot read YAML: its parts are nested too deeply')
+  const troubles: YamlTrouble[] = errors.slice(0, MOST_ERRORS).map((error) => ({
     ...at(error.pos[0]),
     message: explainYaml(error.code, error.message),
   }))
@@ -80,6 +83,9 @@ export function readYaml(text: string): YamlText {
     positionOf: (path) => at(offsetOf(document, path)),
   }
 }
+
+/** One wrong bracket can make every line after it an error. */
+const MOST_ERRORS = 20
 
 const ENDLESS_ALIASES = 'Cannot read YAML: its aliases go in circles or stand for too much'
 

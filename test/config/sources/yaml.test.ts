@@ -1,6 +1,10 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
 import { readYaml } from '../../../src/config/sources/yaml.ts'
 import { configOf, issuersLine, problemsOf } from '../../support/settings.ts'
+import { sidegate } from '../../support/shell.ts'
 
 describe('a text in YAML', () => {
   test.each([
@@ -55,6 +59,11 @@ describe('a text in YAML', () => {
       'an alias of itself',
       `${issuersLine}\nroutes: &r [*r]`,
       'sidegate.yaml:2:13 routes[0]: Expected a group of settings, got a list',
+    ],
+    [
+      'parts in parts without end',
+      `a: ${'['.repeat(5000)}`,
+      'sidegate.yaml:1:1: Cannot read YAML: its parts are nested too deeply',
     ],
     ['a list instead of a group', '- a', 'sidegate.yaml:1:1: Expected a group of settings, got a list'],
   ])('with %s is refused at its place', (_, text, line) => {
@@ -158,4 +167,47 @@ test('nothing that can be typed throws', () => {
     const text = Array.from({ length: next(12) + 1 }, () => pieces[next(pieces.length)]).join('')
     expect(problemsOf(text).length, JSON.stringify(text)).toBeGreaterThan(0)
   }
+})
+
+describe('a settings file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sidegate-yaml-'))
+  const path = join(folder, 'sidegate.yaml')
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const check = (bytes: Buffer) => {
+    writeFileSync(path, bytes)
+    return sidegate(['check', '--config', path])
+  }
+  const secret = join(folder, 'secret')
+  writeFileSync(secret, 'a-shared-secret-that-is-long-enough-0123456789')
+  const lines = [
+    'issuers:',
+    '  - issuer: https://id.example.com',
+    '    audiences: [orders]',
+    '    algorithms: [HS256]',
+    `    keys: { secretFile: ${secret} }`,
+    '',
+  ]
+
+  test.each([
+    ['with the line ends of Windows', lines.join('\r\n')],
+    ['with a byte order mark', `\ufeff${lines.join('\n')}`],
+  ])('%s is read', async (_, text) => {
+    expect(await check(Buffer.from(text))).toMatchObject({ exitCode: 0, complained: [] })
+  })
+
+  test('in UTF-16 is refused by name', async () => {
+    const { complained, exitCode } = await check(Buffer.from(`\ufeff${lines.join('\n')}`, 'utf16le'))
+    expect(complained.join()).toContain(`Cannot read "${path}": it is not UTF-8, save it as UTF-8`)
+    expect(exitCode).toBe(1)
+  })
+
+  test('that holds comments alone lacks issuers', async () => {
+    expect((await check(Buffer.from('\n# nothing\n'))).complained.join()).toContain('issuers: Missing setting')
+  })
+
+  test('with one bracket too many says so in a few lines', async () => {
+    const { complained } = await check(Buffer.from(`${lines.join('\n')}routes: ]\n${'x: ]\n'.repeat(1000)}`))
+    expect(complained.length).toBeLessThan(25)
+    expect(complained.join()).toContain('sidegate.yaml:6:9: Cannot read YAML')
+  })
 })

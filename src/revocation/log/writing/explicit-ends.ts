@@ -48,8 +48,14 @@ export function createExplicitEnds(parts: ExplicitEndsParts): ExplicitEnds {
   let failedMs = Number.NEGATIVE_INFINITY
 
   function note(rule: Rule, isChange: boolean): void {
-    if (!rule.isEndGuessed) noted.size > 0 && noted.delete(ruleKeyOf(rule))
-    else if (isChange) add(rule)
+    if (rule.isEndGuessed) {
+      if (isChange) add(rule)
+      return
+    }
+    if (noted.size === 0) return
+    const key = ruleKeyOf(rule)
+    // The copy of an earlier rule says nothing of a lift that came after it.
+    if ((noted.get(key)?.atMs ?? Number.POSITIVE_INFINITY) <= rule.atMs) noted.delete(key)
   }
 
   function add(rule: Rule): void {
