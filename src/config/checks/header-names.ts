@@ -42,6 +42,7 @@ export function* headerNameRules(draft: Draft<Config>): Generator<Finding> {
   yield* refreshHeaderRules(draft)
   yield* allowRules(draft)
   yield* dropRules(draft)
+  yield* unreadAuthorization(draft)
 }
 
 function sourceHeaders({ tokens }: Draft<Config>): readonly string[] {
@@ -123,6 +124,21 @@ function* allowRules(draft: Draft<Config>): Generator<Finding> {
         message: `Cannot allow ${quote(name)}: ${subject} ${what}`,
         hint,
       }
+  }
+}
+
+// An app that reads bearer tokens by itself would see one that nobody judged, beside the judged one of a cookie.
+function* unreadAuthorization(draft: Draft<Config>): Generator<Finding> {
+  const { tokens, forward } = draft
+  if (tokens?.sources === undefined || forward?.drop === undefined) return
+  if (sourceHeaders(draft).includes('authorization')) return
+  const dropped = forward.drop.filter((name) => name !== undefined)
+  if (foldedNameTest(dropped)('authorization')) return
+  yield {
+    path: ['tokens', 'sources'],
+    severity: 'warning',
+    message: 'The header Authorization is no source of tokens, and reaches the app unread',
+    hint: 'add { header: authorization }, or leave it out with forward.drop: [authorization]',
   }
 }
 

@@ -8,6 +8,26 @@ test('ranges of proxies that hold every client', () => {
   ])
 })
 
+describe('an Authorization that the gate does not read', () => {
+  const cookie = `${issuersLine}\ntokens: { sources: [{ cookie: session }] }`
+  const line =
+    'sidegate.yaml:2:11 tokens.sources: The header Authorization is no source of tokens, and reaches the app unread, add { header: authorization }, or leave it out with forward.drop: [authorization]'
+
+  const warnings = (text: string) => warningsOf(text).filter((warning) => warning.includes('Authorization'))
+
+  test('may hold another token than the judged one', () => {
+    expect(warnings(cookie)).toEqual([line])
+  })
+
+  test.each([
+    ['it is left out', `${cookie}\nforward: { drop: [Authorization] }`],
+    ['it is a source too', `${issuersLine}\ntokens: { sources: [{ cookie: session }, { header: authorization }] }`],
+    ['nothing is said', issuersLine],
+  ])('is no warning where %s', (_, text) => {
+    expect(warnings(text)).toEqual([])
+  })
+})
+
 test('a warning is told beside problems, and is none of them', () => {
   const text = `${issuersLine}\nforward: { trustedProxies: ['::/0'] }\nmode: off`
   expect(problemsOf(text)).toHaveLength(1)
