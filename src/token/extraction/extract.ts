@@ -32,6 +32,7 @@ export interface ExtractPolicy {
   readonly expiryOf?: (cookie: string) => readonly string[]
 }
 
+const none: readonly TokenSource[] = Object.freeze([])
 const missing = refuse('token_missing')
 const multiple = refuse('token_multiple')
 const tooLarge = refuse('token_too_large')
@@ -63,8 +64,12 @@ export function createExtractor(policy: ExtractPolicy): (view: RequestView) => F
 
   return (view) => {
     const found: Found = {
-      ...{ token: undefined, sources: [], other: undefined },
-      ...{ isForeign: false, isUnreadable: false, isMultiple: false },
+      token: undefined,
+      sources: none,
+      other: undefined,
+      isForeign: false,
+      isUnreadable: false,
+      isMultiple: false,
     }
     for (let at = 0; at < view.headers.length; at += 2)
       for (const { source, only } of headers)
