@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -81,6 +82,91 @@ describe.each(pages)('%s', (path, text) => {
     for (const [, reason] of text.matchAll(/urn:sidegate:refusal:([a-z_]+)/g)) expect(reasons).toContain(reason)
   })
 })
+
+describe('the figures of README.md are those that were measured', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const performance = readFileSync(join(root, 'docs', 'performance.md'), 'utf8')
+  const reach = readFileSync(join(root, 'docs', 'scaling.md'), 'utf8')
+  const section = (title: string) => performance.split(`### ${title}`)[1]?.split('\n### ')[0] ?? ''
+  const rowOf = (text: string, name: string) => cellsOf(text).find(([first]) => first === name) ?? []
+  const figureOf = (cell = '') => cell.split(' ')[0]
+  const costs = cellsOf(readme.split('## What it costs')[1]?.split('\n## ')[0] ?? '').filter(([, verifies]) =>
+    /^(?:once|each|no\b)/.test(verifies ?? ''),
+  )
+
+  test('there are rows to compare', () => expect(costs.length).toBeGreaterThan(4))
+
+  test.each(costs)('%s', (name = '', _verifies, _revocation, requests, median, p99, idle) => {
+    const [, measuredRequests] = rowOf(section('GET, an answer of 200 bytes'), name)
+    const [, measuredMedian, measuredP99] = rowOf(section('Added latency at 500 requests a second'), name)
+    const [, measuredIdle] = rowOf(section('Resident memory'), name)
+    const inMs = (cell: string | undefined) => (cell === undefined ? '–' : `${figureOf(cell)} ms`)
+    expect([requests, median, p99, idle]).toEqual([
+      figureOf(measuredRequests),
+      inMs(measuredMedian),
+      inMs(measuredP99),
+      `${figureOf(measuredIdle)} MiB`,
+    ])
+  })
+
+  test('propagation and the memory under load', () => {
+    const [gates, p50, p99, longest] = rowOf(reach.split('## How long a revocation takes')[1] ?? '', '50')
+    const [, , loaded] = rowOf(section('Resident memory'), 'Sidegate')
+    const prose = readme.replaceAll(/\s+/g, ' ')
+    expect(prose).toContain(`With ${gates} gates on one Redis`)
+    expect(prose).toContain(`after ${p50} (median), ${p99} (p99) and ${longest} (longest of 1,000)`)
+    expect(prose).toContain(`up to ${loaded} MiB`)
+  })
+})
+
+const printedCommands = pages.flatMap(([path, text]) =>
+  [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
+    commandsIn(block).map((command) => [path, command] as const),
+  ),
+)
+
+test('the pages print commands', () => expect(printedCommands.length).toBeGreaterThan(10))
+
+test.each(printedCommands)('%s prints a command that exists: %s', (_path, command) => {
+  const words = command.split(/\s+/)
+  if (words[0] === 'npm') {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object }
+    expect(Object.keys(scripts)).toContain(words[2])
+    return
+  }
+  const name = words.slice(1, words[1] && /^(?:token|keys|revocations)$/.test(words[1]) ? 3 : 2)
+  const text = helpOf(name)
+  expect(text).toContain(`sidegate ${name.join(' ')}`)
+  for (const [flag] of command.matchAll(/(?<=\s)--?[a-z][a-z-]*/g))
+    expect(text, flag).toMatch(new RegExp(`(?<![\\w-])${flag}(?![\\w-])`))
+})
+
+const helps = new Map<string, string>()
+
+/** What `sidegate <name> --help` prints. */
+function helpOf(name: readonly string[]): string {
+  const known = helps.get(name.join(' '))
+  if (known !== undefined) return known
+  const cli = join(root, 'src', 'cli.ts')
+  const text = execFileSync(process.execPath, [cli, ...name, '--help'], { env: {}, encoding: 'utf8' })
+  helps.set(name.join(' '), text)
+  return text
+}
+
+/** The commands of Sidegate and the scripts of npm in a block for a shell, without what is piped after them. */
+function commandsIn(block: string): readonly string[] {
+  return block
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .flatMap((line) => line.replace(/(?:^|\s)#.*$/, '').split(/\||&&/))
+    .map((part) => part.trim().replace(/^(?:npx )?node src\/cli\.ts /, 'sidegate '))
+    .filter((part) => /^(?:sidegate |npm run \w)/.test(part))
+}
+
+/** The rows of the tables in a text, each as its cells. */
+function cellsOf(text: string): readonly (readonly string[])[] {
+  return [...text.matchAll(/^\| (.+) \|$/gm)].map(([, row = '']) => row.split(' | ').map((cell) => cell.trim()))
+}
 
 /** The settings of a JSON Schema, such as `revocation.redis` and `issuers[].audiences`. */
 function settingsOf(schema: object, at = ''): readonly string[] {

@@ -2,7 +2,7 @@
 // buildSidecar by test/kubernetes/injection/one-sidecar.test.ts; a new way adds its row there.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse, parseAllDocuments } from 'yaml'
+import { parseAllDocuments } from 'yaml'
 import { listAt, type Tree, treesAt } from '../../src/kubernetes/manifests/nested-values.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -48,9 +48,4 @@ export function patched(podSpec: Tree, patch: unknown): Tree {
     return [...added, ...listAt(podSpec, list).filter((item) => !names.has((item as Tree).name))]
   }
   return { ...podSpec, initContainers: merged('initContainers'), volumes: merged('volumes') }
-}
-
-/** The YAML blocks of a Markdown file. */
-export function yamlBlocks(path: string): readonly unknown[] {
-  return [...read(path).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => parse(text ?? '') as unknown)
 }

@@ -13,7 +13,7 @@ import { version } from '../../../src/runtime/version.ts'
 import { applied, reviewOf } from '../../support/admission-review.ts'
 import { helms, render, valuesFile } from '../../support/helm.ts'
 import { sidegate } from '../../support/shell.ts'
-import { gateIn, patched, podSpecIn, read, type WrittenGate, yamlBlocks } from '../../support/ways.ts'
+import { gateIn, patched, podSpecIn, read, type WrittenGate } from '../../support/ways.ts'
 
 const image = `registry.example.com/sidegate:${version}`
 const secret = 'sidegate'
@@ -32,7 +32,6 @@ const component = parse(read('deploy/component/gate.yaml')) as unknown
 /** Each way with what it writes for one image and one Secret and nothing else. A new way is a new row. */
 const ways: readonly (readonly [string, () => WrittenGate | Promise<WrittenGate>])[] = [
   ['the snippet', () => gateIn(parse(read('deploy/sidecar.yaml')))],
-  ['the snippet in README.md', () => gateIn(yamlBlocks('README.md').find((block) => gateIn(block).place === 0))],
   ['the example', () => gateIn(podSpecIn(read('deploy/example/app.yaml')))],
   [
     'the patch of the component',
