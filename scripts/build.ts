@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { build, type Metafile, type Plugin } from 'esbuild'
-import manifest from '../package.json' with { type: 'json' }
+import { build, type Metafile } from 'esbuild'
 import { pageFiles, readPageFile } from '../src/demo/page-files.ts'
+import { bundleProgram } from './bundle.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -50,61 +50,17 @@ async function makeBundle(): Promise<void> {
   rmSync(bundle, { recursive: true, force: true })
   mkdirSync(bundle)
   const file = join(bundle, 'sidegate.mjs')
-  const { metafile } = await build({
-    entryPoints: [join(root, 'src', 'cli.ts')],
-    outfile: file,
-    bundle: true,
-    platform: 'node',
-    target: 'node22',
-    format: 'esm',
-    legalComments: 'none',
-    // The text of the program stays in memory: 5 MiB less. Names stay too, so that a stack says where it was.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    // Some libraries are CommonJS and ask for built-in modules by require, which a module file does not have.
-    banner: {
-      js: "import { createRequire as bundleRequire } from 'node:module'\nconst require = bundleRequire(import.meta.url)",
-    },
-    plugins: [fixedVersion, fixedPage],
-    absWorkingDir: root,
-    metafile: true,
-    logLevel: 'warning',
-  })
+  const { inputs } = await bundleProgram(file)
   chmodSync(file, 0o755)
   // The image has no shell and no /usr/bin/env: the command names the Node that lies beside it.
   writeFileSync(join(bundle, 'sidegate'), "#!/sidegate/node\nimport('./sidegate.mjs')\n", { mode: 0o755 })
-  const packages = packagesIn(metafile)
+  const packages = packagesIn(inputs)
   writeFileSync(join(bundle, 'THIRD-PARTY-LICENSES.txt'), packages.map(licenceOf).join(`\n${'-'.repeat(80)}\n\n`))
   console.log(`dist-bundle/sidegate.mjs, ${packages.length} packages in it`)
 }
 
-/** In the bundle the version is a constant: there is no package.json beside it to read. */
-const fixedVersion: Plugin = {
-  name: 'fixed version',
-  setup({ onLoad }) {
-    onLoad({ filter: /[/\\]src[/\\]runtime[/\\]version\.ts$/ }, () => ({
-      contents: `export const version = ${JSON.stringify(manifest.version)}`,
-    }))
-  },
-}
-
-/** Nor are there files of the demo's page beside it: they are texts in the bundle. */
-const fixedPage: Plugin = {
-  name: 'fixed page',
-  setup({ onLoad }) {
-    onLoad({ filter: /[/\\]src[/\\]demo[/\\]page-files\.ts$/ }, () => {
-      const texts = Object.fromEntries(pageFiles.map((file) => [file, readPageFile(file)]))
-      return {
-        contents: `const texts = ${JSON.stringify(texts)}
-export const pageFiles = Object.keys(texts)
-export const readPageFile = (file) => texts[file]`,
-      }
-    })
-  },
-}
-
 /** The folders of the packages that went into the bundle, sorted. */
-function packagesIn({ inputs }: Metafile): readonly string[] {
+function packagesIn(inputs: Metafile['inputs']): readonly string[] {
   const folders = Object.keys(inputs).flatMap(
     (input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? [],
   )

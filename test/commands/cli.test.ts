@@ -1,12 +1,12 @@
 // The command as a process of its own: exit codes, what goes to which stream, and output that is not cut off by a pipe.
+
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { program } from '../support/program.ts'
 import { startRedis } from '../support/redis.ts'
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 
 interface Ended {
@@ -19,7 +19,7 @@ interface Ended {
 function run(given: readonly string[], input = '', environment: Record<string, string> = {}): Promise<Ended> {
   return new Promise((resolve) => {
     const options = { env: environment, maxBuffer: 10_000_000 }
-    const child = execFile(process.execPath, [CLI, ...given], options, (error, stdout, stderr) =>
+    const child = execFile(process.execPath, [program, ...given], options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     )
     child.stdin?.end(input)
@@ -78,7 +78,7 @@ test('0, 1 and 2: done, the answer is no, wrong usage; troubles go to standard e
 })
 
 test('output to a pipe that is read late is whole', async () => {
-  const child = spawn(process.execPath, [CLI, 'schema'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(process.execPath, [program, 'schema'], { stdio: ['ignore', 'pipe', 'ignore'] })
   let text = ''
   child.stdout.setEncoding('utf8')
   for await (const chunk of child.stdout) text += chunk
@@ -89,7 +89,7 @@ test('output to a pipe that is read late is whole', async () => {
 
 /** Runs it with a standard output that nobody reads any more. */
 async function runUnread(given: readonly string[]) {
-  const child = spawn(process.execPath, [CLI, ...given], { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [program, ...given], { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.destroy()
   let complained = ''
   child.stderr.setEncoding('utf8')
@@ -120,7 +120,7 @@ test('a reader that is gone ends the demo, as a signal does', async () => {
 })
 
 test('who complains to nobody goes on', async () => {
-  const child = spawn(process.execPath, [CLI, 'demo'], { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [program, 'demo'], { env: {}, stdio: ['ignore', 'pipe', 'pipe'] })
   child.stderr.destroy()
   child.stdout.setEncoding('utf8')
   let text = ''

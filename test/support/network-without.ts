@@ -1,8 +1,7 @@
 // A gate in a network of its own that has one family of addresses alone. Wants root, iproute2, and python3 for a kernel without IPv6.
-import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+import { spawnSync } from 'node:child_process'
+import { program } from './program.ts'
 
 /** Refuses sockets of IPv6 as a kernel that was started with `ipv6.disable=1` does: a filter of system calls, as in seccomp(2). */
 const WITHOUT_IPV6_SOCKETS = `
@@ -66,7 +65,7 @@ export function whyNoNetwork(): string | undefined {
 export function askInNetwork(network: keyof typeof networks, host: string, settings: string): Answers {
   const filter = network === 'ipv4' ? ['python3', '-c', WITHOUT_IPV6_SOCKETS] : []
   const script = `ip link set lo up && ${networks[network]} && exec "$@"`
-  const asking = [process.execPath, '-e', ASK, CLI, settings, host]
+  const asking = [process.execPath, '-e', ASK, program, settings, host]
   const given = ['-n', 'sh', '-c', script, 'sh', ...filter, ...asking]
   const { stdout, stderr } = spawnSync('unshare', given, { encoding: 'utf8', timeout: 60_000 })
   if (stdout === '') throw new Error(`The network says nothing: ${stderr}`)

@@ -1,5 +1,6 @@
 // A pod without a cluster: a network namespace with one address, the gate and its app in it as real processes, and what the
 // kubelet does with them, in its order and with the probes of the pod spec. Wants root and iproute2.
+
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -7,8 +8,8 @@ import { join } from 'node:path'
 import { buildSidecar, LISTEN_PORT } from '../../src/kubernetes/injection/sidecar.ts'
 import { appProbePath } from '../../src/model/app-probe.ts'
 import type { World } from './gateway.ts'
+import { program } from './program.ts'
 
-const CLI = join(import.meta.dirname, '../../src/cli.ts')
 const APP = join(import.meta.dirname, 'pod-app.ts')
 const APP_PORT = 3000
 /** A range for tests of networks (RFC 2544): nobody else's addresses. */
@@ -115,7 +116,7 @@ export function makePod(world: World, number: number, more = ''): Pod {
     address: `http://${ip}:${LISTEN_PORT}`,
     startGate: () => {
       const given = sidecar.args.map((argument) => (argument.endsWith('.yaml') ? settings : argument))
-      return start([CLI, ...given], Object.fromEntries(sidecar.env?.map((each) => [each.name, each.value]) ?? []))
+      return start([program, ...given], Object.fromEntries(sidecar.env?.map((each) => [each.name, each.value]) ?? []))
     },
     startApp: (kind = 'server') => start([APP, String(APP_PORT), name, kind]),
     hasStarted: async () => (await probe(sidecar.startupProbe.httpGet)) === 200,

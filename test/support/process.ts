@@ -1,10 +1,9 @@
 // `sidegate run` as a process of its own, as Kubernetes would start it.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { eventually } from './eventually.ts'
-
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+import { program as sidegate } from './program.ts'
 
 export interface GateProcess {
   readonly child: ChildProcess
@@ -28,7 +27,7 @@ export async function startProcess(
   given: readonly string[],
   environment: NodeJS.ProcessEnv = {},
   sign = 'Sidegate is running',
-  program = CLI,
+  program = sidegate,
 ): Promise<GateProcess> {
   const { child, output } = spawnSidegate(given, environment, 'pipe', program)
   const exited = once(child, 'close').then(([code]) => code as number | null)
@@ -47,7 +46,7 @@ export async function startProcess(
 export async function finishProcess(
   given: readonly string[],
   environment: NodeJS.ProcessEnv = {},
-  program = CLI,
+  program = sidegate,
 ): Promise<Finished> {
   const { child, output } = spawnSidegate(given, environment, 'pipe', program)
   const [exitCode] = (await once(child, 'close')) as [number | null]
@@ -73,7 +72,7 @@ function spawnSidegate(
   given: readonly string[],
   environment: NodeJS.ProcessEnv,
   standardOutput: number | 'pipe' = 'pipe',
-  program = CLI,
+  program = sidegate,
 ) {
   let text = ''
   const child = spawn(process.execPath, [program, ...given], {
