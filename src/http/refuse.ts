@@ -26,7 +26,7 @@ function answerKey(reason: Reason, status: number): string {
 }
 
 function makeAnswer(reason: Reason, status: number): Answer {
-  const { challenge, sentence } = refusalSpec(reason)
+  const { challenge, sentence, retryAfterSeconds } = refusalSpec(reason)
   const body = Buffer.from(JSON.stringify({ type: `urn:sidegate:refusal:${reason}`, title: sentence, status, reason }))
   const headers = ['content-type', 'application/problem+json', 'content-length', String(body.length)]
   headers.push('cache-control', 'no-store')
@@ -34,8 +34,7 @@ function makeAnswer(reason: Reason, status: number): Answer {
   else if (challenge !== undefined) {
     headers.push('www-authenticate', `Bearer error="${challenge}", error_description="${sentence}"`)
   }
-  // Drained or overloaded servers are left to another pod soon; a dependency needs a little longer
-  if (status === 503) headers.push('retry-after', reason === 'draining' || reason === 'overloaded' ? '1' : '5')
+  if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds))
   if (status === 405) headers.push('allow', ALLOWED_METHODS)
   return { headers, body }
 }

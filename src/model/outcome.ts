@@ -1,6 +1,6 @@
 // What is known when a request has been answered: the input of one metric update and one access-log line.
 import type { Permit } from './decision.ts'
-import { isRefusal, type Reason, type Refusal } from './refusal.ts'
+import { isRefusal, type Reason, type Refusal, refusals } from './refusal.ts'
 
 /** Why a response to the app's side failed, as the `reason` label of upstream_errors_total. */
 export type UpstreamErrorReason = 'refused' | 'connect_timeout' | 'response_timeout' | 'reset' | 'protocol'
@@ -42,5 +42,5 @@ export function verdictOf({ decision, fault }: Pick<Outcome, 'decision' | 'fault
 
 /** True for the reasons that say nothing about the request: the app's troubles, and bugs of ours. */
 export function isTrouble(reason: Reason): boolean {
-  return reason === 'internal' || reason.startsWith('upstream_')
+  return refusals[reason].found === 'beyond'
 }

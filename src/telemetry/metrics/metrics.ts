@@ -18,22 +18,6 @@ const LEFT_OUT = [
 /** What is asked of the collector is how much time it takes in all; and whether it ever stops the gate for long. */
 const GARBAGE_SECONDS = [0.1]
 
-/** What a gauge says of several workers: their sum, save where each says the same thing, of which the worst counts. */
-const TOGETHER: Readonly<Record<string, Aggregator>> = {
-  revocation_last_heard_timestamp_seconds: 'min',
-  revocation_synced: 'min',
-  revocation_rules: 'max',
-  redis_up: 'min',
-  redis_eviction_unsafe: 'max',
-  jwks_last_success_timestamp_seconds: 'min',
-  jwks_keys: 'min',
-  config_last_reload_successful: 'min',
-  config_last_reload_success_timestamp_seconds: 'min',
-  enforcement_info: 'max',
-  app_port_exposed: 'max',
-  build_info: 'max',
-}
-
 export type Metrics = ReturnType<typeof createMetrics>
 
 /** Makes the metrics in a registry of their own: the global one would mix two gates in one process. */
@@ -42,8 +26,9 @@ export function createMetrics() {
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name: `sidegate_${name}`, help, labelNames, registers })
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Gauge({ name: `sidegate_${name}`, help, labelNames, registers, aggregator: TOGETHER[name] ?? 'sum' })
+  /** `aggregator`: what several workers say as one gate; where each says the same thing, the worst counts. */
+  const gauge = <L extends string>(name: string, help: string, aggregator: Aggregator, labelNames: readonly L[] = []) =>
+    new Gauge({ name: `sidegate_${name}`, help, aggregator, labelNames, registers })
   const histogram = <L extends string>(name: string, help: string, buckets: number[], labelNames: readonly L[] = []) =>
     new Histogram({ name: `sidegate_${name}`, help, buckets, labelNames, registers })
 
@@ -67,8 +52,8 @@ export function createMetrics() {
     registry,
 
     requests: perRequest.counter('requests_total', 'Requests answered', ['method', 'code', 'decision']),
-    requestsInFlight: gauge('requests_in_flight', 'Requests being served'),
-    connections: gauge('connections', 'Connections of clients: open, or in their TLS handshake', ['state']),
+    requestsInFlight: gauge('requests_in_flight', 'Requests being served', 'sum'),
+    connections: gauge('connections', 'Connections of clients: open, or in their TLS handshake', 'sum', ['state']),
     connectionsRefused: counter(
       'connections_refused_total',
       'Connections of clients that ended before a request: too many, too many TLS handshakes, or a handshake that failed',
@@ -107,7 +92,7 @@ export function createMetrics() {
       'algorithm',
       'remembered',
     ]),
-    tokenMemoryEntries: gauge('token_memory_entries', 'Remembered verifications'),
+    tokenMemoryEntries: gauge('token_memory_entries', 'Remembered verifications', 'sum'),
     tokenMemoryEvictions: counter('token_memory_evictions_total', 'Remembered verifications that had to leave'),
     tokenRemaining: perRequest.histogram('token_remaining_seconds', 'Life left at the decision', REMAINING_SECONDS, [
       'issuer',
@@ -116,10 +101,11 @@ export function createMetrics() {
     revocationLastHeard: gauge(
       'revocation_last_heard_timestamp_seconds',
       'When the local copy of the list was last known to be current',
+      'min',
     ),
-    revocationSynced: gauge('revocation_synced', '1 when the list is read in full and followed'),
-    revocationRules: gauge('revocation_rules', 'Rules that the local copy holds', ['kind']),
-    revocationMemory: gauge('revocation_memory_bytes', 'Memory of the local copy'),
+    revocationSynced: gauge('revocation_synced', '1 when the list is read in full and followed', 'min'),
+    revocationRules: gauge('revocation_rules', 'Rules that the local copy holds', 'max', ['kind']),
+    revocationMemory: gauge('revocation_memory_bytes', 'Memory of the local copy', 'sum'),
     revocationPropagation: histogram(
       'revocation_propagation_seconds',
       'From the time of a rule in Redis to its enforcement here',
@@ -135,24 +121,28 @@ export function createMetrics() {
     revocationNotUnderstood: gauge(
       'revocation_not_understood_entries',
       'Entries of the log that only a newer version understands: they are kept, and refuse no token here',
+      'sum',
     ),
     revocationLogAhead: gauge(
       'revocation_log_ahead_seconds',
       'How far the newest entry of the log lies ahead of the clock of Redis',
+      'sum',
     ),
 
-    redisUp: gauge('redis_up', '1 while the connection to Redis stands'),
+    redisUp: gauge('redis_up', '1 while the connection to Redis stands', 'min'),
     redisReconnects: counter('redis_reconnects_total', 'New connections after the first'),
     redisErrors: counter('redis_errors_total', 'Errors of Redis and of the connection to it', ['kind']),
-    redisEvictionUnsafe: gauge('redis_eviction_unsafe', '1 when Redis may evict rules'),
+    redisEvictionUnsafe: gauge('redis_eviction_unsafe', '1 when Redis may evict rules', 'max'),
 
-    guardedConnections: gauge('guarded_connections', 'Open streams and tunnels that end with their token', ['type']),
+    guardedConnections: gauge('guarded_connections', 'Open streams and tunnels that end with their token', 'sum', [
+      'type',
+    ]),
     guardedConnectionsEnded: counter('guarded_connections_ended_total', 'Streams and tunnels that were ended', [
       'reason',
     ]),
 
-    jwksLastSuccess: gauge('jwks_last_success_timestamp_seconds', 'When the keys were last fetched', ['issuer']),
-    jwksKeys: gauge('jwks_keys', 'Keys that can be used', ['issuer']),
+    jwksLastSuccess: gauge('jwks_last_success_timestamp_seconds', 'When the keys were last fetched', 'min', ['issuer']),
+    jwksKeys: gauge('jwks_keys', 'Keys that can be used', 'min', ['issuer']),
     jwksFetches: counter('jwks_fetches_total', 'Fetches of key sets', ['issuer', 'result']),
     jwksUnknownKeyIds: counter('jwks_unknown_kid_total', 'Tokens with a key id that no key has', ['issuer', 'action']),
 
@@ -164,23 +154,26 @@ export function createMetrics() {
       ['cause'],
     ),
 
-    configLastReloadSuccessful: gauge('config_last_reload_successful', '1 when the last reload was taken over'),
+    configLastReloadSuccessful: gauge('config_last_reload_successful', '1 when the last reload was taken over', 'min'),
     configLastReloadSuccess: gauge(
       'config_last_reload_success_timestamp_seconds',
       'When settings were last taken over',
+      'min',
     ),
     configReloads: counter('config_reloads_total', 'Reloads of settings and key files', ['result']),
-    enforcementInfo: gauge('enforcement_info', 'How decisions are enforced', ['mode', 'when_stale']),
+    enforcementInfo: gauge('enforcement_info', 'How decisions are enforced', 'max', ['mode', 'when_stale']),
     appPortExposed: gauge(
       'app_port_exposed',
       '1 when the app can be reached on the address of its pod, around the gate; absent where it is on another machine',
+      'max',
     ),
-    buildInfo: gauge('build_info', 'What is running', ['version', 'node_version']),
+    buildInfo: gauge('build_info', 'What is running', 'max', ['version', 'node_version']),
 
-    workers: gauge('workers', 'Processes that serve requests'),
+    workers: gauge('workers', 'Processes that serve requests', 'sum'),
     workersWithOtherSettings: gauge(
       'workers_with_other_settings',
       'Processes that serve requests by other settings than the gate has taken over',
+      'sum',
     ),
     workerRestarts: counter('worker_restarts_total', 'Workers that ended without being told to, and were replaced'),
   }

@@ -1,7 +1,7 @@
 // From what happened to what is counted: the series that exist from the start, and one update per request.
 import type { Clock } from '../../model/clock.ts'
 import { isTrouble, type Outcome, type UpstreamErrorReason, verdictOf } from '../../model/outcome.ts'
-import { isRefusal, type Reason, reasons } from '../../model/refusal.ts'
+import { isRefusal, type Reason, reasons, refusals } from '../../model/refusal.ts'
 import type { Metrics } from './metrics.ts'
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
@@ -16,21 +16,6 @@ const UPSTREAM_ERRORS: readonly UpstreamErrorReason[] = [
 const MAXIMUM_REQUEST_SERIES = 48
 /** The label of what is not known, such as the issuer of a request without a token. */
 const NONE = 'none'
-
-/** Reasons that are only found before the issuer is known, or that no token has a part in. */
-const WITHOUT_ISSUER: ReadonlySet<Reason> = new Set<Reason>([
-  ...(['message_invalid', 'path_ambiguous', 'token_multiple', 'token_too_large', 'headers_too_large'] as const),
-  ...(['token_missing', 'issuer_unknown', 'draining', 'internal'] as const),
-  ...(['upstream_unreachable', 'upstream_failed', 'upstream_timeout'] as const),
-])
-
-/** Reasons that are found before the issuer is known as well as after. */
-const BEFORE_AND_AFTER: ReadonlySet<Reason> = new Set<Reason>([
-  ...(['token_malformed', 'algorithm_not_allowed', 'claim_missing'] as const),
-])
-
-/** Reasons of messages that never come to the questions of the gate: shadow mode does not let them through. */
-const BEFORE_THE_GATE: ReadonlySet<Reason> = new Set<Reason>(['message_invalid', 'headers_too_large', 'draining'])
 
 /** Makes every series that can be known beforehand, with 0: a rate over a series that appears later is wrong. */
 export function declareSeries(metrics: Metrics, issuers: readonly string[], mode: 'enforce' | 'shadow'): void {
@@ -49,7 +34,7 @@ export function declareSeries(metrics: Metrics, issuers: readonly string[], mode
 /** Those of shadow mode, which are as many again, and would only ever say 0 in a gate that enforces. */
 function declareShadowSeries(metrics: Metrics, issuers: readonly string[]): void {
   for (const reason of reasons) {
-    if (isTrouble(reason) || BEFORE_THE_GATE.has(reason)) continue
+    if (isTrouble(reason) || refusals[reason].found === 'message') continue
     for (const issuer of issuersOf(reason, issuers)) {
       metrics.decisions.inc({ decision: 'shadow', reason, issuer }, 0)
       metrics.shadowRefusals.inc({ reason, issuer }, 0)
@@ -59,8 +44,14 @@ function declareShadowSeries(metrics: Metrics, issuers: readonly string[]): void
 
 /** The issuers that a reason can be counted with. */
 function issuersOf(reason: Reason, issuers: readonly string[]): readonly string[] {
-  if (WITHOUT_ISSUER.has(reason)) return [NONE]
-  return BEFORE_AND_AFTER.has(reason) ? [NONE, ...issuers] : issuers
+  if (isWithoutIssuer(reason)) return [NONE]
+  return refusals[reason].found === 'around_issuer' ? [NONE, ...issuers] : issuers
+}
+
+/** True for the reasons that are only found before the issuer is known, or that no token has a part in. */
+function isWithoutIssuer(reason: Reason): boolean {
+  const { found } = refusals[reason]
+  return found !== 'around_issuer' && found !== 'after_issuer'
 }
 
 /** Makes the function that counts one answered request. */
@@ -93,7 +84,7 @@ export function createRequestObserver(metrics: Metrics, clock: Clock): (outcome:
     metrics.decisions.inc({
       decision,
       reason,
-      issuer: fault !== undefined && WITHOUT_ISSUER.has(fault) ? NONE : issuer,
+      issuer: fault !== undefined && isWithoutIssuer(fault) ? NONE : issuer,
     })
     metrics.requestDuration.observe({ decision }, outcome.durationMs / 1000)
     metrics.overhead.observe(decidePhase, outcome.decideMs / 1000)
