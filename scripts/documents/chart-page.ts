@@ -26,7 +26,7 @@ annotations of [deploy/README.md](../../deploy/README.md#sidegate-inject) say wh
 | \`injection.mode\` | who puts the gate there | needs |
 | --- | --- | --- |
 | \`policy\` | the API server, by a MutatingAdmissionPolicy; nothing of ours runs | Kubernetes 1.36 |
-| \`webhook\` | two injectors, which also warn of what leads around the gate | Kubernetes 1.29 |
+| \`webhook\` | two injectors, which also warn of ways to bypass the gate | Kubernetes 1.29 |
 | \`off\` | the chart of the app, by the templates \`sidegate.container\` and \`sidegate.volume\`, or \`sidegate inject\` | Kubernetes 1.29 |
 
 With \`policy\` and \`webhook\` a pod with the label starts with the gate or not at all (\`failurePolicy: Fail\`); pods without

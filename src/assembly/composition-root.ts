@@ -60,7 +60,7 @@ export interface Sidegate {
   start(): Promise<{ readonly proxy: AddressInfo; readonly admin: AddressInfo }>
   /** Takes over new settings for all requests that begin from now on; `waiting` names those that had to be left out. */
   reload(config: Config, materials: Materials, waiting?: readonly string[]): void
-  /** Counts and logs settings that could not be taken over; those before stay in force. */
+  /** Counts and logs settings that could not be applied; the previous ones stay in force. */
   reloadFailed(problems: readonly string[]): void
   /** Not ready, no new connections, open requests finish within `drainTimeout`, then everything is closed. */
   stop(): Promise<void>
@@ -225,7 +225,7 @@ export function createSidegate(parts: SidegateParts): Sidegate {
         proxy.renewCertificates(listenerCertificates)
       const kept = keepUntilRestart(config, given)
       const settings = [...new Set([...waiting, ...kept.waiting, ...waitingFiles(materials, nextMaterials)])]
-      if (settings.length > 0) log.warn({ settings }, 'These settings take effect with the next start')
+      if (settings.length > 0) log.warn({ settings }, 'These settings take effect only after a restart')
       config = kept.config
       materials = nextMaterials
       revocationTimes.take(config)
@@ -241,7 +241,7 @@ export function createSidegate(parts: SidegateParts): Sidegate {
     reloadFailed: (problems) => {
       metrics.configReloads.inc({ result: 'error' })
       metrics.configLastReloadSuccessful.set(0)
-      log.error({ problems }, 'Cannot take over the new settings; those before stay in force')
+      log.error({ problems }, 'Cannot apply the new settings; keeping the previous ones')
     },
 
     stop: async () => {

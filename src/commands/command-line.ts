@@ -79,7 +79,7 @@ export async function runCommandLine(given: readonly string[], plainShell: Shell
     .command('inject', 'Put the gate into manifests of Kubernetes', injectOptions, does(inject))
     .command(
       'doctor',
-      'Find in manifests what leads around the gate, and what will hurt',
+      'Find ways to bypass the gate, and other problems, in manifests',
       doctorOptions,
       does(doctor, ['file']),
     )
@@ -127,7 +127,7 @@ export async function runCommandLine(given: readonly string[], plainShell: Shell
   } catch (error) {
     if (!(error instanceof Error) || !isUsage(error)) throw error
     shell.complain(error.message)
-    shell.complain('Use --help to see what can be given')
+    shell.complain('Run with --help for usage')
     return WRONG_USAGE
   }
 }

@@ -43,7 +43,7 @@ function unknownMessage(names: readonly string[], { given, flags }: Typed): stri
     given.some((text) => text === `--${name}` || text === `-${name}` || text.startsWith(`--${name}=`))
   // yargs names a flag in each of its spellings: only what was typed is told.
   const [first] = names.filter((name) => isTypedFlag(name) || given.includes(name))
-  if (first === undefined) return 'There is an argument too many'
+  if (first === undefined) return 'Too many arguments'
   if (!isTypedFlag(first)) return unexpectedValue(first)
   const near = first.length < 3 ? undefined : closestMatch(first, flags.filter(isFlagName), { maxDistance: 3 })
   return `Unknown flag ${showable(asFlag(first))}${near === undefined ? '' : `, did you mean ${asFlag(near)}`}`

@@ -80,7 +80,7 @@ export interface Permit {
   readonly sources: readonly TokenSource[]
   /** Whether the cookie holds other tokens as well, which the app must not get. */
   readonly isOneOfSeveral: boolean
-  /** The admitted token as it came: for who exchanges it, never for a log. */
+  /** The admitted token as it came: for the exchanger, never for a log. */
   readonly [credential]?: string | undefined
   /** In shadow mode: what would have been answered. */
   readonly wouldRefuse: Refusal | undefined

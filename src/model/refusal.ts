@@ -34,7 +34,7 @@ export const refusals = {
   message_invalid: {
     status: 400,
     found: 'message',
-    sentence: 'The request is not a message that can be read in only one way',
+    sentence: 'The request is malformed or ambiguous',
   },
   path_ambiguous: { status: 400, found: 'before_issuer', sentence: 'The path can be read in more than one way' },
   token_multiple: { status: 400, found: 'before_issuer', sentence: 'The request carries more than one token' },
@@ -87,7 +87,7 @@ export const refusals = {
   upstream_failed: {
     status: 502,
     found: 'beyond',
-    sentence: 'The application broke off or answered with something that is not HTTP',
+    sentence: 'The application closed the connection or sent an invalid response',
   },
   // Drained or overloaded servers are left to another pod soon; a dependency needs a little longer
   keys_unavailable: {
@@ -106,7 +106,7 @@ export const refusals = {
     status: 503,
     retryAfterSeconds: 1,
     found: 'after_issuer',
-    sentence: 'The server has more to do than it can',
+    sentence: 'The server is overloaded',
   },
   draining: { status: 503, retryAfterSeconds: 1, found: 'message', sentence: 'The server is shutting down' },
   upstream_timeout: { status: 504, found: 'beyond', sentence: 'The application did not answer in time' },

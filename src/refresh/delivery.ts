@@ -1,5 +1,5 @@
 // How does the next token reach the client? The same for a token that was signed here and one that the identity provider
-// issued. It never judges a token: who calls it has.
+// issued. It never judges a token: its caller has.
 import type { Permit, TokenSource } from '../model/decision.ts'
 
 /** What became of a refresh, as the `result` label of refresh_total. */

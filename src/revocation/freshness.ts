@@ -74,7 +74,7 @@ export function createFreshness(parts: FreshnessParts): Freshness {
     const isNow = isFresh()
     if (isNow === wasFresh) return
     if (!isNow) log.error({ detail: describe() }, 'Revocation list is too old')
-    else if (wasFresh === false) log.info({ detail: describe() }, 'Revocation list is young enough again')
+    else if (wasFresh === false) log.info({ detail: describe() }, 'Revocation list is fresh again')
     wasFresh = isNow
   }
 

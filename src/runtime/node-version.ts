@@ -33,7 +33,7 @@ export function canLoad(version: string): boolean {
   return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
 }
 
-/** The one line for who insists on a version that is too old to load. */
+/** The one line for a version that is too old to load. */
 export function tooOldMessage(version: string): string {
   return `Cannot run on Node ${version}, not even with --allow-unpatched-runtime: its libraries need Node ${OLDEST.join('.')}`
 }

@@ -247,7 +247,7 @@ describe.skipIf(clusterMissing !== undefined || helms.length === 0)('the chart i
           const accountFolder = await cluster.accountFolder('gates', 'sidegate-injector')
           const here = ['--listen', '127.0.0.1:0', '--api-server', cluster.server, '--account-folder', accountFolder]
           const started = await startProcess([...others, ...here], {}, 'The injector is running')
-          await vi.waitFor(() => expect(started.output()).toContain('A certificate is shown'), 20_000)
+          await vi.waitFor(() => expect(started.output()).toContain('Serving a new certificate'), 20_000)
           expect(await shownBy(started)).toBe(await certificate())
           started.child.kill('SIGTERM')
           expect(await started.exited).toBe(0)

@@ -93,7 +93,7 @@ const mistakes: Record<string, readonly [given: readonly string[], message: stri
 describe('a mistake on the command line is told in one line and answers 2', () => {
   test.each(Object.entries(mistakes))('%s', async (_, [given, message]) => {
     const ran = await sidegate(given)
-    expect(ran.complained).toEqual([message, 'Use --help to see what can be given'])
+    expect(ran.complained).toEqual([message, 'Run with --help for usage'])
     expect(ran.printed).toEqual([])
     expect(ran.exitCode).toBe(2)
     expect(ran.text).not.toContain(signatureOf(token))

@@ -184,7 +184,7 @@ describe('reloading', () => {
     await vi.waitFor(async () => expect(await reloads(gate, 'error')).toBe(1), { timeout: 10_000 })
     expect((await ask(gate, '/', world.mint())).status).toBe(200)
     await eventually(() => {
-      expect(gate.output()).toContain('those before stay in force')
+      expect(gate.output()).toContain('keeping the previous ones')
       expect(gate.output()).toContain('Expected an address')
     })
     expect(sumOf(await (await admin(gate, '/metrics')).text(), 'sidegate_config_last_reload_successful', {})).toBe(0)
@@ -210,7 +210,7 @@ describe('reloading', () => {
   it('names settings that only a start reads', async () => {
     const gate = await startProcess(['run', '--config', settingsFile()])
     settingsFile(world.settings(upstream.url, 'revocation: { maxStaleness: 1s }\n'))
-    await vi.waitFor(() => expect(gate.output()).toContain('These settings take effect with the next start'), {
+    await vi.waitFor(() => expect(gate.output()).toContain('These settings take effect only after a restart'), {
       timeout: 10_000,
     })
     expect(gate.output()).toContain('"settings":["revocation.maxStaleness"]')

@@ -1,4 +1,4 @@
-// `sidegate doctor`: what in these manifests leads around the gate, cannot work, or will hurt some day? Works offline, and
+// `sidegate doctor`: finds ways to bypass the gate in manifests, and what cannot work or causes problems later. Works offline, and
 // changes nothing.
 import type { Argv } from 'yargs'
 import { readSettingText, SettingFileError } from '../../config/sources/files.ts'

@@ -98,7 +98,7 @@ export function createInjector(parts: InjectorParts): Injector {
     const troubles = [...told, read.status === 'rejected' ? messageOf(read.reason) : undefined]
     const message = troubles.filter((each) => each !== undefined).join('. ')
     if (message !== lastTrouble) {
-      if (message === '') log.info({}, 'The trouble is over')
+      if (message === '') log.info({}, 'Recovered')
       else log.error({}, message)
     }
     lastTrouble = message
@@ -130,7 +130,7 @@ export function createInjector(parts: InjectorParts): Injector {
       throw new Error(`Cannot show the certificate: ${messageOf(error)}`)
     }
     shown = pair
-    log.info({ expires: new Date(expiryOf(pair) ?? 0).toISOString() }, 'A certificate is shown')
+    log.info({ expires: new Date(expiryOf(pair) ?? 0).toISOString() }, 'Serving a new certificate')
   }
 
   function onReview({ pod, result, refusal, warnings }: Review): void {

@@ -59,7 +59,7 @@ export function prepareRevocation(request: RevocationRequest, settings: RuleSett
   if (given.length > 1) return problem(`only one of ${given.join(', ')} can be given`)
   const [option] = given
   if (option === undefined && request.issuer === undefined) {
-    return problem('nothing says what; give a token, a jti, a subject, a session, a client, a key id or an issuer')
+    return problem('No target: give a token, a jti, a subject, a session, a client, a key id or an issuer')
   }
   const issuedBeforeSeconds = parseTime(request.issuedBefore, settings.logNowSeconds ?? settings.nowSeconds)
   if (request.issuedBefore !== undefined && issuedBeforeSeconds === undefined) return timeProblem('issued-before')

@@ -248,7 +248,7 @@ describe('the injector', () => {
     expect(injector.lines.map(([, , message]) => message)).toEqual([
       'The injector is running',
       'No answer',
-      'The trouble is over',
+      'Recovered',
     ])
   })
 })

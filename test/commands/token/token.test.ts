@@ -139,10 +139,7 @@ describe('token mint', () => {
       /\.(pem|yaml)$|^(secret|short|none)$/.test(text) && text !== 'none' ? file(text) : text,
     )
     const { complained, printed, exitCode, text } = await mint(...paths)
-    expect(complained.map((line) => line.replaceAll(`${folder}/`, ''))).toEqual([
-      message,
-      'Use --help to see what can be given',
-    ])
+    expect(complained.map((line) => line.replaceAll(`${folder}/`, ''))).toEqual([message, 'Run with --help for usage'])
     expect(printed).toEqual([])
     expect(exitCode).toBe(2)
     expect(text).not.toMatch(/geheim|BEGIN|long-enough/)

@@ -94,7 +94,7 @@ describe.each(silences)('%s', (name, begin, end) => {
     await untilState(lenient, 'other', 'clear')
     await writeRaw('later')
     await untilState(gate, 'later', 'revoked')
-    await vi.waitFor(() => expect(changes(gate.seen.lines, 'young enough again')).toBe(1), soon)
+    await vi.waitFor(() => expect(changes(gate.seen.lines, 'fresh again')).toBe(1), soon)
     expect(changes(gate.seen.lines, 'lost contact')).toBe(1)
     expect(changes(gate.seen.lines, 'is in sync')).toBe(2)
     expect(gate.seen.synced).toBe(true)

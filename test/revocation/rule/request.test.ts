@@ -116,7 +116,7 @@ describe('what is asked for', () => {
       'can never match',
     ],
     ['two things at once', { jti: 'a', subject: 'b' }, 'only one of jti, subject'],
-    ['nothing', {}, 'nothing says what'],
+    ['nothing', {}, 'No target'],
     ['an end in the past', { jti: 'a', expires: 5 }, 'in the past'],
     ['a time without a zone', { jti: 'a', issuedBefore: '2026-01-01T00:00:00' }, 'neither ISO 8601'],
     ['a whole token as a jti', { jti: jwt({ a: 1 }) }, 'not the token itself'],

@@ -1,4 +1,4 @@
-// Nobody waits for who reads the log: a reader that stops, goes away or has no room left stops neither the gate nor its end,
+// A slow log reader never blocks the gate: a reader that stops, goes away or has no room left stops neither the gate nor its end,
 // and takes a bounded amount of memory.
 import { openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

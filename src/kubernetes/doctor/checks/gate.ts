@@ -134,7 +134,7 @@ function* unpinned({ object, prefix, gate }: GuardedWorkload): Generator<Trouble
   yield {
     object,
     path: `${prefix}${gate.path}.image`,
-    message: `The image ${JSON.stringify(image)} may be another one tomorrow`,
+    message: `The image ${JSON.stringify(image)} is not pinned`,
     mend: 'Name a version or, better, a digest',
   }
 }

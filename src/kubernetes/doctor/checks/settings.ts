@@ -74,7 +74,7 @@ function* password(workload: GuardedWorkload): Generator<Trouble> {
   if (workload.settings?.hasPasswordInRedisUrl !== true) return
   yield {
     ...about(workload, 'revocation.redis'),
-    message: 'The password of Redis stands in the settings, where everybody reads it who may read ConfigMaps or pods',
+    message: 'The password of Redis is in the settings, readable by anyone who can read ConfigMaps or pods',
     mend: 'Put it into the Secret and name it by "revocation.passwordFile"',
   }
 }
