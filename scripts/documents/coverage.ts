@@ -1,22 +1,17 @@
-// What does docs/coverage.md say? Built from the list of attacks alone: what each is and what holds it.
-import { type Attack, type AttackSection, attackSections, type Evidence } from './attacks.ts'
+// What does docs/coverage.md say? Built from the catalogue of attacks and from the tests that name its entries.
+import { type Attack, type AttackSection, attackSections } from './attacks.ts'
+import { type HoldingTest, holdingTests } from './holding-tests.ts'
 
 const kinds = ['Figure', 'Does not apply', 'Outside', 'Open'] as const
 type Kind = (typeof kinds)[number]
 
-/** A piece of evidence, taken apart. */
-export type ReadEvidence =
-  | { readonly kind: 'Test'; readonly file: string; readonly name: string }
-  | { readonly kind: Kind; readonly text: string }
+const testsOf: ReadonlyMap<string, readonly HoldingTest[]> = Map.groupBy(holdingTests(), ({ id }) => id)
 
 /** Throws where the words are of no known kind, so that a slip of the pen is no evidence. */
-export function readEvidence(evidence: Evidence): ReadEvidence {
-  const [file = '', name] = evidence.split(' › ')
-  if (name !== undefined) return { kind: 'Test', file: `test/${file}.test.ts`, name }
-  const kind = kinds.find((one) => evidence.startsWith(`${one}: `))
-  if (kind === undefined)
-    throw new Error(`Cannot read the evidence "${evidence}": it is neither a test nor of a known kind`)
-  return { kind, text: evidence.slice(kind.length + 2) }
+function kindOf(note: string): Kind {
+  const kind = kinds.find((one) => note.startsWith(`${one}: `))
+  if (kind === undefined) throw new Error(`Cannot read the note "${note}": it is of no known kind`)
+  return kind
 }
 
 /** How many attacks have at least a test, else a figure, else a reason why they do not apply; and how many are partly open. */
@@ -24,8 +19,9 @@ export function countAttacks(
   attacks: readonly Attack[] = attackSections.flatMap((section) => section.attacks),
 ): Readonly<Record<'all' | 'Test' | Kind, number>> {
   const counts = { all: 0, Test: 0, Figure: 0, 'Does not apply': 0, Outside: 0, Open: 0 }
-  for (const [, ...evidence] of attacks) {
-    const found = new Set(evidence.map((one) => readEvidence(one).kind))
+  for (const [id, , ...notes] of attacks) {
+    const found = new Set<'Test' | Kind>(notes.map(kindOf))
+    if (testsOf.has(id)) found.add('Test')
     const first = (['Test', 'Figure', 'Does not apply', 'Outside'] as const).find((kind) => found.has(kind))
     counts.all++
     if (first !== undefined) counts[first]++
@@ -34,21 +30,20 @@ export function countAttacks(
   return counts
 }
 
-/** How many different tests these attacks name. */
+/** How many different tests hold these attacks. */
 export function countTests(attacks: readonly Attack[]): number {
-  const evidence = attacks.flatMap(([, ...all]) => all)
-  return new Set(evidence.filter((one) => readEvidence(one).kind === 'Test')).size
+  return new Set(attacks.flatMap(([id]) => (testsOf.get(id) ?? []).map(({ file, name }) => `${file} › ${name}`))).size
 }
 
 function introduction(): string {
   const counts = countAttacks()
   return `# Attacks and faults, and what holds them
 
-<!-- Written by "npm run generate" from scripts/documents/attacks.ts. Changes here are lost. -->
+<!-- Written by "npm run generate" from scripts/documents/attacks.ts and the tests that name its entries. Changes here are lost. -->
 
 Public test suites, advisories and lists of faults, sorted by what they are about. Of ${counts.all} entries ${counts.Test} are held
 by at least one test, ${counts['Does not apply']} do not apply; ${counts.Open} say that something is still open. A test is named by its file below
-\`test/\` and its name; that it exists is itself a test. The rules behind them are in [security.md](security.md).
+\`test/\` and its name, or by what its row of a table is about. The rules behind them are in [security.md](security.md).
 
 - **Figure**: what was counted, or the program below \`bench/\` that measures it.
 - **Does not apply**: and why.
@@ -67,14 +62,12 @@ export function coveragePage(): string {
 }
 
 function section({ title, attacks }: AttackSection): string {
-  const rows = attacks.map(([what, ...evidence]) => [what, evidence.map(shown).join('<br>')])
+  const rows = attacks.map(([id, what, ...notes]) => {
+    const tests = (testsOf.get(id) ?? []).map(({ file, name }) => `\`${file}\`: ${name}`)
+    return [what, [...tests, ...notes.map((note) => note.replace(kindOf(note), '**$&**'))].join('<br>')]
+  })
   const lines = [['Attack or fault', 'What holds it'], ['---', '---'], ...rows]
   return `## ${title}\n\n${lines.map((cells) => `| ${cells.map(escapeCell).join(' | ')} |\n`).join('')}`
-}
-
-function shown(evidence: Evidence): string {
-  const one = readEvidence(evidence)
-  return one.kind === 'Test' ? `\`${one.file.slice('test/'.length)}\`: ${one.name}` : `**${one.kind}**: ${one.text}`
 }
 
 function escapeCell(text: string): string {

@@ -4,6 +4,7 @@ import { setStage } from '../support/advisory.ts'
 
 const { tryLines, app } = setStage('routes: [{ path: /public/*, access: public }]\n')
 
+// holds: query-fragment-absolute-form
 test('a public path in the query, the fragment or the authority opens no protected one', async () => {
   const targets = ['/admin?/public/', '/admin?x=/public/y', 'http://public/admin', '/admin/public/x']
   for (const target of targets)

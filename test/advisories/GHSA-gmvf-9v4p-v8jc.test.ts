@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { readSecret } from '../../src/token/keys/key-set.ts'
 
+// holds: empty-signature-or-secret
 test('a secret that is empty, only a line end or shorter than its hash does not verify anything', () => {
   for (const secret of ['', '\n', '\r\n', 'secret', 'x'.repeat(31)])
     expect(() => readSecret(Buffer.from(secret), ['HS256'])).toThrow()

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { ruleKeyOf } from '../../src/revocation/rule/rule.ts'
 
+// holds: composite-keys-meet
 test('a subject that contains the separator is not taken for a subject of another issuer', () => {
   const pairs = [
     ['a:b', 'c'],

@@ -4,6 +4,7 @@ import { setStage } from '../support/advisory.ts'
 
 const { tryLines, world, app } = setStage()
 
+// holds: bodies-on-get
 test('a request in the body of a chunked DELETE or OPTIONS is not a request', async () => {
   const inner = 'GET /admin HTTP/1.1\r\nHost: app.example\r\n\r\n'
   const chunks = `${inner.length.toString(16)}\r\n${inner}\r\n0`

@@ -86,6 +86,7 @@ describeInBrowser('two tabs', () => {
     })
   }
 
+  // holds: sign-out-misses-tab
   test('sign out together with storages of their own, also where one holds a later token', async () => {
     await open('sessionStorage')
     const token = dueToken()

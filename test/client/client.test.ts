@@ -94,6 +94,7 @@ describe('to whom the token goes', () => {
     expect(api.token()).toBe(OLD)
   })
 
+  // holds: challenge-of-another-origin
   test('not along with a redirect to another origin, whose 401 ends nothing', async () => {
     const other = await serve((_, response) => refuse(response, 'token_revoked'))
     const origin = await serve((_, response) => response.writeHead(307, { location: other }).end())
@@ -195,6 +196,7 @@ describe('which token is kept', () => {
       return api.token() ?? ''
     },
   }
+  // holds: late-next-token
   test.each(Object.entries(begun))(
     'not the late next of the session before, once somebody has %s',
     async (_, beginAnew) => {
@@ -475,6 +477,7 @@ describe('a 401', () => {
     'with another parameter': ['Bearer old_error="invalid_token", x-error=invalid_token', false],
     'of another scheme': ['Basic realm="a", error="invalid_token"', false],
     'that quotes it': ['Basic realm="error=invalid_token"', false],
+    // holds: challenge-of-another-origin
     'that quotes a whole challenge': ['Basic realm="a, Bearer error=\\"invalid_token\\""', false],
     'whose description says so': ['Bearer error="insufficient_scope", error_description="error=invalid_token"', false],
     'of a scheme that begins so': ['BearerX error="invalid_token"', false],

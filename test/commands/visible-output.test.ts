@@ -25,6 +25,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+// holds: terminal-characters
 test('token inspect spells out what is in the claims and in the header', async () => {
   const token = world.mint({ sub: EVIL, [`k${EVIL}`]: [EVIL] }, { note: EVIL })
   const { text, exitCode } = await sidegate(['token', 'inspect', token])

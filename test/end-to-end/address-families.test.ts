@@ -42,6 +42,7 @@ test.skipIf(missing !== undefined).each([
   expect(answers).toMatchObject({ proxy: 401, admin: 200, health: 'ok' })
 })
 
+// holds: ipv4-client-of-dual-stack
 test('a trusted proxy that comes by IPv4 to a listener of both is known by its range, and named in its own form', async () => {
   const app = await startEchoOrigin()
   const path = join(world.folder, 'both.yaml')

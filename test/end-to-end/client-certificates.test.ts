@@ -87,6 +87,7 @@ const statusFor = async (gate: Gateway, pair: TestPair, more = {}) =>
     .status
 
 describe('another authority', () => {
+  // holds: client-certificate-of-removed-authority
   it('ends what clients of the one before hold open: an idle connection, a WebSocket, an answer once it is whole', async () => {
     write('clients.pem', ours.authority)
     const gate = await startGateway(settings())
@@ -118,6 +119,7 @@ describe('another authority', () => {
 describe('revoked client certificates', () => {
   const withList = () => settings(`  clientCrlFile: ${join(world.folder, 'revoked.pem')}`)
 
+  // holds: client-certificate-of-removed-authority
   it('are refused, and no others; those revoked by a reload lose what they hold open', async () => {
     write('clients.pem', ours.authority)
     write('revoked.pem', ours.revoke([]))

@@ -50,6 +50,7 @@ describe('several cookies of the name', () => {
     }
   })
 
+  // holds: second-cookie-of-name
   it('of one person: a revoked newest one is refused, and no older one takes its place', async () => {
     const gate = await start()
     const [old, young] = [
@@ -137,6 +138,7 @@ describe('a WebSocket with a token in a cookie', () => {
       socket.once('open', () => socket.terminate())
     })
 
+  // holds: websocket-from-another-origin
   it('opens for a page of this host and of a known origin, and for no other', async () => {
     const sockets = new WebSocketServer({ server: app.server })
     const gate = await start('cors: { origins: ["https://partner.example.com"] }')

@@ -22,6 +22,7 @@ afterAll(async () => {
 const preflight = { origin: PAGE, 'access-control-request-method': 'PUT' }
 const exposed = (response: Response) => response.headers.get('access-control-expose-headers')
 
+// holds: cors-preflights
 test('a preflight from a known origin reaches the app without a token and without an identity', async () => {
   const headers = { ...preflight, 'x-auth-subject': 'root' }
   const response = await gate.request('/orders', { method: 'OPTIONS', headers })
@@ -34,6 +35,7 @@ test('a preflight from a known origin reaches the app without a token and withou
 describe('what only looks like a preflight', () => {
   const { origin } = preflight
   const cases: Record<string, readonly [method: string, headers: Record<string, string>]> = {
+    // holds: cors-preflights
     'OPTIONS without Access-Control-Request-Method': ['OPTIONS', { origin }],
     'OPTIONS without Origin': ['OPTIONS', { 'access-control-request-method': 'PUT' }],
     'a preflight from another origin': ['OPTIONS', { ...preflight, origin: 'https://app.example.com.evil.example' }],

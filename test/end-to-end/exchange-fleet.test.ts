@@ -43,6 +43,7 @@ function withPromptRedis(name: string, story: () => Promise<void>): void {
 
 describe('the fleet', () => {
   withPromptRedis(
+    // holds: provider-asked-at-once
     'asks the provider once for 200 parallel requests over four gates, and all get the same token',
     async () => {
       const gates = await startGates(4)
@@ -61,6 +62,7 @@ describe('the fleet', () => {
     },
   )
 
+  // holds: refresh-tokens-in-redis
   withPromptRedis('leaves nothing in Redis that Redis could read', async () => {
     const [gate] = await startGates(1)
     const token = fleet.due()
@@ -254,6 +256,7 @@ describe('the fleet', () => {
     })
   }
 
+  // holds: refresh-tokens-in-redis
   withPromptRedis('judges what another gate left as if the provider had just said it', async () => {
     const [first, second] = await startGates(2)
     const token = fleet.due()

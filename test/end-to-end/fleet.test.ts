@@ -118,6 +118,7 @@ describe('a fleet of gates on one Redis', () => {
     expect(await statusOf(gate, world.mint({ sub: 'alice', iat: nowSeconds() + 2 }))).toBe(200)
   })
 
+  // holds: another-spelling-revoked-token
   it('revokes a token without jti by its signed part, however its signature is spelled', async () => {
     const gate = await startReady()
     const claims = {
@@ -146,6 +147,7 @@ describe('a fleet of gates on one Redis', () => {
         await eventually(async () => expect(await refusal(gate, token)).toBe('token_revoked'))
   })
 
+  // holds: gates-cut-off
   it('shows in its metrics what it holds, and that it is up to date', async () => {
     const gate = await startReady()
     await sidegate(['revoke', '--redis', redis.url, '--subject', 'mallory'])
@@ -171,6 +173,7 @@ describe('Redis in trouble', () => {
     expect(await statusOf(gate, token)).toBe(200)
   })
 
+  // holds: redis-killed
   it('away later: the local copy serves until maxStaleness, then it is 503, and a revoked token is never admitted', async () => {
     const gate = await startReady(', maxStaleness: 5s')
     const [good, revoked] = [world.mint(), world.mint({ jti: 'revoked' })]

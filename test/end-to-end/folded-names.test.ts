@@ -84,10 +84,12 @@ for (const server of appServers) {
     })
 
     const ways: Record<string, (name: string) => Promise<readonly string[]>> = {
+      // holds: identity-under-folded-name
       'with a token that has every claim': (name) =>
         forge(gate, '/', name, world.mint({ sub: 'alice', scope: 'read' })),
       'with a token that has no such claim': (name) =>
         forge(gate, '/', name, world.mint({ sub: undefined, scope: undefined })),
+      // holds: identity-under-folded-name
       'on a public path': (name) => forge(gate, '/public/a', name, undefined),
       'where every name may cross': (name) => forge(open, '/', name, world.mint({ sub: 'alice', scope: 'read' })),
       'in shadow mode with a token that would be refused': (name) =>

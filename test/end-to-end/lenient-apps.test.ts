@@ -86,6 +86,7 @@ describe.skipIf(express === undefined)('Express as it is installed (skipped with
     ['GET', '/users/7', 'user'],
   ]
   for (const [method, path, page] of stories) {
+    // holds: letter-case-past-rule, head-past-rule-for-get
     it(`${method} ${path}: no spelling gets there without a token or without the scope`, async () => {
       const paths = spellings(path)
       const direct = await pagesReached(Number(app.url.port), method, paths)

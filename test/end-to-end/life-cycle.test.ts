@@ -164,6 +164,7 @@ describe('reloading', () => {
     expect(await reloads(gate, 'ok')).toBe(1)
   })
 
+  // holds: remembered-too-long
   it('takes over a changed key file, and refuses what the old key signed', async () => {
     const gate = await startProcess(['run', '--config', settingsFile()])
     const token = world.mint()
@@ -178,6 +179,7 @@ describe('reloading', () => {
     expect((await ask(gate, '/', signToken(next, claims))).status).toBe(200)
   })
 
+  // holds: settings-and-keys-change
   it('keeps the old settings in force where the new ones are wrong, and says what is wrong', async () => {
     const gate = await startProcess(['run', '--config', settingsFile()])
     settingsFile('listen: nonsense\n')
@@ -192,6 +194,7 @@ describe('reloading', () => {
     await vi.waitFor(async () => expect((await ask(gate, '/open')).status).toBe(200), { timeout: 10_000 })
   })
 
+  // holds: settings-and-keys-change
   it('notices the way in which the kubelet swaps a ConfigMap', async () => {
     const mount = join(world.folder, 'mount')
     const write = (version: string, text: string) => {
@@ -218,6 +221,7 @@ describe('reloading', () => {
 })
 
 describe('ending', () => {
+  // holds: sigterm-under-load
   it('on SIGTERM turns not ready, takes no new connection, finishes what is open, and exits with 0', async () => {
     const gate = await startProcess(['run', '--config', settingsFile()])
     const slow = ask(gate, '/slow', world.mint())
@@ -262,6 +266,7 @@ describe('ending', () => {
     expect(await gate.exited).toBe(0)
   })
 
+  // holds: sigterm-under-load
   it('ends at once at the second signal', async () => {
     const gate = await startProcess(['run', '--config', settingsFile()])
     const slow = ask(gate, '/slow', world.mint()).catch(() => 'cut')

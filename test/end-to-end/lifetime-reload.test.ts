@@ -22,6 +22,7 @@ afterEach(async () => {
   world.remove()
 })
 
+// holds: reload-changes-lifetimes
 it('a reloaded maxLifetime is the end of rules without one, and a reloaded clockTolerance keeps them', async () => {
   const nowSeconds = Math.floor(Date.now() / 1000)
   // A list that is older than a day, so that every lifetime is known.

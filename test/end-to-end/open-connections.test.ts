@@ -111,6 +111,7 @@ describe('an open WebSocket ends', () => {
     expect(await live.closed).toBe(1008)
   })
 
+  // holds: open-connection-refused-anew
   it('when the identity provider publishes its keys without the one of its token', async () => {
     const server = await startKeyServer(answerWith(jwksOf(world.issuerKey)))
     cleanUp.push(server.close)
@@ -125,6 +126,7 @@ describe('an open WebSocket ends', () => {
   })
 })
 
+// holds: open-connection-refused-anew
 it('an open WebSocket goes on while the list is too old to tell, though new requests are refused', async () => {
   const redis = await startRedis()
   cleanUp.push(redis.stop)

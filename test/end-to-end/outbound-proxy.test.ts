@@ -77,6 +77,7 @@ describe('keys through a proxy', () => {
     expect(provider.asked).toEqual(['/.well-known/openid-configuration', '/jwks'])
   })
 
+  // holds: proxy-leads-to-another-server
   it('do not come from a provider that another authority vouches for: the tunnel is no proof', async () => {
     const others = makeCertificates()
     closing.push(others.remove)

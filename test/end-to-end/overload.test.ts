@@ -20,6 +20,7 @@ afterAll(async () => {
   world.remove()
 })
 
+// holds: floods-of-junk-tokens
 test('junk is shed with 503 and Retry-After, while known tokens and public paths are served', async () => {
   const gateway = await startGateway(world.settings(app.url, settings))
   // The series is there before the first one is turned away: a rate over one that appears later is wrong.

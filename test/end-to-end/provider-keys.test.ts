@@ -32,6 +32,7 @@ const junk = (issuer: string, kid: string) =>
   `${part({ alg: 'ES256', kid })}.${part(goodClaims({ iss: issuer }, nowSeconds()))}.${part('x'.repeat(64))}`
 
 describe.each(['EdDSA', 'Ed25519', 'ES256', 'RS256'])('oidc-provider that signs with %s', (algorithm) => {
+  // holds: junk-with-unknown-key-ids
   it('rotates its keys under load, and under junk, and no token is refused', async () => {
     const provider = await startRotatingProvider(algorithm)
     closing.push(provider.close)

@@ -201,6 +201,7 @@ describe('every reason', () => {
     })
   }
 
+  // holds: outcomes-not-counted
   it('is counted under its name', async () => {
     expect(await gate.metric('sidegate_decisions_total', { reason: 'token_revoked', decision: 'refuse' })).toBe(1)
     expect(await gate.metric('sidegate_decisions_total', { reason: 'scope_insufficient' })).toBe(1)

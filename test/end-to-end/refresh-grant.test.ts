@@ -46,6 +46,7 @@ const problemsOf = (gates: readonly Gateway[]) =>
   gates.flatMap(({ lines }) => lines.flatMap(({ problem }) => (problem === undefined ? [] : [problem])))
 
 describe('the fleet', () => {
+  // holds: refresh-token-used-twice
   it('uses a refresh token once for 200 parallel requests over four gates, and all get the same token', async () => {
     const gates = await startGates(4)
     const { token, refreshToken } = await logIn(gates[0]!)
@@ -70,6 +71,7 @@ describe('the fleet', () => {
     expect(refreshes.map(({ error }) => error)).toEqual([undefined, undefined, undefined])
   }, 60_000)
 
+  // holds: refresh-tokens-in-redis
   it('leaves no token in Redis that Redis could read, and none in the log', async () => {
     const gates = await startGates(1)
     const { token, refreshToken } = await logIn(gates[0]!)
@@ -165,6 +167,7 @@ describe('the fleet', () => {
     return { heir, token, refreshToken }
   }
 
+  // holds: refresh-token-used-twice, refresh-token-spent-twice
   it('does not use the refresh token again of a gate that was killed while it asked, and says so once', async () => {
     const { heir, token, refreshToken } = await killWhileAsking({ knows: true })
     const problem = expect.stringContaining('no answer came, so that it may be used up; it is not used again')
@@ -184,6 +187,7 @@ describe('the fleet', () => {
     expect(problemsOf([heir])).toEqual([expect.stringContaining('once more with a refresh token that may be used up')])
   }, 60_000)
 
+  // holds: refresh-token-used-twice
   it('does not end before the refresh token is safe that the provider rotated meanwhile', async () => {
     let go = () => {}
     const asked = new Promise<void>((isAsked) => {
@@ -207,6 +211,7 @@ describe('the fleet', () => {
 })
 
 describe('Redis', () => {
+  // holds: refresh-token-used-twice
   it('is needed: while it is away nobody uses a refresh token', async () => {
     const gates = await startGates(2)
     const { token } = await logIn(gates[0]!)
@@ -251,6 +256,7 @@ describe('Redis', () => {
     expect(fleet.provider.refreshes).toHaveLength(1)
   })
 
+  // holds: refresh-token-used-twice
   it('whose connections break again and again lets no refresh token be used twice', async () => {
     const gates = await startGates(4, { timeout: '300ms' })
     const sessions: { token: string; given: Set<string> }[] = []
@@ -281,6 +287,7 @@ describe('Redis', () => {
     expect(refreshes.flatMap(({ error }) => error ?? [])).toEqual([])
   }, 60_000)
 
+  // holds: refresh-tokens-in-redis
   it('that was changed by somebody else gives out nothing', async () => {
     const gates = await startGates(2)
     const { token } = await logIn(gates[0]!)
@@ -298,6 +305,7 @@ describe('Redis', () => {
     expect(fleet.provider.refreshes).toHaveLength(1)
   })
 
+  // holds: refresh-tokens-in-redis
   it('holds refresh tokens that another token does not open', async () => {
     const [gate] = await startGates(1)
     await logIn(gate!)

@@ -109,6 +109,7 @@ describe('a session', () => {
     ['in milliseconds', () => nowSeconds * 1000],
     ['as 0', () => 0],
     ['as ISO 8601', () => new Date(nowSeconds * 1000).toISOString()],
+    // holds: successor-may-more
   ])('has an end even where the issuer writes auth_time %s', async (_, authTime) => {
     const first = firstToken({ auth_time: authTime() })
     const ends = claimsOf(first).iat + 600
@@ -189,6 +190,7 @@ describe('there is no successor', () => {
     }
   })
 
+  // holds: next-token-for-revoked
   it('for a token that only the clock tolerance still admits', async () => {
     const token = firstToken()
     nowSeconds = claimsOf(token).exp - 1
@@ -199,6 +201,7 @@ describe('there is no successor', () => {
     expect(nextOf(response)).toBeNull()
   })
 
+  // holds: next-token-for-revoked
   it('for a token that was revoked, or ran out, while the app was thinking', async () => {
     const [revoked, expired, standing] = [firstToken({ jti: 'in-flight' }), firstToken(), firstToken()]
     nowSeconds += 90

@@ -71,6 +71,7 @@ describe('the refresh', () => {
     await stream.body?.cancel()
   })
 
+  // holds: next-token-before-its-time
   it('does not come before the window, nor with a refusal of our own', async () => {
     expect(nextOf(await gate.request('/', { token: world.mint({ exp: nowSeconds() + 100 }) }))).toBeNull()
     expect(nextOf(await gate.request('/a//b', { token: world.due() }))).toBeNull()
@@ -85,6 +86,7 @@ describe('the refresh', () => {
     expect((await other.request('/', { token: one ?? '' })).status).toBe(200)
   })
 
+  // holds: next-token-in-cache
   it('turns an answer that could be cached into one that may not', async () => {
     const response = await gate.request('/cached', { token: world.due() })
     expect(response.headers.get('cache-control')).toContain('no-store')
@@ -93,12 +95,14 @@ describe('the refresh', () => {
     expect(early.headers.get('cache-control')).toBe('public, max-age=600')
   })
 
+  // holds: next-token-hidden-from-pages
   it('is exposed to a page of another origin, where the app allows one', async () => {
     const response = await gate.request('/cors', { token: world.due() })
     expect(response.headers.get('access-control-expose-headers')).toContain('x-refreshed-token')
     expect((await gate.request('/', { token: world.due() })).headers.get('access-control-expose-headers')).toBeNull()
   })
 
+  // holds: next-token-header-forged
   it('lets nobody else use its header: not the app, not the client', async () => {
     expect(nextOf(await gate.request('/own', { token: world.mint() }))).toBeNull()
     const response = await gate.request('/', {
@@ -117,6 +121,7 @@ describe('the refresh', () => {
     expect(again.status).toBe(200)
   })
 
+  // holds: next-token-before-its-time
   it('comes with the 101 of an upgrade', async () => {
     const sockets = new WebSocketServer({ server: upstream.server })
     const socket = new WebSocket(`ws://127.0.0.1:${gate.port}/`, {
@@ -144,6 +149,7 @@ describe('the refresh', () => {
     expect(await gate.metric('sidegate_refresh_total', { result: 'issued' })).toBe(1)
   })
 
+  // holds: revoked-while-refreshed
   it('does not outlive a revocation of the session: every successor ends with it', async () => {
     const successor = nextOf(await gate.request('/', { token: world.due({ jti: 'first' }) })) ?? ''
     expect(claimsOf(successor).sid).toBe('first')

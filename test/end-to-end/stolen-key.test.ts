@@ -72,6 +72,7 @@ async function removeStolenKey(more = ''): Promise<void> {
   for (const gate of gates) await gate.reload(settings(more))
 }
 
+// holds: successors-of-forged-token
 it('a successor of a forged token ends on every gate once its key is revoked and removed; those of other keys live', async () => {
   const forged = await nextFor(tokenOf(stolenKey, { sub: 'root', original_key_id: 'k2' }))
   const honest = await nextFor(tokenOf(honestKey))

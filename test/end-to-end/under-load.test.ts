@@ -112,6 +112,7 @@ function keepAsking(gate: GateProcess) {
 }
 
 describe('with a thousand requests in flight', () => {
+  // holds: settings-and-keys-change
   it('settings, keys and the certificate change, and no request fails', async () => {
     const gate = await startProcess(['run', '--config', writeSettings()])
     const finish = await putInFlight(gate)
@@ -146,6 +147,7 @@ describe('with a thousand requests in flight', () => {
     expect(seen.get('200')).toBeGreaterThan(100)
   }, 120_000)
 
+  // holds: sigterm-under-load
   it('SIGTERM lets every one of them finish', async () => {
     const gate = await startProcess(['run', '--config', writeSettings()])
     const finish = await putInFlight(gate)
@@ -189,6 +191,7 @@ describe('killed and started again', () => {
     }
   }
 
+  // holds: killed-started-again
   it('it never admits what was revoked before or meanwhile, and serves everybody else', async () => {
     const [port, adminPort] = [await freePort(), await freePort()]
     const settings = world

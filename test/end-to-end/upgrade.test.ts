@@ -90,6 +90,7 @@ describe.each([
   ['old', 'new'],
   ['new', 'old'],
 ] as const)('what the %s version writes and the %s version reads', (writer, reader) => {
+  // holds: gates-of-older-version
   it('revokes and lifts by the command line, on every gate', async () => {
     const gates = await startBoth()
     const token = world.mint({ jti: 'stolen', sub: 'mallory', sid: 'session', azp: 'client' })

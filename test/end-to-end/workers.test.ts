@@ -269,6 +269,7 @@ describe('a worker that ends', () => {
       PATIENCE,
     )
 
+  // holds: replaced-worker-with-other-settings
   it('is replaced by one with the settings of the others, also where the file names others by now', async () => {
     const gate = await startWorkers()
     writeFileSync(

@@ -85,6 +85,7 @@ const rules = {
 }
 
 fuzz(
+  // holds: random-messages
   'what the message gate takes is one request for a strict reader, with one Host and one framing',
   6_000,
   fc.property(message, (raw) => {
@@ -168,6 +169,7 @@ const wire = fc
   .map(({ first, lines, end, body }) => [first, 'Host: app.example', ...lines, '', ''].join(end) + body)
 
 fuzz(
+  // holds: random-messages
   'of raw bytes the application gets well-framed requests and nothing besides',
   150,
   fc.asyncProperty(wire, async (bytes) => {

@@ -28,6 +28,7 @@ const routes = createRoutes([
 ])
 
 fuzz(
+  // holds: encodings-and-normal-forms
   'a path that is admitted as public is public for every reader',
   6_000,
   fc.property(path, (raw) => {
@@ -42,6 +43,7 @@ fuzz(
 )
 
 fuzz(
+  // holds: encodings-and-normal-forms
   'a path that is judged means the same to every reader',
   6_000,
   fc.property(path, (raw) => {

@@ -101,6 +101,7 @@ function model(given: readonly Rule[], decoded: string, by: string): { isPublic:
 const mayAskMore = (decoded: string) => /[\\;%?#$]|\/\/|[. ](?:\/|$)|i\u0307|ß/.test(fold(decoded))
 
 fuzz(
+  // holds: methods-in-other-spellings
   'what is asked is what a plain model asks',
   8_000,
   fc.property(rules, path, method, (given, decoded, by) => {
@@ -115,6 +116,7 @@ fuzz(
 )
 
 fuzz(
+  // holds: letter-case-past-rule
   'leniency never admits what the letter refuses',
   8_000,
   fc.property(rules, path, method, fc.array(fc.nat(4)), (given, decoded, by, held) => {

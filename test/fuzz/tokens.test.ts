@@ -82,6 +82,7 @@ const jsonText = fc.oneof(
 )
 
 fuzz(
+  // holds: duplicate-json-members
   'JSON is taken exactly where a strict reader of its own takes an object without a name twice',
   4_000,
   fc.property(jsonText, (text) => {
@@ -92,6 +93,7 @@ fuzz(
 )
 
 fuzz(
+  // holds: deep-huge-broken-json
   'any bytes as JSON are an object or nothing, never an exception',
   1_000,
   fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
@@ -124,6 +126,7 @@ const compact = pieces(
 )
 
 fuzz(
+  // holds: lax-base64url
   'a token that is read has three parts that can be spelled in no other way',
   4_000,
   fc.property(compact, (text) => {
@@ -161,6 +164,7 @@ const verify = createVerifier({
 const good = signToken(key, goodClaims())
 
 fuzz(
+  // holds: wycheproof-as-bearer-tokens, jwt-tool
   'a token in which anything was changed is refused',
   1_500,
   fc.asyncProperty(
@@ -176,6 +180,7 @@ fuzz(
 )
 
 fuzz(
+  // holds: exp-nbf-iat-at-edges
   'claims of any type are admitted or refused, never an exception, and never admitted beyond the plain rules',
   1_500,
   fc.asyncProperty(

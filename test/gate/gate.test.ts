@@ -39,6 +39,7 @@ describe('the gate', () => {
     expect(asked).toEqual(['route', 'extract', 'verify', 'clock', 'revocation', 'requirements'])
   })
 
+  // holds: secrets-in-output
   it('hands on the text of an admitted token, and no log line can take it along', () => {
     const permit = createWorld().decide(view) as Permit
     expect(permit[credential]).toBe('a.b.c')
@@ -87,6 +88,7 @@ describe('the gate', () => {
     await expect(decide(view)).rejects.toThrow('a bug')
   })
 
+  // holds: exp-nbf-iat-at-edges
   it('judges the time of a token on every request', () => {
     let nowMs = NOW_SECONDS * 1000
     const token: VerifiedToken = verifiedToken({}, { refusedFromSeconds: NOW_SECONDS + 10 })

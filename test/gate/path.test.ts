@@ -27,8 +27,16 @@ describe('reading a path', () => {
     ...['/public;/admin', '/admin;jsessionid=1', '/public/..;/admin', '/admin%3bx'],
     ...['/admin%00', '/admin%00.html', '/admin%0d%0aX: y', '/admin%09', '/admin%7f', '/admin%1f'],
     ...['/%252e%252e/admin', '/public%252fadmin', '/%2561dmin'],
+    // holds: encoded-slashes-and-dots
     ...['/public%25%32%66admin', '/public/..%252%66admin', '/%25%32%65%25%32%65/admin', '/%2%35%32f'],
-    ...['/%c0%ae%c0%ae/admin', '/%e0%80%af', '/%c0%af', '/%ff', '/%ed%a0%80'],
+    ...[
+      '/%c0%ae%c0%ae/admin',
+      '/%e0%80%af',
+      // holds: encoded-slashes-and-dots
+      '/%c0%af',
+      '/%ff',
+      '/%ed%a0%80',
+    ],
     ...['/%', '/%2', '/%zz', '/%u002e', '/a%'],
     ...['/admin ', '/ad\tmin', '/adm\u0000in', '/café', '/\u2215admin', '/admin\u007f'],
   ]

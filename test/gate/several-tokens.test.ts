@@ -26,6 +26,7 @@ async function choose(
   return isRefusal(chosen) ? chosen.reason : chosen.token
 }
 
+// holds: second-cookie-of-name
 test('the one that was issued last counts, and at the same second the one that lives longer', async () => {
   expect(await choose({ old: at(-100), new: at(-10), older: at(-200) })).toBe('new')
   expect(await choose({ short: at(-10), long: at(-10, { exp: NOW_SECONDS + 900 }) })).toBe('long')
@@ -38,6 +39,7 @@ test('what does not verify, or has expired, does not count', async () => {
   expect(await choose({ unknown: refuse('keys_unavailable'), good: at(-100) })).toBe('good')
 })
 
+// holds: second-cookie-of-name
 test('tokens of different people, or of different issuers, are nobody knows whose', async () => {
   expect(await choose({ alice: at(-10), mallory: at(-20, { sub: 'mallory' }) })).toBe('token_multiple')
   const foreign = { ...at(-5), issuer: 'https://other.example.com' } as VerifiedToken

@@ -15,6 +15,7 @@ beforeAll(() => {
 afterEach(stopGateways)
 afterAll(() => world.remove())
 
+// holds: dependencies-come-late
 test('a gate whose app is away is alive and ready: the probes are about the gate', async () => {
   const gate = await startGateway(world.settings(nowhere))
   const livez = await gate.admin('/livez')
@@ -27,6 +28,7 @@ test('a gate whose app is away is alive and ready: the probes are about the gate
   })
 })
 
+// holds: dependencies-come-late
 test('a gate whose Redis is away is alive and not ready, and says what is missing', async () => {
   const gate = await startGateway(world.settings(nowhere, `revocation: { redis: 'redis://app:geheim@127.0.0.1:1' }\n`))
   expect((await gate.admin('/livez')).status).toBe(200)
@@ -51,6 +53,7 @@ test('a gate is ready when the list is read in full', async () => {
   }
 })
 
+// holds: keys-away-at-start
 test('a gate whose keys cannot be fetched is not ready and names the issuer; it is once they are there', async () => {
   let answer: string | undefined
   const provider: Server = createServer((_, response) => {
@@ -95,6 +98,7 @@ test('HEAD answers the headers alone, other methods 405, other paths 404', async
   expect(await other.json()).toMatchObject({ status: 404, title: 'Not found' })
 })
 
+// holds: own-endpoints-on-data-port
 test('the admin port proxies nothing, and the proxy port answers no probe', async () => {
   const gate = await startGateway(world.settings(nowhere))
   expect((await gate.admin('/orders', { headers: { authorization: `Bearer ${world.mint()}` } })).status).toBe(404)
@@ -138,6 +142,7 @@ test.each([
   expect(text === '' || [400, 404].includes(statuses(text)[0] ?? 0)).toBe(true)
 })
 
+// holds: flooding-admin-port
 test('silent connections and unfinished heads keep no probe out', async () => {
   const gate = await startGateway(world.settings(nowhere))
   const clients = Array.from({ length: 400 }, () => rawClient(gate.adminPort))
@@ -147,6 +152,7 @@ test('silent connections and unfinished heads keep no probe out', async () => {
   for (const { socket } of clients) socket.destroy()
 })
 
+// holds: drain-called-by-anybody
 test('/drain closes connections after their next answer, and never changes what the probes say', async () => {
   const app = createServer((_, response) => response.end('done'))
   const origin = await listen(app)

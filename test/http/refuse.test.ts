@@ -24,6 +24,7 @@ function ask(target: string, method = 'GET'): Promise<string> {
 }
 
 for (const reason of reasons) {
+  // holds: answers-tell-too-much
   test(`${reason} looks the same on a response and on a socket, and tells no detail`, async () => {
     refusal = refuse(reason, { detail: 'SECRET-DETAIL', issuer: 'SECRET-ISSUER' })
     for (const target of ['/', '/socket']) {

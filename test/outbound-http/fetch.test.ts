@@ -63,6 +63,7 @@ describe('a bounded answer', () => {
     'that never begins': () => {},
   }
   for (const [name, answer] of Object.entries(late)) {
+    // holds: keys-answered-badly
     it(`${name} is given up in time, and its connection ended, though garbage was collected meanwhile`, async () => {
       setFlagsFromString('--expose-gc')
       const collect: () => void = runInNewContext('gc')

@@ -251,6 +251,7 @@ for (const helm of helms)
       expect(lifecycleIn('1.30.0')).toEqual({ preStop: { sleep: { seconds: 5 } } })
     })
 
+    // holds: app-mounts-keys
     test('lets only pods with a gate reach the Redis, and only monitoring the admin port of a gate', () => {
       const peersOf = (name: string, policy: string) =>
         treesAt(find(render(helm, '--values', valuesFile(name)), policy), 'spec', 'ingress').map(({ from, ports }) => [

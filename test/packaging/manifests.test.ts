@@ -47,6 +47,7 @@ function find(kind: string, name: string): Manifest {
 describe('the pod-spec snippet', () => {
   const [sidecar] = snippet.initContainers ?? []
 
+  // holds: order-in-which-pod-stops
   test('is a native sidecar, which starts before the app and stops after it', () => {
     expect(sidecar?.restartPolicy).toBe('Always')
     expect(sidecar?.startupProbe).toMatchObject({ httpGet: { path: '/livez', port: 9090 } })
@@ -61,6 +62,7 @@ describe('the pod-spec snippet', () => {
     ])
   })
 
+  // holds: little-memory
   test('has no service account token, no writable volume and bounded memory', () => {
     expect(snippet.automountServiceAccountToken).toBe(false)
     expect(sidecar?.volumeMounts).toEqual([{ name: 'sidegate', mountPath: '/etc/sidegate', readOnly: true }])
@@ -88,6 +90,7 @@ describe('the example', () => {
     expect(new URL(config.upstream).hostname).toBe('127.0.0.1')
   })
 
+  // holds: order-in-which-pod-stops
   test('gives the pod longer to stop than draining may take', () => {
     const config = configOf(find('ConfigMap', 'sidegate').data?.['sidegate.yaml'] ?? '')
     const pod = find('Deployment', 'orders').spec.template.spec as PodSpec & { terminationGracePeriodSeconds: number }
@@ -129,12 +132,14 @@ test.each(pods)('%s passes the restricted pod security standard', (_name, pod) =
 describe('the image', () => {
   const lines = read('Dockerfile').split('\n')
 
+  // holds: runtime-with-known-holes
   test('pins a Node without the header flood of CVE-2026-58044', () => {
     const [version = ''] = lines.flatMap((line) => /^ARG BUILD=node:([\d.]+)-/.exec(line)?.[1] ?? [])
     expect(isPatchedRuntime(version), version).toBe(true)
     expect(lines).toContain('COPY --from=node /usr/local/bin/node /sidegate/node')
   })
 
+  // holds: read-only-without-root
   test('runs as the user that the pod spec names, without a shell', () => {
     expect(lines).toContain('USER 65532:65532')
     expect(lines).toContain('EXPOSE 8080 9090')

@@ -56,6 +56,7 @@ test('a name that leads nowhere', async () => {
   )
 })
 
+// holds: redis-is-something-else
 test('a server that speaks HTTP', async () => {
   const http = await port(createHttpServer((_request, response) => response.end()))
   expect(await troubleAt(`redis://127.0.0.1:${http}/0`)).toBe('the port speaks HTTP and not the Redis protocol')

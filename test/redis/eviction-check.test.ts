@@ -19,6 +19,7 @@ afterEach(async () => {
 })
 
 describe('warnings', () => {
+  // holds: rules-evicted
   test('that Redis may evict rules, and keeps nothing on disk, are said once, and taken back', async () => {
     const redis = await start(['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'])
     const gate = await startSynced({ url: redis.url })

@@ -37,6 +37,7 @@ const untilLookup = (lookup: ReturnType<typeof startLookup>, state: string) =>
   vi.waitFor(async () => expect(await lookup.check(verifiedToken({ jti: 'other' }))).toMatchObject({ state }), soon)
 
 describe('with minReplicas', () => {
+  // holds: lone-master
   test('a copy grows stale when the replica is gone, still hears of rules, and is current again when it is back', async () => {
     const { master, replica } = await startPair()
     const gate = await startSynced({ url: master.url, minReplicas: 1, maxStalenessMs: 500 })
@@ -60,6 +61,7 @@ describe('with minReplicas', () => {
     await untilState(gate, 'other', 'clear')
   }, 60_000)
 
+  // holds: lone-master
   test('look-ups count as stale while the replica is gone', async () => {
     const { master, replica } = await startPair()
     const lookup = startLookup({ url: master.url, minReplicas: 1 })

@@ -28,6 +28,7 @@ const xadd = ['xadd', 'log', '*'] as const
 const hset = ['hset', 'key'] as const
 const moving = () => Promise.reject(new SlotUnsettledError('moving'))
 
+// holds: redis-cluster-moves-slot
 test('a write whose outcome is not known is never sent again', async () => {
   let sent = 0
   const write = createSteadyWrite({

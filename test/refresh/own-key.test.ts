@@ -100,6 +100,7 @@ describe('refreshing a token', () => {
     expect(results).toEqual(['session_over'])
   })
 
+  // holds: provider-answers-line-end
   it('gives none that it would refuse itself for its size', async () => {
     const { refresh, results } = createWorld({ policy: { maxBytes: 100 } })
     expect(await refresh(permitOf(dueToken))).toBeUndefined()

@@ -50,6 +50,7 @@ const anyClaims = fc
   }))
 
 describe('a successor, whatever the token', () => {
+  // holds: successor-may-more
   it('adds no right: every claim but the times, the id and the session is as it was, and none is new', () => {
     fc.assert(
       fc.property(anyClaims, anyPolicy, (claims, policy) => {

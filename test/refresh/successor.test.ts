@@ -99,6 +99,7 @@ describe('the successor of a token', () => {
     expect(successor(token, policy)).toBeUndefined()
   })
 
+  // holds: successor-may-more
   it('in a chain ends exactly with the session, the last one shorter', () => {
     let token = first
     let last = first

@@ -118,6 +118,7 @@ async function play(taken: readonly Step[]) {
   return { verdicts, standing: [...world.lastAdded].filter(isThere).map(([name]) => name) }
 }
 
+// holds: loss-failover-clocks-apart
 test('two gates, loss, a failover that keeps a rule and its lift, a clock 20 s behind, a gate that starts later: the same verdicts', async () => {
   await fc.assert(
     fc.asyncProperty(steps, async (taken) => {
@@ -160,6 +161,7 @@ describe('a real Redis', () => {
   const xadd = (id: string, jti: string, ...more: string[]) =>
     redis.command('xadd', logKey, id, 'kind', 'token', 'value', jti, ...more)
 
+  // holds: lift-from-future
   test('a lift whose "at" lies ahead does not swallow the rule that comes after it', async () => {
     const gate = await startSynced({ url: redis.url })
     await revoke(gate, 'one')
@@ -195,6 +197,7 @@ describe('a real Redis', () => {
     expect([gate, late].map((one) => stateOf(one, 'one'))).toEqual(['clear', 'clear'])
   })
 
+  // holds: lift-from-future
   test('an id of 16 digits is a rule, later entries are read, and a lift that cannot count is refused', async () => {
     const gate = await startSynced({ url: redis.url })
     await xadd('9999999999999999-0', 'one')
@@ -229,6 +232,7 @@ describe('a real Redis', () => {
     },
   )
 
+  // holds: loss-failover-clocks-apart
   test('a wiped Redis continues behind what is known: a plain entry counts over an older lift', async () => {
     const gate = await startSynced({ url: redis.url })
     // Written by a master whose clock was ahead.

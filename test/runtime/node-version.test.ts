@@ -45,6 +45,7 @@ test.each([
   expect(isPatchedRuntime(version)).toBe(isPatched)
 })
 
+// holds: runtime-with-known-holes
 test('this very Node may run it, and package.json asks for the same versions', async () => {
   expect(isPatchedRuntime(process.versions.node)).toBe(true)
   const { engines } = (await import('../../package.json', { with: { type: 'json' } })).default

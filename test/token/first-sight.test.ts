@@ -128,6 +128,7 @@ describe('a token whose signature is wrong', () => {
     expect(await verify(token)).toMatchObject({ reason: 'token_expired' })
   })
 
+  // holds: flood-different-wrong-tokens
   it('never pushes out a good one', async () => {
     const { verify, observed, memory, refused } = createWorld()
     const token = good()
@@ -171,6 +172,7 @@ describe('a first sight that does not fit into the budget', () => {
     expect(reasonOf(await verify(good('good-4')))).toBe('admitted')
   })
 
+  // holds: floods-of-junk-tokens
   it('leaves remembered tokens and cheap refusals as they are', async () => {
     const { verify } = createWorld({ budget: budgetOf({ ms: 0 }, 1) })
     const [token, refused] = [good(), bad()]

@@ -37,10 +37,13 @@ describe('reading a token', () => {
     'unused bits in the signature': `${good.slice(0, -1)}B`,
     'a character outside ASCII': `${header}.${payload}.é`,
     'a header that is not JSON': withHeader('{"alg":'),
+    // holds: payload-that-is-no-object
     'a header that is a list': withHeader('["alg"]'),
     'a header without alg': withHeader('{"kid":"k1"}'),
     'a header whose alg is a number': withHeader('{"alg":1}'),
+    // holds: claims-of-wrong-type
     'a header whose kid is an object': withHeader('{"alg":"ES256","kid":{"$ne":null}}'),
+    // holds: key-id-that-is-a-path
     'a kid of 64 KiB': withHeader(`{"alg":"ES256","kid":"${'k'.repeat(65_536)}"}`),
     'a header whose typ is a list': withHeader('{"alg":"ES256","typ":["JWT"]}'),
     'a critical extension': withHeader('{"alg":"ES256","crit":["exp"],"exp":1}'),
@@ -48,15 +51,19 @@ describe('reading a token', () => {
     'a payload that is not base64url (RFC 7797)': withHeader('{"alg":"ES256","b64":false}'),
     'a compressed payload': withHeader('{"alg":"ES256","zip":"DEF"}'),
     'alg twice in the header': withHeader('{"alg":"none","alg":"ES256"}'),
+    // holds: duplicate-json-members
     'alg twice, once with an escape': withHeader('{"alg":"ES256","\\u0061lg":"none"}'),
     'sub twice in the payload': withPayload('{"sub":"mallory","sub":"alice"}'),
     'a member twice in a nested object': withPayload('{"a":{"b":1,"c":[{"d":1}],"b":2}}'),
+    // holds: payload-that-is-no-object
     'a payload that is a list': withPayload('[1]'),
     'a payload that is null': withPayload('null'),
     'a payload that is a text': withPayload('"alice"'),
     'a payload with a byte order mark': withPayload('\ufeff{"sub":"alice"}'),
+    // holds: deep-huge-broken-json
     'a payload that is not UTF-8': `${header}.${Buffer.from('{"sub":"\xff"}', 'latin1').toString('base64url')}.${signature}`,
     'a payload nested too deep': withPayload(`{"a":${'['.repeat(40)}${']'.repeat(40)}}`),
+    // holds: deep-huge-broken-json
     'a payload nested ten thousand times': withPayload(`{"a":${'['.repeat(10_000)}${']'.repeat(10_000)}}`),
     'another token as the payload': `${header}.${part(good)}.${signature}`,
   }
@@ -70,6 +77,7 @@ describe('reading a token', () => {
     expect(isRefusal(readToken(withPayload('{"a":{"x":1},"b":{"x":2},"c":["x","x"],"d":"{\\"x\\":1,"}')))).toBe(false)
   })
 
+  // holds: lax-base64url, another-spelling-revoked-token, flood-other-spellings
   it('refuses every other spelling of the same signature bytes', () => {
     const es256 = 'A'.repeat(85)
     const accepted = ['A', 'B', 'C', 'D', 'Q', 'g', 'w'].filter(
@@ -78,6 +86,7 @@ describe('reading a token', () => {
     expect(accepted).toEqual(['A', 'Q', 'g', 'w'])
   })
 
+  // holds: secrets-in-output
   it('never repeats the token in its detail', () => {
     for (const text of Object.values(malformed)) {
       const refusal = readToken(text)

@@ -11,6 +11,7 @@ const entry: RefusedToken = {
 }
 
 describe('the memory of refused tokens', () => {
+  // holds: flood-different-wrong-tokens
   it('is bounded by count under a hundred thousand of them, and knows the last', () => {
     const refused = createRefusedTokens()
     for (let count = 0; count < 100_000; count++) refused.remember(`token-${count}`, entry)

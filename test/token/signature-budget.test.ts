@@ -49,6 +49,7 @@ describe('the cost of a verification', () => {
     return readPublicKey(publicKey.export({ type: 'spki', format: 'pem' }).toString()).keys
   }
 
+  // holds: small-request-costs-lot
   it('grows with the modulus, the curve and the number of keys to try', () => {
     const [small, large] = [rsa(2048), rsa(4096)]
     expect(verificationCost('RS256', large)).toBe(4 * verificationCost('RS256', small))

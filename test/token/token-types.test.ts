@@ -41,6 +41,7 @@ describe('a token for another purpose is refused:', () => {
     ['an offline token of Keycloak', { typ: 'Offline' }],
     ['a log-out token of Keycloak', { typ: 'Logout' }],
     ['a log-out token of OpenID Connect', { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }],
+    // holds: tokens-made-for-another-purpose
     ['an event of Shared Signals', { events: {}, sub_id: {} }],
   ])('%s, whatever the settings allow', (_what, more) => {
     for (const settings of [{}, { tokenTypes: ['JWT'] }, { allowIdTokens: true }])

@@ -64,6 +64,7 @@ async function isAdmitted(given: string | object | undefined, keys: KeySet): Pro
 }
 
 describe.skipIf(!hasVectors)(`Wycheproof (${hasVectors ? 'present' : withoutVectors})`, () => {
+  // holds: wycheproof-json-web-signatures, rsa-padding-forgeries
   it('JSON web signatures: 40 are admitted, 359 refused, 2 are mislabelled', async () => {
     // The padding of 367 and 370 was lost: they are the same bytes as the valid 357.
     const mislabelled = new Set([367, 370])
@@ -87,6 +88,7 @@ describe.skipIf(!hasVectors)(`Wycheproof (${hasVectors ? 'present' : withoutVect
     expect(counts).toEqual({ admitted: 40, refused: 359, skipped: 2 })
   })
 
+  // holds: wycheproof-json-web-keys
   it('JSON web keys: no unsafe, ambiguous or unfit key verifies anything', async () => {
     expect(await contradictions('wycheproof/json_web_key_test.json')).toEqual(['jws_keyset acceptsValid'])
   })
@@ -111,6 +113,7 @@ describe.skipIf(!hasVectors)(`Wycheproof (${hasVectors ? 'present' : withoutVect
     return found
   }
 
+  // holds: encrypted-tokens
   it('JSON web encryption: all 139 refused unread', () => {
     let count = 0
     for (const group of readVectors<Suite>('wycheproof/json_web_encryption_test.json').testGroups)
@@ -137,6 +140,7 @@ describe.skipIf(!hasVectors)('the examples of RFC 7520, RFC 7797 and RFC 8037', 
     Ed25519: 'curve25519/jws.json',
   }
   for (const [name, file] of Object.entries(admitted)) {
+    // holds: examples-of-rfc-7520-7797-8037
     it(`${name} is admitted`, async () => {
       const { input, output } = readVectors<Example>(`cookbook/${file}`)
       const key = { ...input.key, alg: input.alg ?? input.key?.alg, use: 'sig' }
@@ -146,6 +150,7 @@ describe.skipIf(!hasVectors)('the examples of RFC 7520, RFC 7797 and RFC 8037', 
   }
 
   const refused: Record<string, string> = {
+    // holds: examples-of-rfc-7520-7797-8037
     'a detached payload': 'jws/4_5.signature_with_detached_content.json',
     'an unencoded payload': 'rfc7797/4.2.hmac-sha2_b64_false.json',
     'another unencoded payload': 'rfc7797/hmac-sha2_b64_false.json',

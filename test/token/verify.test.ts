@@ -82,6 +82,7 @@ describe('verifying a token', () => {
     'alg none': [spelled('none'), 'algorithm_not_allowed'],
     'alg None': [spelled('None'), 'algorithm_not_allowed'],
     'alg NONE': [spelled('NONE'), 'algorithm_not_allowed'],
+    // holds: alg-none-in-every-spelling
     'alg nOnE': [spelled('nOnE'), 'algorithm_not_allowed'],
     'alg in lower case': [spelled('es256'), 'algorithm_not_allowed'],
     'an algorithm that the issuer does not use': [signToken(es512, goodClaims()), 'algorithm_not_allowed'],
@@ -94,6 +95,7 @@ describe('verifying a token', () => {
       'key_unknown',
       { policy: { algorithms: ['HS256', 'RS256'] } },
     ],
+    // holds: curves-that-do-not-fit
     'an algorithm that does not fit the key': [signToken(es256, goodClaims(), { alg: 'ES384' }), 'key_unknown'],
     'an empty signature': [good.slice(0, good.lastIndexOf('.') + 1), 'signature_invalid'],
     'the signature of another key': [signToken(other, goodClaims(), { kid: es256.keyId }), 'signature_invalid'],
@@ -103,23 +105,32 @@ describe('verifying a token', () => {
     ],
     'a changed payload': [good.replace(/\.[^.]+\./, `.${part(goodClaims({ sub: 'mallory' }))}.`), 'signature_invalid'],
     'an unknown key': [signToken(other, goodClaims()), 'key_unknown'],
+    // holds: key-id-that-is-a-path
     'a key id that is a path': [signToken(es256, goodClaims(), { kid: '../../../../dev/null' }), 'key_unknown'],
     'a key id that is SQL': [signToken(es256, goodClaims(), { kid: "' OR 1=1 --" }), 'key_unknown'],
+    // holds: key-id-that-is-a-path
     'a key id named __proto__': [signToken(es256, goodClaims(), { kid: '__proto__' }), 'key_unknown'],
     'a key that the token brings along': [
       signToken(other, goodClaims(), { jwk: publicJwk(other), jku: 'http://127.0.0.1:1/', x5u: 'http://127.0.0.1:1/' }),
       'key_unknown',
     ],
+    // holds: iss-absent-or-other
     'another issuer': [signToken(es256, goodClaims({ iss: 'https://id.example.com/' })), 'issuer_unknown'],
     'no issuer': [signToken(es256, goodClaims({ iss: undefined })), 'issuer_unknown'],
+    // holds: iss-absent-or-other
     'an issuer that is a list': [signToken(es256, goodClaims({ iss: [policy.issuer] })), 'token_malformed'],
+    // holds: another-kind-token-same-issuer
     'another audience': [signToken(es256, goodClaims({ aud: 'shipping' })), 'audience_mismatch'],
+    // holds: aud-in-every-form
     'an audience that only begins like ours': [signToken(es256, goodClaims({ aud: 'orders2' })), 'audience_mismatch'],
     'no audience': [signToken(es256, goodClaims({ aud: undefined })), 'audience_mismatch'],
+    // holds: aud-in-every-form
     'an empty list of audiences': [signToken(es256, goodClaims({ aud: [] })), 'audience_mismatch'],
     'an audience that is a number': [signToken(es256, goodClaims({ aud: 1 })), 'token_malformed'],
     'no expiry': [signToken(es256, goodClaims({ exp: undefined })), 'claim_missing'],
+    // holds: claims-of-wrong-type
     'an expiry that is a text': [signToken(es256, goodClaims({ exp: `${NOW_SECONDS + 60}` })), 'token_malformed'],
+    // holds: claims-of-wrong-type
     'a negative expiry': [signToken(es256, goodClaims({ exp: -1 })), 'token_malformed'],
     'an expiry beyond 2^53': [signToken(es256, goodClaims({ exp: 2 ** 53 })), 'token_malformed'],
     'an issue time that is a text': [signToken(es256, goodClaims({ iat: 'now' })), 'token_malformed'],
@@ -127,10 +138,13 @@ describe('verifying a token', () => {
     'a client that no rule can name': [signToken(es256, goodClaims({ azp: 'a'.repeat(1100) })), 'token_malformed'],
     'a client that is a list': [signToken(es256, goodClaims({ azp: ['a'] })), 'token_malformed'],
     'a client with a control character': [signToken(es256, goodClaims({ client_id: 'a\u0085' })), 'token_malformed'],
+    // holds: bound-token-without-proof
     'a token that is bound to a key': [signToken(es256, goodClaims({ cnf: { jkt: 'x' } })), 'proof_missing'],
     'a token that is bound in a way nobody knows': [signToken(es256, goodClaims({ cnf: 'x' })), 'proof_missing'],
+    // holds: jti-of-every-form
     'a jti with a line end': [signToken(es256, goodClaims({ jti: 'a\nb' })), 'token_malformed'],
     'a jti that no rule can name': [signToken(es256, goodClaims({ jti: 'j'.repeat(1025) })), 'token_malformed'],
+    // holds: too-long-lifetime
     'too long a lifetime': [signToken(es256, goodClaims({ exp: NOW_SECONDS + 3600 })), 'lifetime_too_long'],
     'too long a lifetime without an issue time': [
       signToken(es256, goodClaims({ iat: undefined, exp: NOW_SECONDS + 3601 })),
@@ -140,6 +154,7 @@ describe('verifying a token', () => {
       signToken(es256, goodClaims({ iat: NOW_SECONDS + 9000, exp: NOW_SECONDS + 9300 })),
       'lifetime_too_long',
     ],
+    // holds: another-kind-token-same-issuer
     'another type': [
       signToken(es256, goodClaims(), { typ: 'JWT' }),
       'type_mismatch',
@@ -270,6 +285,7 @@ describe('several keys that a token may have been signed with', () => {
   })
 })
 
+// holds: set-changes-during-verification
 it('a set that changes while a signature is verified is no verdict on it: 503, and not remembered', async () => {
   let changes = 0
   let source = keys
@@ -309,12 +325,14 @@ describe('remembering a token', () => {
     expect(observed).toEqual(['ES256 verified', 'ES256 remembered'])
   })
 
+  // holds: flood-other-spellings
   it('knows only that exact token: another signature over the same claims is verified', async () => {
     const { verify } = createWorld()
     await verify(good)
     expect(verify(signToken(es256, goodClaims()))).toBeInstanceOf(Promise)
   })
 
+  // holds: clocks-wrong-jump, remembered-too-long
   it('does not outlive the expiry of the token, its tolerance included', async () => {
     const clock = { nowMs: NOW_SECONDS * 1000 }
     const { verify } = createWorld({ clock })
@@ -342,6 +360,7 @@ describe('remembering a token', () => {
     expect(observed).toEqual(['ES256 verified', 'ES256 remembered'])
   })
 
+  // holds: remembered-too-long
   it('ends when a key was taken away', async () => {
     let generation = 0
     let source = keys

@@ -43,6 +43,7 @@ function bodyOf(text: string): string {
 }
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
+// holds: events-one-by-one
 test('a conversation: each event of the body is answered before the next one is sent', async () => {
   const received: string[] = []
   let isBodyEnded = false

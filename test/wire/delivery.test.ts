@@ -77,6 +77,7 @@ describe('an answer that carries a token is kept by nobody on the way', () => {
     })
   }
 
+  // holds: next-token-in-cache
   test('whatever field a cache goes by', async () => {
     const head = await ask(
       await start(
@@ -110,6 +111,7 @@ describe('an answer that carries a token is kept by nobody on the way', () => {
   })
 })
 
+// holds: next-token-hidden-from-pages
 test('the header is added to those that the app exposes to other origins, in every spelling of that list', async () => {
   const exposedBy = async (...lines: string[]) =>
     linesOf(await ask(await start(answerWith(...lines))), 'access-control-expose-headers')
@@ -124,6 +126,7 @@ test('the header is added to those that the app exposes to other origins, in eve
 })
 
 describe('a header of that name that is not ours', () => {
+  // holds: next-token-header-forged
   test('never reaches the client: not in the head, not in early hints, not in trailers', async () => {
     const proxy = await start(
       'HTTP/1.1 103 Early Hints\r\nX-Refreshed-Token: forged\r\n\r\n' +
@@ -168,6 +171,7 @@ describe('a header of that name that is not ours', () => {
 
 describe('the word of the app about its own session counts', () => {
   const words: Record<string, string> = {
+    // holds: log-out-undone
     'a log-out, which clears the cookie': 'Set-Cookie: session=; Max-Age=0; Path=/',
     'a log-in as somebody else': 'set-cookie: session=other; HttpOnly',
     'a cookie with spaces around its name': 'Set-Cookie:  session =other',
@@ -231,6 +235,7 @@ describe('an answer of ours carries no token', () => {
       502,
       raw((socket) => socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx')),
     ],
+    // holds: next-token-before-its-time
     'an app that does not answer': [504, raw(() => {})],
   }
   function raw(onBytes: Parameters<typeof startRawOrigin>[0]) {
@@ -279,6 +284,7 @@ describe('an answer of ours carries no token', () => {
     expect(head.join('\n')).not.toMatch(/next|x-refreshed-token/i)
   })
 
+  // holds: app-breaks-off-after-head
   test('an app that resets after its head: the token was whole, the body is seen not to be', async () => {
     const breaking: Record<string, string> = {
       'a length': 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart',

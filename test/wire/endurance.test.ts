@@ -23,6 +23,7 @@ afterEach(async () => {
 const openSockets = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
 const openTimers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 
+// holds: clients-leave-thousand, memory-over-hours
 test('a thousand clients that leave in the middle leave no socket, timer or request behind', async () => {
   const socketsBefore = openSockets()
   const timersBefore = openTimers()
@@ -88,6 +89,7 @@ async function heldBy(gate: GateProcess): Promise<Held> {
   }
 }
 
+// holds: clients-leave-thousand
 test('after a thousand clients that left in the middle the heap of the gate is what it was, and so are its sockets', async () => {
   let asked = 0
   const app = await startApp((req, res) => {
@@ -161,6 +163,7 @@ async function startProxyProcess(upstream: URL, openFiles: number): Promise<numb
   return port
 }
 
+// holds: no-file-descriptors-left
 test('a proxy whose file descriptors are all taken lives on, and serves again once some are free', async () => {
   const app = await startApp((_req, res) => void res.end('ok'))
   closing.push(app.close)

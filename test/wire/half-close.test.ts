@@ -24,6 +24,7 @@ async function halfClosed(answer: (res: ServerResponse) => unknown) {
   return { client, proxy }
 }
 
+// holds: h1spec
 test('an answer that comes a little later reaches it, and then the connection closes', async () => {
   const { client, proxy } = await halfClosed(async (res) => {
     await sleep(100)
@@ -33,6 +34,7 @@ test('an answer that comes a little later reaches it, and then the connection cl
   expect(proxy.outcomes).toMatchObject([{ status: 200, clientAborted: false }])
 })
 
+// holds: client-closes-half
 test('an answer that goes on reaches it whole', async () => {
   const { client } = await halfClosed(async (res) => {
     for (let part = 0; part < 16; part++) {
@@ -44,6 +46,7 @@ test('an answer that goes on reaches it whole', async () => {
   expect(await client.closed()).toMatch(/part 0[\s\S]*part 15\r\n0\r\n\r\n$/)
 })
 
+// holds: client-closes-half
 test('where no byte comes for it, the connection and the request to the application are ended', async () => {
   let isLeft = false
   const { client, proxy } = await halfClosed((res) => res.on('close', () => (isLeft = true)))

@@ -53,12 +53,14 @@ const forged = [
   'X.HTTP.Method.Override: root',
 ]
 
+// holds: identity-headers-from-outside
 test('an identity header from outside never arrives, in no spelling, on a public path', async () => {
   await start()
   const { app } = await ask(`${forged.join('\r\n')}\r\n`)
   expect(app.join('\n')).not.toMatch(/root|auth|refreshed|original/i)
 })
 
+// holds: identity-headers-from-outside
 test('an identity header from outside never arrives where the identity is proven; ours comes once', async () => {
   const permit = tokenPermit(verifiedToken({ sub: 'alice', scope: 'read write' }))
   await start({ decide: () => permit })
@@ -80,6 +82,7 @@ test('in shadow mode nobody vouches for a token that would have been refused', a
   expect((await ask('')).app.join('\n')).not.toMatch(/x-auth/)
 })
 
+// holds: claims-that-end-a-header-line
 test('a claim cannot start a header line', async () => {
   const permit = tokenPermit(verifiedToken({ sub: 'a\r\nX-Admin: 1', scope: 'größe' }))
   await start({ decide: () => permit })
@@ -88,6 +91,7 @@ test('a claim cannot start a header line', async () => {
   expect(app).toContain('x-auth-scope: gr%C3%B6%C3%9Fe')
 })
 
+// holds: forwarding-headers
 test('forwarding headers of a stranger are replaced by what we know', async () => {
   await start()
   const { app } = await ask(
@@ -165,6 +169,7 @@ const internal = [
   ...['X-Middleware-Rewrite', 'X-Original-Host', 'X-Method-Override', 'Script-Name', 'X-Envoy-Internal'],
 ]
 
+// holds: httpoxy
 test('what is internal to proxies and frameworks crosses from nobody, not from a trusted proxy either', async () => {
   for (const isTrustedProxy of [() => false, () => true]) {
     await start({ isTrustedProxy })
@@ -177,6 +182,7 @@ test('what is internal to proxies and frameworks crosses from nobody, not from a
   await start()
 })
 
+// holds: list-of-headers-around-gate
 test.skipIf(!hasVectors)(
   'no header of a public list of ways around a gate reaches the app from a stranger',
   async () => {
@@ -252,6 +258,7 @@ test('trailers of a request do not become headers of the app', async () => {
   expect(origin.text()).not.toContain('root')
 })
 
+// holds: hop-by-hop-headers
 test('hop-by-hop headers and those that Connection names do not reach the application', async () => {
   await start()
   const { app } = await ask(
@@ -262,6 +269,7 @@ test('hop-by-hop headers and those that Connection names do not reach the applic
   expect(app.join('\n')).not.toMatch(/hop|keep-alive: |proxy|^te:|trailer|upgrade|http2/im)
 })
 
+// holds: hop-by-hop-headers, nothing-unpacked-rewritten
 test('hop-by-hop headers and those that its Connection names do not reach the client; the rest does, byte for byte', async () => {
   await start(
     {},
@@ -283,6 +291,7 @@ test('hop-by-hop headers and those that its Connection names do not reach the cl
   ])
 })
 
+// holds: answer-headers-stay
 test('8-bit bytes in a request header arrive as they were', async () => {
   await start()
   expect((await ask('X-Name: Gr\xfc\xdfe\r\n')).app).toContain('x-name: Gr\xfc\xdfe')

@@ -109,6 +109,7 @@ async function warmUp(gate: GateProcess, authorization: string): Promise<void> {
   }
 }
 
+// holds: readers-that-stall
 test('1 GiB down, to a reader that stalls, then is slow, then is not, takes less than 64 MiB', async () => {
   let sent = 0
   const app = await startApp((req, res) => {
@@ -132,6 +133,7 @@ test('1 GiB down, to a reader that stalls, then is slow, then is not, takes less
   expect(allocated).toBeLessThan(BOUND)
 }, 120_000)
 
+// holds: readers-that-stall
 test('1 GiB up, to an application that stalls, then is slow, then is not, takes less than 64 MiB', async () => {
   let received = 0
   let read: (() => void) | undefined

@@ -82,6 +82,7 @@ test('an app that has stopped before the gate is told as 503 draining', async ()
   expect(text).toMatch(/^retry-after: 1\r$/im)
 })
 
+// holds: drain-called-by-anybody
 test('when it has ended, connections are kept again', async () => {
   leaving.begin()
   nowMs += TEN_MINUTES_MS

@@ -36,6 +36,7 @@ async function seenBy(app: EchoOrigin, port: number, payload: Buffer): Promise<s
 }
 
 describe.skipIf(!hasVectors)(`the corpus of llhttp (${hasVectors ? 'present' : withoutVectors})`, () => {
+  // holds: corpus-of-llhttp, client-closes-half
   test('what the application gets through the gate, it would have got without it', async () => {
     const { cases } = readVectors<{ cases: Case[] }>('http/llhttp_requests.json')
     const more: string[] = []

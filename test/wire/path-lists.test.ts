@@ -62,6 +62,7 @@ function traversals(): string[] {
 }
 
 describe.skipIf(!hasVectors)(`the public lists (${hasVectors ? 'present' : withoutVectors})`, () => {
+  // holds: bypasses-of-nomore403, lists-traversals
   test('no variant that is public is the protected place for any reader', () => {
     const all = [...bypasses(), ...traversals()]
     expect(all.length).toBeGreaterThan(65_000)
@@ -129,6 +130,7 @@ http {
       expect(await ask(nginxPort, target)).toContain('the secret')
   })
 
+  // holds: bypasses-of-nomore403
   test.skipIf(!hasVectors)('never gives its secret through the gate, whatever variant is admitted', async () => {
     const isOpen = publicUnder(denyList)
     const queue = [...bypasses(), ...traversals()].filter(isOpen)
@@ -158,6 +160,7 @@ http {
     'an unknown coding': `Transfer-Encoding: xchunked\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
     'a body that is a request': `Content-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
     'chunks that are a request': `Transfer-Encoding: chunked\r\n\r\n${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`,
+    // holds: desynchronisation-by-expect
     'an announced body that is a request': `Expect: 100-continue\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
     'a length behind 1,300 headers (CVE-2026-58044)': `${'a:\r\n'.repeat(1_300)}Content-Length: ${smuggled.length}\r\n\r\n${smuggled}`,
   }

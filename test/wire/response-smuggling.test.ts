@@ -33,6 +33,7 @@ async function ask(proxy: TestProxy, method = 'GET'): Promise<string> {
 }
 
 const tricks: Record<string, [answer: string, method?: string]> = {
+  // holds: smuggling-by-answers
   'two answers in one': [`${okAnswer}${evil}`],
   'an answer behind one without a body': [`HTTP/1.1 204 No Content\r\n\r\n${evil}`],
   'an answer behind a 304': [`HTTP/1.1 304 Not Modified\r\n\r\n${evil}`],
@@ -58,6 +59,7 @@ for (const [sentence, [answer, method]] of Object.entries(tricks)) {
   })
 }
 
+// holds: expect-and-interim-answers
 test('interim answers before the final one are dropped, and there is one answer', async () => {
   const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
   const { proxy } = await startBehind(`${hints}${hints}${okAnswer}`)
@@ -71,6 +73,7 @@ test('a 100 that nobody asked for is a 502, and the next client gets its own ans
   expect(origin.received).toHaveLength(2)
 })
 
+// holds: smuggling-by-answers
 test('a flood of interim answers ends, and the next client is served', async () => {
   const origin = await startRawOrigin((socket, sofar) => {
     if (sofar.includes('GET /flood')) {

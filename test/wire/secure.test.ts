@@ -142,6 +142,7 @@ describe('what is not TLS', () => {
     await rawClient(proxy.port).closed()
   })
 
+  // holds: flooding-with-handshakes
   it('keeps no good client out, however many connections say nothing', async () => {
     const refused: string[] = []
     const proxy = await start({ maxConnections: 100, onRefusedConnection: (cause) => refused.push(cause) })
@@ -204,6 +205,7 @@ describe('a listener that asks clients for a certificate', () => {
 })
 
 describe('another authority of clients', () => {
+  // holds: client-certificate-of-removed-authority
   it('ends connections of the one before: idle ones at once, others after their answer', async () => {
     const waiting: ServerResponse[] = []
     let asked = 0

@@ -61,6 +61,7 @@ const inner = 'GET /admin HTTP/1.1\r\nHost: app.example\r\n\r\n'
 
 // https://github.com/http-party/node-http-proxy/issues/1721
 for (const method of ['DELETE', 'OPTIONS', 'GET', 'HEAD', 'POST']) {
+  // holds: bodies-on-get
   test(`a chunked ${method} over a kept-alive connection is one request, and its body stays its body`, async () => {
     const client = rawClient(echoProxy.port)
     const size = inner.length.toString(16)
@@ -86,6 +87,7 @@ for (const method of ['DELETE', 'OPTIONS', 'GET', 'HEAD', 'POST']) {
   })
 }
 
+// holds: pipelining-with-refused-request
 test('pipelined requests are answered in order, each on its own decision', async () => {
   const decided: string[] = []
   const proxy = await startProxy(echo.url, {
@@ -107,6 +109,7 @@ test('pipelined requests are answered in order, each on its own decision', async
 })
 const publicDecision = { decision: 'public', token: undefined, source: undefined, wouldRefuse: undefined }
 
+// holds: pipelining-with-refused-request
 test('what follows a refused message on the same connection is never served', async () => {
   const text = await exchangeRaw(
     echoProxy.port,
@@ -124,8 +127,10 @@ test('what is no message after a good request ends the connection, after the goo
 const brokenChunks: Record<string, string> = {
   'a chunk size that is no number': 'zz\r\nhello\r\n0\r\n\r\n',
   'a negative chunk size': '-5\r\nhello\r\n0\r\n\r\n',
+  // holds: broken-chunks
   'a chunk size that overflows': 'fffffffffffffffff\r\nhello\r\n0\r\n\r\n',
   'a chunk without its line end': '5\r\nhelloX0\r\n\r\n',
+  // holds: broken-chunks
   'a chunk extension with a bare CR': '5;a\rb\r\nhello\r\n0\r\n\r\n',
 }
 for (const [sentence, body] of Object.entries(brokenChunks)) {
@@ -136,6 +141,7 @@ for (const [sentence, body] of Object.entries(brokenChunks)) {
   })
 }
 
+// holds: trailers
 test('request trailers are dropped', async () => {
   const client = rawClient(rawProxy.port)
   client.send(
@@ -175,6 +181,7 @@ async function sendWhole(port: number, bytes: Buffer): Promise<void> {
   await client.closed()
 }
 
+// holds: every-known-mutation-transfer-encoding
 test.skipIf(!hasVectors)(
   'no Transfer-Encoding mutation of the public corpus becomes two requests',
   async () => {
@@ -202,6 +209,7 @@ test.skipIf(!hasVectors)(
   180_000,
 )
 
+// holds: corpus-of-gunicorn
 test.skipIf(!hasVectors)(
   'what another server refuses is refused, or forwarded as one well-framed request',
   async () => {

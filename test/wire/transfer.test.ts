@@ -60,6 +60,7 @@ function upload(port: number, method: string, body: Buffer, isChunked: boolean):
 
 for (const size of [0, 1, 65_536, 20 * 1024 * 1024]) {
   for (const isChunked of [false, true]) {
+    // holds: bodies-of-every-size
     test(`${size} bytes go up ${isChunked ? 'in chunks' : 'with their length'}`, async () => {
       const origin = await startEchoOrigin()
       closing.push(origin.close)
@@ -155,6 +156,7 @@ test('a slow application holds up the client', async () => {
   await eventually(() => expect(proxy.outcomes).toHaveLength(1))
 })
 
+// holds: clients-leave-thousand
 test('a client that leaves while the application thinks ends the request there', async () => {
   const origin = await rawApp(() => {})
   const proxy = await open(origin.url)
@@ -166,6 +168,7 @@ test('a client that leaves while the application thinks ends the request there',
   expect(proxy.outcomes).toMatchObject([{ status: 499, clientAborted: true, fault: undefined }])
 })
 
+// holds: events-one-by-one
 test('a client that leaves during the download ends it at the application', async () => {
   const origin = await rawApp((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc'))
   const proxy = await open(origin.url)
@@ -188,6 +191,7 @@ const partings = [
 ] as const
 for (const [sentence, part] of Object.entries(halfUploads)) {
   for (const { how, leave, outcome } of partings) {
+    // holds: clients-leave-thousand
     test(`a client that ${how} during an upload ${sentence} ends it at the application, which sees no end of it`, async () => {
       const origin = await rawApp(() => {})
       const proxy = await open(origin.url)
@@ -234,6 +238,7 @@ test('a client that leaves while it is being judged is reported when the judgeme
   expect(origin.text()).toBe('')
 })
 
+// holds: events-one-by-one
 test('events come one by one', async () => {
   let say: (text: string) => void = () => {}
   const { url } = await app((_req, res) => {
@@ -264,6 +269,7 @@ test('a body in chunks that grows past the bound is refused, and the application
   expect(origin.text()).not.toContain('\r\n0\r\n\r\n')
 })
 
+// holds: answer-before-body-read
 test('an answer that comes before the body was read reaches the client, and the upload stops', async () => {
   const origin = await rawApp((socket) => {
     if (socket.writableEnded) return
@@ -312,6 +318,7 @@ test('after a refusal with a small body the connection is used again', async () 
   client.socket.destroy()
 })
 
+// holds: expect-and-interim-answers
 test('Expect: 100-continue is answered once the application wants the body, and not passed on', async () => {
   const origin = await startEchoOrigin()
   closing.push(origin.close)
@@ -335,6 +342,7 @@ test('Expect: 100-continue of a request that is refused gets no 100', async () =
   expect(statuses(text)).toEqual([401])
 })
 
+// holds: http-1-0
 test('an HTTP/1.0 client gets no chunks, and its connection closes', async () => {
   const { url } = await app((_req, res) => {
     res.write('one')
@@ -346,6 +354,7 @@ test('an HTTP/1.0 client gets no chunks, and its connection closes', async () =>
   expect(text).toMatch(/\r\n\r\nonetwo$/)
 })
 
+// holds: bodies-of-every-size
 test('HEAD, 204 and 304 have no body, and the connection goes on', async () => {
   const { url } = await app((req, res) => {
     if (req.method === 'HEAD') res.setHeader('content-length', '5').end()
@@ -366,6 +375,7 @@ test('HEAD, 204 and 304 have no body, and the connection goes on', async () => {
   client.socket.destroy()
 })
 
+// holds: trailers
 test('response trailers and early hints are dropped', async () => {
   const { url } = await app((_req, res) => {
     res.writeEarlyHints({ link: '</a.css>; rel=preload' })

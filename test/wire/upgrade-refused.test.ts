@@ -60,12 +60,14 @@ const refused: Record<string, Refused> = {
     challenge: /^www-authenticate: Bearer error="invalid_token"/m,
   },
   signature_invalid: { token: otherSigner, status: 401, challenge: /^www-authenticate: Bearer error="invalid_token"/m },
+  // holds: upgrade-goes-around-decision
   token_revoked: { token: revoked, status: 401, challenge: /^www-authenticate: Bearer error="invalid_token"/m },
   scope_insufficient: {
     token: () => world.mint({ scope: 'listen' }),
     status: 403,
     challenge: /^www-authenticate: Bearer error="insufficient_scope"/m,
   },
+  // holds: upgrade-goes-around-decision
   path_ambiguous: { token: () => world.mint({ scope: 'talk' }), path: '/ws/..%2fadmin', status: 400 },
 }
 for (const [reason, { token, path = '/ws', status, challenge }] of Object.entries(refused)) {

@@ -57,6 +57,7 @@ function connected(socket: WebSocket): Promise<WebSocket> {
   })
 }
 
+// holds: autobahn
 test('messages of every size go both ways and come back as they were', async () => {
   const app = await echoSockets()
   const proxy = await open(app.url)
@@ -79,6 +80,7 @@ test('messages of every size go both ways and come back as they were', async () 
   expect(proxy.counts.websocket ?? 0).toBe(0)
 })
 
+// holds: identity-headers-from-outside
 test('an upgrade carries the same headers as a request: ours, and none that only we may send', async () => {
   const app = await echoSockets()
   const permit = tokenPermit(verifiedToken({ sub: 'alice' }))
@@ -132,6 +134,7 @@ test('the 101 is cleaned like every answer, and brings the next token', async ()
   client.socket.destroy()
 })
 
+// holds: upgrade-goes-around-decision
 test('an upgrade without permission is refused like a request, and the application hears nothing', async () => {
   const app = await echoSockets()
   const proxy = await open(app.url, { decide: () => ({ decision: 'refuse', reason: 'token_missing' }) })
@@ -156,6 +159,7 @@ const notTunnelled: Record<string, [bytes: string, status: number]> = {
   'a body': [handshake({ 'Content-Length': '5' }), 400],
 }
 for (const [sentence, [bytes, status]] of Object.entries(notTunnelled)) {
+  // holds: h2c-other-upgrades
   test(`a handshake with ${sentence} is refused`, async () => {
     const app = await echoSockets()
     const proxy = await open(app.url)
@@ -186,6 +190,7 @@ for (const [sentence, bytes] of Object.entries(plain)) {
   })
 }
 
+// holds: h2c-other-upgrades
 test('h2c is served as a plain request', async () => {
   const origin = await startEchoOrigin()
   closing.push(origin.close)
@@ -200,6 +205,7 @@ test('h2c is served as a plain request', async () => {
   client.socket.destroy()
 })
 
+// holds: app-refuses-handshake
 test('what the client sends before the application has agreed is held back', async () => {
   const origin = await rawApp(() => {})
   const proxy = await open(origin.url)
@@ -286,6 +292,7 @@ test('a client that leaves before the 101 is reported, and the application is le
 })
 
 for (const side of ['client', 'application']) {
+  // holds: websocket-side-dies
   test(`when the ${side} resets, the other side is closed`, async () => {
     const app = await echoSockets()
     const proxy = await open(app.url)
@@ -300,6 +307,7 @@ for (const side of ['client', 'application']) {
   })
 }
 
+// holds: token-ends-while-socket-open
 test('a WebSocket whose token is revoked is closed with 1008, on both sides', async () => {
   const app = await echoSockets()
   const permit = tokenPermit(verifiedToken())
@@ -322,6 +330,7 @@ test('a WebSocket whose token is revoked is closed with 1008, on both sides', as
   expect(proxy.counts.websocket).toBe(0)
 })
 
+// holds: token-ends-while-socket-open
 test('a WebSocket ends within a second of its token', async () => {
   const app = await echoSockets()
   const permit = tokenPermit(verifiedToken({}, 2_000))
@@ -335,6 +344,7 @@ test('a WebSocket ends within a second of its token', async () => {
   expect(proxy.ended).toEqual([['websocket', 'token_expired']])
 })
 
+// holds: malformed-frames
 test('in the middle of a frame no close frame is put: the connection just ends', async () => {
   const origin = await rawApp((socket) =>
     socket.write(Buffer.concat([Buffer.from(proven), Buffer.from([0x82, 0x05, 0x61])])),

@@ -32,6 +32,7 @@ async function ask(proxy: TestProxy, line = 'GET / HTTP/1.1', rest = '\r\n'): Pr
   return client.closed()
 }
 
+// holds: app-not-there
 test('an application that is not there: 502 upstream_unreachable', async () => {
   const port = await freePort()
   const proxy = await open(new URL(`http://127.0.0.1:${port}`))
@@ -57,6 +58,7 @@ test('an application that does not take the connection: 504 upstream_timeout', a
   expect(proxy.outcomes).toMatchObject([{ fault: 'upstream_timeout', upstreamError: 'connect_timeout' }])
 })
 
+// holds: app-hangs
 test('an application that does not answer: 504 upstream_timeout, and its connection is closed', async () => {
   const origin = await rawApp(() => {})
   const proxy = await open(origin.url, { limits: { upstreamResponseTimeoutMs: 300 } })
@@ -65,6 +67,7 @@ test('an application that does not answer: 504 upstream_timeout, and its connect
   await eventually(() => expect(origin.sockets.size).toBe(0))
 })
 
+// holds: reset-before-answer
 test('an application that resets before it answers: 502, and a fresh connection is not tried twice', async () => {
   const origin = await rawApp((socket) => socket.resetAndDestroy())
   const proxy = await open(origin.url)
@@ -74,19 +77,23 @@ test('an application that resets before it answers: 502, and a fresh connection 
 })
 
 const wrong: Record<string, string> = {
+  // holds: garbage-from-app
   'status 099': 'HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n',
   'status 999': 'HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n',
   'status 600': 'HTTP/1.1 600 Odd\r\nContent-Length: 0\r\n\r\n',
   'a status that is no number': 'HTTP/1.1 2OK Odd\r\nContent-Length: 0\r\n\r\n',
   'no space after the version': 'HTTP/1.1200 OK\r\n\r\n',
+  // holds: garbage-from-app
   garbage: 'SSH-2.0-OpenSSH_9.6\r\n',
   'a 101 nobody asked for': 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
+  // holds: smuggling-by-answers
   'both framings': 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
   'two lengths': 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk',
   'a coding beside chunked': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
   'a control character in a header': 'HTTP/1.1 200 OK\r\nX-A: a\x01b\r\nContent-Length: 2\r\n\r\nok',
   'a header name that is no token': 'HTTP/1.1 200 OK\r\nX A: a\r\nContent-Length: 2\r\n\r\nok',
   '2,000 headers': `HTTP/1.1 200 OK\r\n${'a: b\r\n'.repeat(2_000)}Content-Length: 2\r\n\r\nok`,
+  // holds: too-many-answer-headers
   'headers of 70 KiB': `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(71_680)}\r\nContent-Length: 2\r\n\r\nok`,
 }
 for (const [sentence, answer] of Object.entries(wrong)) {
@@ -104,6 +111,7 @@ for (const [sentence, answer] of Object.entries(wrong)) {
   })
 }
 
+// holds: answer-headers-stay
 test('200 Set-Cookie lines arrive, each by itself', async () => {
   const cookies = Array.from({ length: 200 }, (_, n) => `Set-Cookie: c${n}=1\r\n`).join('')
   const origin = await rawApp((socket) => socket.write(`HTTP/1.1 200 OK\r\n${cookies}Content-Length: 2\r\n\r\nok`))
@@ -118,6 +126,7 @@ const cutShort: Record<string, string> = {
 for (const [sentence, answer] of Object.entries(cutShort)) {
   for (const isReset of [false, true]) {
     const how = isReset ? 'resets' : 'closes'
+    // holds: app-breaks-off-after-head, answer-cut-short, reset-in-middle-body
     test(`an application that ${how} in the middle of a body ${sentence}: the client sees that it is not whole`, async () => {
       const origin = await rawApp((socket) => {
         socket.write(answer, () => setImmediate(() => (isReset ? socket.resetAndDestroy() : socket.end())))
@@ -155,6 +164,7 @@ function closesAtSecond(): Parameters<typeof startRawOrigin>[0] {
   }
 }
 
+// holds: reset-before-answer, kept-connections-close
 test('a safe request that met a connection closed while idle is sent once more', async () => {
   const origin = await rawApp(closesAtSecond())
   const proxy = await open(origin.url)
@@ -169,6 +179,7 @@ test('a safe request that met a connection closed while idle is sent once more',
   expect(proxy.outcomes).toHaveLength(2)
 })
 
+// holds: kept-connections-close
 test('an unsafe request is never sent a second time', async () => {
   const rests = ['\r\n', 'Content-Length: 0\r\n\r\n', 'Content-Length: 5\r\n\r\nhello']
   for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
@@ -187,6 +198,7 @@ test('an unsafe request is never sent a second time', async () => {
   }
 })
 
+// holds: more-requests-than-app-takes
 test('more requests than the application may hold and a few more: 503 overloaded at once', async () => {
   const origin = await rawApp(() => {})
   const proxy = await open(origin.url, { limits: { upstreamConnections: 2 } })
@@ -202,12 +214,14 @@ test('more requests than the application may hold and a few more: 503 overloaded
   await eventually(() => expect(proxy.outcomes).toHaveLength(11))
 })
 
+// holds: http-1-0
 test('an application with HTTP/1.0 and a body that ends with the connection is passed on', async () => {
   const origin = await rawApp((socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nall of it'))
   const proxy = await open(origin.url)
   expect(await ask(proxy)).toMatch(/^HTTP\/1\.1 200[\s\S]*9\r\nall of it\r\n0\r\n\r\n$/)
 })
 
+// holds: exceptions-in-our-own-parts
 test('a decision that throws or rejects is answered 500, is told to the log and forwards nothing', async () => {
   const origin = await rawApp()
   const proxy = await open(origin.url, {
@@ -227,6 +241,7 @@ test('a decision that throws or rejects is answered 500, is told to the log and 
   expect(origin.text()).toBe('')
 })
 
+// holds: exceptions-in-our-own-parts
 test('an observer that throws harms nobody', async () => {
   const origin = await rawApp()
   const proxy = await open(origin.url)
@@ -277,6 +292,7 @@ test('a policy with another upstream takes over for the next request', async () 
   expect([before.received.length, after.received.length]).toEqual([1, 1])
 })
 
+// holds: slow-headers-and-bodies
 test('a request that does not arrive in time is answered 408', async () => {
   const origin = await rawApp(() => {})
   const proxy = await open(origin.url, { limits: { requestTimeoutMs: 300, headersTimeoutMs: 300 } })
@@ -290,6 +306,7 @@ test('a request that does not arrive in time is answered 408', async () => {
   await eventually(() => expect(origin.sockets.size).toBe(0))
 })
 
+// holds: slow-headers-and-bodies
 test('a body that never ends after its request was answered gets no second answer', async () => {
   const origin = await rawApp((socket) => socket.write(okAnswer))
   const proxy = await open(origin.url, { limits: { requestTimeoutMs: 300, headersTimeoutMs: 300 } })

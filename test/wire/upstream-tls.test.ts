@@ -91,6 +91,7 @@ test('the name of the certificate can be set', async () => {
   expect(await echoOf(proxy, 'hello')).toBe('hello')
 })
 
+// holds: app-certificate-decided-by-host
 test('what a client writes into Host decides neither whom the gate trusts nor when it connects', async () => {
   const proxy = await start({ authority: ours.authority })
   for (const host of ['localhost', 'evil.example', '127.0.0.1', 'shop.example'])

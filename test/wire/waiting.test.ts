@@ -116,6 +116,7 @@ describe('a client that does not read its answer', () => {
     return { proxy, client }
   }
 
+  // holds: readers-that-stall
   test('is let go after a while, and the application is too', async () => {
     const { proxy, client } = await startDownload(400)
     client.socket.pause()

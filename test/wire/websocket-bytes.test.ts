@@ -86,6 +86,7 @@ async function tunnelTo(serve: (socket: Socket) => void): Promise<number> {
 }
 
 for (const seed of [1, 2]) {
+  // holds: autobahn
   test(`frames of 0 bytes to 16 MiB go both ways at once as they are, seed ${seed}`, async () => {
     const [up, down] = [randomFrames(seed), randomFrames(seed + 100)]
     let arrived: unknown
@@ -151,6 +152,7 @@ function pour(socket: Socket): () => number {
 }
 
 for (const reader of ['client', 'application'] as const) {
+  // holds: idle-sockets
   test(`where the ${reader} does not read, the other side is held up, not our memory; later it goes on`, async () => {
     let toldByApp = (): number => 0
     let appSocket: Socket | undefined

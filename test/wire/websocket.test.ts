@@ -101,6 +101,7 @@ for (const [direction, ends] of Object.entries(directions)) {
     expect(await Promise.all([ping, pong])).toEqual(['are you there', 'are you there'])
   })
 
+  // holds: autobahn
   test(`a message in fragments, with a ping between them, is one message ${direction}`, async () => {
     const [from, to] = ends(await pair())
     const [ping, message] = [nextBytes(to, 'ping'), nextMessage(to)]
@@ -131,6 +132,7 @@ for (const [direction, ends] of Object.entries(directions)) {
     expect(made.proxy.ended).toEqual([])
   })
 
+  // holds: websocket-side-dies
   test(`an end without a close frame is seen at once ${direction}`, async () => {
     const made = await pair()
     const [from, to] = ends(made)
@@ -165,6 +167,7 @@ test('the application chooses among the subprotocols that the client offers', as
   expect(client.protocol).toBe('chat.v2')
 })
 
+// holds: autobahn
 test('compression is agreed between the two ends, and what they compress goes through compressed', async () => {
   const perMessageDeflate = { threshold: 0, serverNoContextTakeover: true, clientMaxWindowBits: 10 }
   const { client, app, request } = await pair([], { perMessageDeflate: true }, { perMessageDeflate })

@@ -242,6 +242,7 @@ describe.each(upgradeChanges.map(({ id, keep }) => ({ id, keep })))('$id', ({ id
     expect([reached.length, silent.length]).not.toContain(0)
   })
 
+  // holds: upgrade-changes-settings
   test('is kept by what it says', async () => {
     for (const settings of keep === undefined ? [] : reached) {
       const { findings } = await upgrade(textOf(settings))
@@ -268,6 +269,7 @@ function withValue(settings: Settings, path: string, value: unknown): Settings {
   return copy
 }
 
+// holds: upgrade-changes-settings
 test('every change has cases here, and every case a change', () => {
   expect(Object.keys(cases)).toEqual(upgradeChanges.map(({ id }) => id))
 })

@@ -57,6 +57,7 @@ test('a kind of another project whose pod template is where a Deployment has it 
   }
 })
 
+// holds: app-mounts-keys
 test('a label where no gate can be put is reported, and nothing is written', async () => {
   const elsewhere: [input: string, said: string][] = [
     [placed('apiVersion: serving.knative.dev/v1\nkind: Service', ['spec', 'template']), 'Knative sends requests'],

@@ -38,6 +38,7 @@ const liftAhead = (value: string) => {
 }
 
 describe('revoke', () => {
+  // holds: lift-by-one-address
   test('is in force over a lift from a machine whose clock is ahead, however long the log is', async () => {
     const before = Array.from({ length: 1999 }, (_, index) => ['kind', 'token', 'value', `old-${index}`])
     for (const fields of before) redis.client.call('xadd', 'sidegate:{default}:log', '*', ...fields)
@@ -339,6 +340,7 @@ describe('import', () => {
 describe('a rule of one issuer', () => {
   const issuer = 'https://id.example.com'
 
+  // holds: lift-by-one-address
   test('that is lifted without the issuer stays, and the answer says which option lifts it', async () => {
     await revoke('--jti', 'j-1', '--issuer', issuer)
     const { exitCode, text } = await run('revocations', 'lift', 'token', 'j-1')

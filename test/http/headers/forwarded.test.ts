@@ -109,6 +109,7 @@ const stories: Record<string, [fields: Partial<ForwardedFields> | undefined, hos
       forwarded: `For=_hidden;Proto=HTTPS;Host=shop.example:8443, ${ours}`,
     },
   ],
+  // holds: forwarding-headers-contradict
   'Forwarded beside X-Forwarded-*: those count, as many proxies pass on a Forwarded of the client': [
     { forwarded: 'for=6.6.6.6;proto=http;host=evil.example', proto: 'https', for: '1.2.3.4', host: 'shop.example' },
     'app.svc',
@@ -214,6 +215,7 @@ test('a client that came over https has the port of https', () => {
   expect(linesFor(undefined, { scheme: 'https' })['x-forwarded-port']).toBe('443')
 })
 
+// holds: forwarding-headers-contradict
 test('a Forwarded of one megabyte is read in the time of its length', () => {
   const spaces = ' '.repeat(500_000)
   expect(linesFor({ forwarded: `${spaces}x${spaces}` })).toEqual(untold)

@@ -41,6 +41,7 @@ const claims: Record<string, [claim: unknown, value: string | undefined]> = {
   'a list with an object gives no header': [['a', {}], undefined],
   'null gives no header': [null, undefined],
   'the largest exact number is its digits': [2 ** 53 - 1, '9007199254740991'],
+  // holds: identity-values-shared
   'a number that JSON has rounded gives no header': [2 ** 53, undefined],
   'a fraction is written as JSON has it': [0.5, '0.5'],
   'half a surrogate pair gives no header': ['a\ud800', undefined],
@@ -119,6 +120,7 @@ test('the lines of a token are made once for each policy', () => {
   expect(identityLines(token, headerRules(policy([['x-user', 'sub']])))).toEqual(['x-user', 'alice'])
 })
 
+// holds: claims-that-end-a-header-line
 test('any text comes back by percent-decoding, and every value is visible ASCII', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 50 }), (text) => {

@@ -88,6 +88,7 @@ for (const [sentence, [name, names, fate]] of Object.entries(fates)) {
   })
 }
 
+// holds: identity-under-folded-name
 test('no name that folds to a protected one crosses, whatever the settings', () => {
   const protectedNames = [
     'x-auth-subject',

@@ -24,6 +24,7 @@ test('an equal token in two parameters goes from both', () => {
   expect(withoutQueryToken('/a?jwt=x.y.z&x=1&access_token=x.y.z', both)).toBe('/a?x=1')
 })
 
+// holds: cookie-value-beside-judged
 test('of several tokens in a cookie only the judged one stays', () => {
   expect(withJudgedTokenAlone('a=1; session=x.y.z; session=d.e.f; b=2', cookie, 'd.e.f')).toBe(
     'a=1; session=d.e.f; b=2',
@@ -31,6 +32,7 @@ test('of several tokens in a cookie only the judged one stays', () => {
   expect(withJudgedTokenAlone('session=x.y.z', cookie, 'd.e.f')).toBeUndefined()
 })
 
+// holds: cookie-value-beside-judged
 test('an equal token goes from every place where it was found', () => {
   const both = [{ header: 'authorization' }, ...cookie]
   expect(withoutToken('authorization', 'Bearer x.y.z', both)).toBeUndefined()

@@ -232,6 +232,7 @@ describe('an app that could read the keys of the gate is refused', () => {
   const volume = (source: object) => [{ name: 'more', ...source }]
 
   test.each<[string, object, string]>([
+    // holds: app-mounts-keys
     ['the volume of the gate', { containers: [mounting('sidegate')] }, 'spec.containers[0].volumeMounts[0]'],
     [
       'the volume of the gate, in an init container',

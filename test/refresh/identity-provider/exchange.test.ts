@@ -106,6 +106,7 @@ describe('exchanging tokens', () => {
     expect([endpoint.asked, results]).toEqual([[], []])
   })
 
+  // holds: provider-asked-at-once
   it('asks once for a hundred requests at a time, and never again for the same token', async () => {
     const issued = next()
     const { endpoint, request, refresh, verify } = await createWorld(issue(issued))
@@ -131,6 +132,7 @@ describe('exchanging tokens', () => {
     expect(endpoint.asked).toHaveLength(2)
   })
 
+  // holds: provider-asked-at-once
   it('holds no response up for longer than the time-out, and gives the token with the next one', async () => {
     const issued = next()
     let answerNow = () => {}
@@ -161,6 +163,7 @@ describe('exchanging tokens', () => {
       'a token for another audience': [next({ aud: 'payroll' }), '"audience_mismatch"'],
       'an expired token': [next({ exp: NOW_SECONDS - 1 }), '"token_expired"'],
       'the same token again': [due(), 'it ends so soon that it would need the next one at once'],
+      // holds: provider-answers-line-end
       'a token with a line end': [`${next()}\r\nset-cookie: admin=1`, 'it is not a JWT in compact form'],
       'a token with a line end after it': [`${next()}\n`, 'it is not a JWT in compact form'],
       'an opaque token': ['2YotnFZFEjr1zCsicMWpAA', 'it is not a JWT in compact form'],
@@ -180,6 +183,7 @@ describe('exchanging tokens', () => {
       })
     }
 
+    // holds: revoked-while-refreshed
     it('anything to who was revoked while the provider was asked', async () => {
       const { request, revoked, results, problems } = await createWorld((asked, res, req) => {
         revoked.add('token-1')
@@ -264,6 +268,7 @@ describe('backing off', () => {
       expect(givenOf(await hanging)).toEqual([])
     })
 
+    // holds: one-person-fails
     it('also where two fail, as soon as another one asks: who has not failed comes first', async () => {
       const failing = { mallory: refuseWith(500, {}), trudy: refuseWith(500, {}) }
       const { request, clock } = await createWorld(bySubject(failing))

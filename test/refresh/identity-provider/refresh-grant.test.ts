@@ -166,6 +166,7 @@ describe('the refresh token', () => {
   })
 
   const odd: Record<string, Record<string, unknown>> = {
+    // holds: refresh-token-spent-twice
     'a scope of null': { scope: null },
     'a lifetime of null': { expires_in: null },
     'a lifetime below nothing': { expires_in: -1 },
@@ -198,6 +199,7 @@ describe('the refresh token', () => {
     expect(await gate.heldFor(text)).toBe('second')
   })
 
+  // holds: refresh-token-spent-twice
   it('is in Redis before the access token that came with it is judged', async () => {
     const text = due()
     let held: string | undefined
@@ -231,6 +233,7 @@ describe('the refresh token', () => {
     expect(await other.heldFor(last)).toHaveLength(8_192)
   })
 
+  // holds: refresh-token-used-twice
   it('is not used by a gate that stood still after it had taken the lock', async () => {
     const text = due()
     const gate = await createGate(text, { tick: 3_000 })

@@ -174,11 +174,13 @@ describe('the words of the provider', () => {
   const TRACE = '8a6a1a32-3cf5-4b5b-9d1c-0b8f0f3a9e11'
   const hex = 'deadbeef'.repeat(5)
   const said: Record<string, [description: unknown, shown: string | undefined]> = {
+    // holds: token-in-provider-words
     'on one line, without what a terminal acts on': ['a\r\nb\u001b[31m\u202ec\u0000\u2028d', '"a b [31m c d"'],
     'without quotes that would end them': ['say "no"', `"say 'no'"`],
     'no longer than 200 characters': ['word '.repeat(900), `"${'word '.repeat(40)}…"`],
     'without the secret': [`bad secret ${SECRET}.`, '"bad secret …."'],
     'without the secret as a form spells it': [`bad ${encodeURIComponent(SECRET)}`, '"bad …"'],
+    // holds: token-in-provider-words
     'without the token': [`token ${SUBJECT_TOKEN} is bad`, '"token … is bad"'],
     'without a part of the token': [`token ${SUBJECT_TOKEN.slice(2, 12)} is bad`, '"token … is bad"'],
     'without what looks like another token': [`code ${hex} and eyJhbGciOiJub25lIn0.e30.`, '"code … and …"'],

@@ -28,6 +28,7 @@ describe('the hash', () => {
     expect(answers).toEqual(vectors)
   })
 
+  // holds: hash-flooding
   test('differs from list to list, so that collisions cannot be prepared', () => {
     const words = Int32Array.of(1, 2, 3, 4)
     const answers = new Set(Array.from({ length: 20 }, () => createSecretHash()(words, 0, 4, 0)))

@@ -24,6 +24,7 @@ function keyOf(value: string) {
 }
 
 describe('values as words', () => {
+  // holds: values-named-like-members
   test('every value comes back as it was', () => {
     fc.assert(
       fc.property(values, (value) => {

@@ -120,6 +120,7 @@ describe('merging', () => {
 })
 
 describe('checking', () => {
+  // holds: rule-ends-before-token
   test('a rule is in force until it has ended and the clock tolerance has passed', () => {
     const list = createList({ toleranceSeconds: 5 })
     list.apply({ ...base, kind: 'token', value: 'a' })
@@ -137,6 +138,7 @@ describe('checking', () => {
     expect(at(501)).toBeUndefined()
   })
 
+  // holds: jti-of-every-form
   test('the same jti of two issuers is told apart', () => {
     const list = createList()
     list.apply({ ...base, kind: 'token', value: 'same', issuer: 'https://one.example' })
@@ -152,6 +154,7 @@ describe('checking', () => {
     expect(list.check(verifiedToken(odd), now)).toBeUndefined()
   })
 
+  // holds: composite-keys-meet
   test('no two different rules share a key', () => {
     const identity = fc.record({
       kind: fc.constantFrom(...ruleKinds),

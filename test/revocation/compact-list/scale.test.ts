@@ -38,6 +38,7 @@ function fill(list: RuleList, from: number, to: number): void {
   for (let index = from; index < to; index += 1) list.apply(ruleOf(index))
 }
 
+// holds: hundred-thousand-rules
 test('a hundred thousand rules are all there, and nothing else is', () => {
   const list = createList()
   fill(list, 0, 100_000)
@@ -52,6 +53,7 @@ test('a hundred thousand rules are all there, and nothing else is', () => {
   expect(new Set(Array.from(list.entries(), ({ value }) => value)).size).toBe(100_000)
 })
 
+// holds: hundred-thousand-rules
 test('token rules take less than 30 bytes each, however many there are, and it says so', () => {
   const list = createList()
   for (let index = 1; index <= 100_000; index += 1) {
@@ -176,6 +178,7 @@ test('a rule that cannot be held is refused, and what was there stays', () => {
   expect(list.check(verifiedToken({ jti: 'x'.repeat(5000) }), start)).toBeUndefined()
 })
 
+// holds: hash-flooding
 test('values that nobody could spread fill one place, which is refused in the end rather than lost', () => {
   const list = createList({ hash: () => 0 })
   const values = Array.from({ length: 200 }, (_, index) => `${index}${'x'.repeat(1000)}`)

@@ -54,6 +54,7 @@ describe('answers that are not as they should be', () => {
     expect(oracle.violations()).toEqual([])
   })
 
+  // holds: redis-answers-badly
   test('late ones are waited for, and the age counts from the question', async () => {
     const gate = await startSynced({ url, maxStalenessMs: 5000 })
     proxy.latency(700)
@@ -63,6 +64,7 @@ describe('answers that are not as they should be', () => {
     expect(stateOf(gate, 'other')).toBe('clear')
   })
 
+  // holds: redis-answers-badly
   test('ones that trickle in, a few bytes a second, are given up in time', async () => {
     const gate = await startSynced({ url, maxStalenessMs: 1000 })
     await revoke(gate, 'known')

@@ -43,6 +43,7 @@ async function otherThan(holder: TestRedis): Promise<TestRedis> {
 }
 
 describe('a slot that moves', () => {
+  // holds: cluster-slots-move, redis-cluster-moves-slot
   test('with MOVED and ASK: gates follow it, rules stay in force, and writes go to the new place', async () => {
     const gates = await Promise.all([0, 1].map(() => startSynced({ url: cluster.url, maxStalenessMs: 3000 })))
     const [first, second] = gates as [(typeof gates)[0], (typeof gates)[0]]
@@ -114,6 +115,7 @@ describe('a slot whose keys are on two nodes', () => {
     60_000,
   )
 
+  // holds: redis-cluster-moves-slot
   test('a look-up finds a rule whose key is behind while keys of other facts are nowhere', async () => {
     const gate = await startSynced({ url: cluster.url })
     const lookup = startLookup({ url: cluster.url })
@@ -127,6 +129,7 @@ describe('a slot whose keys are on two nodes', () => {
 })
 
 describe('a node that goes away', () => {
+  // holds: cluster-slots-move
   test('the one with the log: stale, never clear, and back by itself; empty, it gets everything back', async () => {
     const gate = await startSynced({ url: cluster.url, maxStalenessMs: 1500 })
     await revoke(gate, 'one')
@@ -166,6 +169,7 @@ describe('a node that goes away', () => {
 describe('a command line', () => {
   const runRevoke = (url: string, ...more: string[]) => sidegate(['revoke', '--redis', url, '--jti', 'stolen', ...more])
 
+  // holds: redis-cluster-down
   test('says that a Cluster is down whose nodes answer, and ends', async () => {
     const node = await startClusterNode()
     try {
@@ -184,6 +188,7 @@ describe('a command line', () => {
     }
   })
 
+  // holds: redis-cluster-down
   test('names an address that a Cluster announces and that leads nowhere; natMap says where it is', async () => {
     const node = await startClusterNode(['--cluster-announce-ip', '192.0.2.7'])
     try {

@@ -31,6 +31,7 @@ afterEach(async () => {
 })
 
 describe('no permission', () => {
+  // holds: redis-refuses
   test('a wrong password, and a user without rights: not ready, nothing is clear, and it is over once it is mended', async () => {
     await allow('+@all', '-xread')
     const wrong = startLocal({ url: userUrl('gate', 'no') })
@@ -95,6 +96,7 @@ describe('no permission', () => {
 })
 
 describe('a Redis that loads its data', () => {
+  // holds: redis-refuses
   test('is waited for: nothing is clear before the log was read', async () => {
     const batch = redis.client.pipeline()
     for (let index = 0; index < 2000; index += 1) batch.call('set', `filler-${index}`, 'x'.repeat(200))
@@ -121,6 +123,7 @@ describe('a Redis that loads its data', () => {
 })
 
 describe('a Redis that is full', () => {
+  // holds: redis-full
   test('a write fails with the reason, and the rules that are there stay', async () => {
     const gate = await startSynced({ url: redis.url })
     await revoke(gate, 'known')
@@ -151,6 +154,7 @@ describe('a Redis that is full', () => {
 })
 
 describe('a Redis that may not be written to', () => {
+  // holds: redis-refuses
   test('as a replica: followed, but a write is no yes; as a master again it takes them', async () => {
     const replica = await startRedis(['--replicaof', '127.0.0.1', String(redis.port)])
     try {
@@ -189,6 +193,7 @@ describe('keys of another type', () => {
     expect(oracle.violations()).toEqual([])
   })
 
+  // holds: redis-keys-of-another-type
   test('in the place of a rule: a look-up is no clear answer, and a write is no yes', async () => {
     const gate = await startSynced({ url: redis.url })
     const lookup = startLookup({ url: redis.url })

@@ -42,6 +42,7 @@ afterEach(async () => {
 })
 
 describe('a failover to a replica that lacks the last writes', () => {
+  // holds: failover-loses-confirmed-write
   test('is noticed, and what the replica never had is written back, lifts too', async () => {
     const replication = await line(redis.port)
     const clients = await line(redis.port)
@@ -65,6 +66,7 @@ describe('a failover to a replica that lacks the last writes', () => {
     expect(oracle.violations()).toEqual([])
   })
 
+  // holds: replica-lags
   test('a replica that is cut off from its master makes the copy stale, however promptly it answers', async () => {
     const replication = await line(redis.port)
     const replica = await replicaOf(replication.port)
@@ -88,6 +90,7 @@ describe('a failover to a replica that lacks the last writes', () => {
 describe('gates whose clocks differ', () => {
   const skewed = (offsetMs: number) => () => Date.now() + offsetMs
 
+  // holds: clocks-wrong-jump
   test('by a minute either way order rules and lifts alike, heal alike and know their age alike', async () => {
     const gates = await Promise.all(
       [0, 60_000, -60_000].map((offsetMs) => startSynced({ url: redis.url, clock: skewed(offsetMs) })),

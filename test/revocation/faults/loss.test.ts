@@ -56,7 +56,9 @@ afterEach(async () => {
 
 describe('nothing that the fleet knew is lost', () => {
   const losses: readonly (readonly [string, () => Promise<unknown>])[] = [
+    // holds: redis-killed
     ['is killed and comes back empty', () => redis.restart()],
+    // holds: redis-flushed
     ['is flushed', () => redis.command('flushall')],
     ['loses its log alone', () => redis.command('del', logKey)],
     ['is trimmed to its last entry by somebody else', () => redis.command('xtrim', logKey, 'MAXLEN', 1)],

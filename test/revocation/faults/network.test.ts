@@ -65,6 +65,7 @@ const silences: readonly (readonly [string, () => unknown, () => unknown])[] = [
 ]
 
 describe.each(silences)('%s', (name, begin, end) => {
+  // holds: redis-half-open
   test('is noticed within five seconds, told once, and over by itself', async () => {
     let passedMs = 0
     const clocks = { clock: () => Date.now() + passedMs, monotonic: () => performance.now() + passedMs }
@@ -119,6 +120,7 @@ describe('a connection that breaks', () => {
     expect(stateOf(gate, 'other')).toBe('clear')
   })
 
+  // holds: redis-answers-badly
   test('in the middle of an answer: nothing is read half, and nothing twice', async () => {
     const gate = await startSynced({ url })
     await revoke(gate, 'known')
@@ -149,6 +151,7 @@ describe('a connection that breaks', () => {
     expect(stateOf(gate, 'one')).toBe('revoked')
   })
 
+  // holds: gates-cut-off
   test('a gate that restarts meanwhile admits nothing before it has read the log', async () => {
     await writeRaw('one')
     proxy.blackHole()
@@ -166,6 +169,7 @@ describe('a connection that breaks', () => {
 })
 
 describe('while Redis is away', () => {
+  // holds: queues-grow-while-redis-away
   test('ten seconds of writes and look-ups pile nothing up, and fail in time', async () => {
     const gate = await startSynced({ url })
     const lookup = startLookup({ url, timeoutMs: 50 })

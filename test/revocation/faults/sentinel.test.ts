@@ -92,6 +92,7 @@ describe('a failover', () => {
     60_000,
   )
 
+  // holds: sentinel-failover
   test('that an operator asks for, with the master alive: what the old one took last is not lost', async () => {
     const group = await started()
     const gate = await startSynced({ url: group.url })

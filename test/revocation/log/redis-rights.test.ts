@@ -111,6 +111,7 @@ describe('the least rights', () => {
     expect(never).toEqual(['wait', 'hmget', 'exists', 'select', 'cluster|slots', 'cluster|info', 'asking'])
   })
 
+  // holds: gates-of-older-version
   test('of a gate of 7d4b85d still carry all that it did, and one line says what to give now', async () => {
     const redis = await start()
     const [, name, ...parts] = rightsOf7d4b85d.split(' ')

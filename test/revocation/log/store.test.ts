@@ -40,6 +40,7 @@ async function withStore(use: (store: RedisStore) => Promise<void>, more: object
 }
 
 describe('writing', () => {
+  // holds: rule-ends-before-token
   test('a rule is an entry of the log and a key with an end, which a shorter rule never shortens', () =>
     withStore(async (store) => {
       const end = now() + 600
@@ -57,6 +58,7 @@ describe('writing', () => {
       expect(await redis.command('hkeys', 'sidegate:{default}:token:j')).toEqual(['b'])
     }))
 
+  // holds: redis-full
   test('when Redis is full nothing of a batch is written, and the writer is told', () =>
     withStore(async (store) => {
       await redis.command('config', 'set', 'maxmemory', '1')
@@ -66,6 +68,7 @@ describe('writing', () => {
       expect(await redis.command('dbsize')).toBe(0)
     }))
 
+  // holds: failover-loses-confirmed-write
   test('a write that too few replicas confirm says that it is written but not replicated', () =>
     withStore(
       async (store) => {

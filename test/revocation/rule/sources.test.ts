@@ -63,6 +63,7 @@ describe('a list', () => {
     expect(list.check(tokenAt(now), now)?.source).toBe('late')
   })
 
+  // holds: automatic-write-weakens-rule
   test('an automatic write never weakens a rule in force', () => {
     const copies = fc.record({
       issuer: fc.constantFrom(...issuers),

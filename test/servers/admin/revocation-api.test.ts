@@ -88,6 +88,7 @@ describe('who may', () => {
     expect((await guess(12)).status).toBe(429)
   })
 
+  // holds: guessing-admin-token
   test('many wrong tokens at once are not all judged, and lock nobody out', async () => {
     const guesses = Array.from({ length: 300 }, (_, n) =>
       gate.admin('/revocations', { headers: { authorization: `Bearer guess-${n}` } }),
@@ -358,6 +359,7 @@ describe('DELETE /revocations/<kind>/<value>', () => {
     expect((await remove('subject/alice')).status).toBe(404)
   })
 
+  // holds: lift-by-one-address
   test('where only the rule of an issuer is in force, the 404 says how to lift that one', async () => {
     await post({ kind: 'token', value: 'j-1', issuer: ISSUER })
     const response = await remove('token/j-1')
@@ -369,6 +371,7 @@ describe('DELETE /revocations/<kind>/<value>', () => {
     expect(await list()).toHaveLength(1)
   })
 
+  // holds: lift-by-one-address
   test("of a token names the session's rule that was written beside it, and leaves it in force", async () => {
     const issuer = `?issuer=${encodeURIComponent(ISSUER)}`
     await post([

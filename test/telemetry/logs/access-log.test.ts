@@ -94,6 +94,7 @@ test('a revoked token is named by its id, so that a rule can be found', async ()
     .toEqual([expect.objectContaining({ reason: 'token_revoked', token: 'stolen', issuer: 'https://id.example.com' })])
 })
 
+// holds: secrets-in-output
 test('no line holds a token, a part of one or a query, wherever they were', async () => {
   const settings = `${routes}log: { access: all, level: trace }\ntokens: { sources: [{ header: authorization }, { cookie: session }, { query: access_token }] }\n`
   const gate = await startGateway(world.settings(app.url, settings))
@@ -186,6 +187,7 @@ describe('a line is one line', () => {
     expect(JSON.parse(written({ decision: permit, clientAborted: true }))).toMatchObject({ clientAborted: true })
   })
 
+  // holds: lines-log-begun-by-client
   test('by raw bytes on the wire, every line of the log is JSON of its own', async () => {
     const gate = await startGateway(world.settings(app.url, 'log: { access: all }\n'))
     for (const target of ['/a\x1b[31m', '/%0d%0a{"forged":1}', '/a\xffb', '/a\x85', '/"}\\'])
@@ -204,6 +206,7 @@ describe('a flood of refusals', () => {
   const sumOfLines = (gate: Gateway) =>
     gate.lines.reduce((sum, line) => sum + (line.msg === 'Left out access lines' ? Number(line.lines) : 0), 0)
 
+  // holds: floods-of-log-lines
   test('gets as many lines as are allowed in a second, and the others are told by reason and counted', async () => {
     const gate = await startGateway(world.settings(app.url, 'log: { refusedPerSecond: 5 }\n'))
     const token = world.mint({ exp: 1000 })

@@ -134,6 +134,7 @@ describe('a gate as a process', () => {
     return gate
   }
 
+  // holds: floods-of-log-lines
   test('goes on while nobody reads its log, in bounded memory; later it tells what was left out, and of every rule', async () => {
     const gate = await startBehind()
     for (let count = 0; count < 16; count++) await refuse(gate.port, 1000)
@@ -156,6 +157,7 @@ describe('a gate as a process', () => {
     await expect.poll(gate.output).toMatch(/"audit":"revoke".*"value":"stolen"/)
   }, 60_000)
 
+  // holds: floods-of-log-lines
   test('ends when it is told to, though nobody reads its log', async () => {
     const gate = await startBehind()
     gate.child.kill('SIGTERM')
@@ -174,6 +176,7 @@ describe('a gate as a process', () => {
     expect(await gate.exited).toBe(0)
   }, 30_000)
 
+  // holds: floods-of-log-lines
   test('goes on where its log is a file and the disk is full', async () => {
     const [port, adminPort] = [await freePort(), await freePort()]
     const settings = world

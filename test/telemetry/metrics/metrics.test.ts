@@ -374,6 +374,7 @@ routes: [{ path: /public/*, access: public }, { path: /admin/*, scopes: [admin] 
     await exchangeRaw(gate.port, `GET / HTTP/1.1\r\nHost: a\r\n${'a: b\r\n'.repeat(200)}\r\n`)
   }
 
+  // holds: label-values-from-outside
   test('unknown methods and many status codes do not make it grow without end', () => {
     const metrics = createMetrics()
     const observe = createRequestObserver(metrics, Date.now)
@@ -419,6 +420,7 @@ describe('what one request counts', () => {
     return (name, labels = {}) => sumOf(body, `sidegate_${name}`, labels)
   }
 
+  // holds: outcomes-not-counted
   test('requests and decisions agree, whatever the outcomes are', async () => {
     const permit = { decision: 'permit', token: verifiedToken({}), wouldRefuse: undefined } as unknown as Permit
     const count = await counted(

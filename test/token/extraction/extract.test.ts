@@ -78,6 +78,7 @@ it('several tokens in cookies of the name are handed on together, up to four', (
   expect(extract(lines)).toMatchObject({ several: { tokens: tokens.slice(0, 2) } })
 })
 
+// holds: cookie-value-beside-judged
 it('a value of the name that is no token is no second one, and known to stand beside the token', () => {
   const headers = ['cookie', `access_token=opaque; access_token=${good}`]
   const several = { tokens: [good] }
@@ -105,11 +106,13 @@ it('a cookie that is refused as several is taken from the browser', () => {
 
 describe('an Authorization that begins like Bearer, and may be read as a token elsewhere, is malformed:', () => {
   it.each([
+    // holds: authorization-as-passport-reads
     ['a TAB', `Bearer\t${evil}`],
     ['a no-break space', `Bearer\u00a0${evil}`],
     ['a TAB and a space', `Bearer\t ${evil}`],
     ['a space and a TAB', `Bearer \t${evil}`],
     ['a space and a no-break space', `bearer  \u00a0${evil}`],
+    // holds: authorization-as-passport-reads
     ['a no-break space before it', `\u00a0Bearer ${evil}`],
     ['a quote before it', `"Bearer ${evil}"`],
     ['a colon', `Bearer: ${evil}`],
@@ -154,12 +157,14 @@ describe('another scheme is no token', () => {
 
 describe('a cookie that another parser reads under the name of the source counts as a second token:', () => {
   it.each([
+    // holds: cookies-under-another-name
     ['a dot, as PHP reads it', `access.token=${evil}; access_token=${good}`],
     ['a space, as PHP reads it', `access token=${evil}; access_token=${good}`],
     ['a bracket, as PHP reads it', `access[token=${evil}; access_token=${good}`],
     ['a list, as PHP reads it', `access_token[]=${evil}; access_token=${good}`],
     ['a map, as PHP reads it', `access_token=${good}; access_token[a]=${evil}`],
     ['capital letters, as ASP.NET reads it', `Access_Token=${evil}; access_token=${good}`],
+    // holds: cookies-under-another-name
     ['behind white space, as Python reads it', `access_token=${good}; a=b access_token=${evil}`],
     ['behind a comma, as old servers read it', `access_token=${good}; a=b,access_token=${evil}`],
     ['in quotes', `access_token=${good}; a="access_token=${evil}"`],
@@ -170,6 +175,7 @@ describe('a cookie that another parser reads under the name of the source counts
     ['percent-encoding of a letter', `%61ccess_token=${evil}; access_token=${good}`],
     ['no value at all', `access_token; access_token=${good}`],
     ['in a second Cookie line', `access_token=${good}`],
+    // holds: cookies-under-another-name
     ['a value in quotes, which most parsers undo', `access_token=${good}; access_token="${evil}"`],
     [
       'a value with percent-encoding, which most parsers undo',
@@ -215,6 +221,7 @@ describe('a parameter that another parser reads under the name of the source cou
   it.each([
     ['the parameter twice', `access_token=${good}&access_token=${evil}`],
     ['the parameter twice, equal', `access_token=${good}&access_token=${good}`],
+    // holds: query-parameters-as-lists
     ['a list', `access_token=${good}&access_token[]=${evil}`],
     ['an encoded list', `access_token=${good}&access_token%5B%5D=${evil}`],
     ['a map', `access_token[x]=${evil}&access_token=${good}`],
@@ -222,6 +229,7 @@ describe('a parameter that another parser reads under the name of the source cou
     ['an encoded letter', `access%5Ftoken=${evil}&access_token=${good}`],
     ['a plus', `access+token=${evil}&access_token=${good}`],
     ['capital letters', `Access_Token=${evil}&access_token=${good}`],
+    // holds: query-parameters-as-lists
     ['behind a semicolon', `access_token=${good}&a=b;access_token=${evil}`],
     ['in brackets, as Express and Rack read it', `access_token=${good}&[access_token]=${evil}`],
     ['in encoded brackets', `access_token=${good}&%5Baccess_token%5D=${evil}`],

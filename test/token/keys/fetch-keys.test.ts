@@ -56,6 +56,7 @@ describe('fetching a key set', () => {
     await expect(fetchFrom(url, fetch)()).rejects.toThrow(/: connect ECONNREFUSED 127\.0\.0\.1:/)
   })
 
+  // holds: keys-answered-badly
   it('hangs up on an endless answer', async () => {
     let hasHungUp: Promise<unknown> = Promise.resolve()
     const { url } = await start((res, req) => {
@@ -139,6 +140,7 @@ describe('finding a key set by discovery', () => {
       'its "issuer" is not "https://id.example.com"',
     ],
     'no issuer': [documentOf({ jwks_uri: 'https://id.example.com/jwks' }), 'its "issuer" is not'],
+    // holds: keys-redirected
     'an http key set of an https issuer': [
       documentOf({ issuer: 'https://id.example.com', jwks_uri: 'http://id.example.com/jwks' }),
       'its "jwks_uri" is not https',
@@ -165,6 +167,7 @@ describe('finding a key set by discovery', () => {
     })
   }
 
+  // holds: keys-redirected
   it('takes an https key set of another host, as providers have', async () => {
     const server = await start(
       documentOf({ issuer: 'https://id.example.com', jwks_uri: 'https://id.example.com/elsewhere' }),

@@ -24,11 +24,15 @@ describe('reading a key set', () => {
       publicJwk(rs256, { use: undefined, alg: 'RSA-OAEP' }),
       'its "alg" is for encryption',
     ],
+    // holds: wycheproof-json-web-keys
     'an RSA key of 1024 bits': [publicJwk(weak), 'its RSA modulus has 1024 bits, less than 2048'],
     'an RSA key with exponent 1': [publicJwk(rs256, { e: 'AQ' }), 'its RSA exponent is unsafe'],
+    // holds: curves-that-do-not-fit
     'a key of another curve': [publicJwk(secp256k1), 'its curve secp256k1 is not supported'],
+    // holds: curves-that-do-not-fit
     'a key that agrees instead of signing': [publicJwk(x25519), 'a key of type x25519 cannot verify signatures here'],
     'an alg that does not fit': [publicJwk(es256, { alg: 'ES384' }), 'its "alg" does not fit its type'],
+    // holds: bad-keys-among-good
     'a point that is not on the curve': [publicJwk(es256, { x: 'AAAA' }), 'it is not a valid public key'],
     'an unknown type': [{ kty: 'LATTICE', kid: 'x' }, 'it is not a valid public key'],
   }
@@ -113,6 +117,7 @@ describe('reading key files', () => {
     expect(() => readPublicKey(JSON.stringify(es256.privateKey.export({ format: 'jwk' })))).toThrow('private key'))
   it('takes no private key', () => expect(() => readPublicKey(privatePem(es256))).toThrow('holds a private key'))
   it('takes nothing else', () => expect(() => readPublicKey('hello')).toThrow('it is not a public key'))
+  // holds: well-known-weak-secrets
   it('takes a secret as long as the hash, without its line end', () => {
     expect(readSecret(Buffer.from(`${'s'.repeat(32)}\n`), ['HS256']).keys).toHaveLength(1)
     expect(() => readSecret(Buffer.from(`${'s'.repeat(31)}\n`), ['HS256'])).toThrow(

@@ -126,6 +126,7 @@ describe('keys that are fetched', () => {
     expect(server.asked).toHaveLength(1)
   })
 
+  // holds: first-requests-at-once
   it('cost one request for five hundred that come before them', async () => {
     let answerNow = () => {}
     const { keys, server } = await createWorld((res, req) => {
@@ -138,6 +139,7 @@ describe('keys that are fetched', () => {
     expect(server.asked).toHaveLength(1)
   })
 
+  // holds: bad-keys-among-good
   it('leave out the bad ones among them, and say why', async () => {
     const set = JSON.stringify({ keys: [publicJwk(two, { use: 'enc' }), publicJwk(one)] })
     const { keys, told } = await createReadyWorld(answerWith(set))
@@ -156,6 +158,7 @@ describe('keys that are fetched', () => {
 })
 
 describe('an unknown key id', () => {
+  // holds: flood-unknown-key-ids
   it('costs one request when ten thousand come within a second, and those with known keys do not wait', async () => {
     const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)))
     const found: Promise<unknown>[] = []
@@ -188,6 +191,7 @@ describe('an unknown key id', () => {
     expect(await waiting).toEqual(['two'])
   })
 
+  // holds: keys-answered-badly
   it('is refused again as soon as the provider is back and does not have it', async () => {
     const { keys, told, server } = await createReadyWorld(answerWith(jwksOf(one)), { timing: { retryMs: 10 } })
     server.answer = answerWith('', 503)
@@ -207,6 +211,7 @@ describe('an unknown key id', () => {
 })
 
 describe('rotation', () => {
+  // holds: key-rotation
   it('with overlap leaves remembered tokens alone', async () => {
     const { keys, clock, server } = await createReadyWorld(answerWith(jwksOf(one)))
     const { reasonFor, seen } = createTestVerifier(keys, clock)
@@ -219,6 +224,7 @@ describe('rotation', () => {
     expect(seen).toEqual(['verified', 'verified', 'remembered'])
   })
 
+  // holds: key-rotation
   it('without overlap refuses tokens of the old key, remembered ones too', async () => {
     const { keys, clock, server } = await createReadyWorld(answerWith(jwksOf(one)))
     const { reasonFor } = createTestVerifier(keys, clock)
@@ -247,6 +253,7 @@ describe('rotation', () => {
     }),
   }
   for (const [name, after] of Object.entries(changes)) {
+    // holds: key-rotation
     it(`refuses remembered tokens once ${name}`, async () => {
       const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)), {
         timing: { refreshMs: 20 },
@@ -272,6 +279,7 @@ describe('rotation', () => {
 })
 
 describe('a provider that fails', () => {
+  // holds: keys-away-at-start
   it('at the start is a trouble of ours, not of the token, and over without a restart', async () => {
     const { keys, told, server } = await createReadyWorld(answerWith('', 503), { timing: { retryMs: 10 } })
     const why = `Cannot load keys from ${JSON.stringify(server.url)}: status is 503`
@@ -290,6 +298,7 @@ describe('a provider that fails', () => {
     expect(server.asked).toHaveLength(2)
   })
 
+  // holds: keys-away-later
   it('later has its last good keys serve for a day, and then no longer', async () => {
     const { keys, clock, told, server } = await createReadyWorld(answerWith(jwksOf(one)), {
       timing: { refreshMs: 10, retryMs: 10 },
@@ -431,6 +440,7 @@ describe('fetching ahead of need', () => {
     expect(new Set(timers.map(({ delayMs }) => delayMs)).size).toBeGreaterThan(10)
   })
 
+  // holds: stopped-while-fetching-keys
   it('ends with stop, though a fetch is under way', async () => {
     let answerNow = () => {}
     const { keys, server, told } = await createWorld(

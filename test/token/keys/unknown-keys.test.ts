@@ -68,6 +68,7 @@ async function createReadyWorld(timing: Partial<RemoteKeysTiming> = {}) {
 }
 
 describe('a rotation under junk', () => {
+  // holds: junk-with-unknown-key-ids
   it('admits every fresh token, though junk with unknown key ids came just before', async () => {
     const { provider, ask, asked, pass } = await createReadyWorld()
     for (let round = 0; round < 10; round++) {
@@ -238,6 +239,7 @@ describe('a provider that is away', () => {
 })
 
 describe('a key set without any key', () => {
+  // holds: set-changes-during-verification
   it('counts when it still is so half a minute later', async () => {
     const { provider, told, keys, asked, pass } = await createReadyWorld()
     provider.set = '{"keys":[]}'

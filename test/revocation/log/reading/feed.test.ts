@@ -129,6 +129,7 @@ describe('losing Redis', () => {
     expect(gate.revocations.readiness().ready).toBe(true)
   })
 
+  // holds: rules-written-while-connection-gone
   test('after a restart of Redis it goes on from its last entry, and knows what was written in between', async () => {
     await revokeRaw('before')
     const gate = startLocal({ url: redis.url })

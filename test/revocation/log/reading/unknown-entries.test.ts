@@ -19,6 +19,7 @@ const fieldsInLog = async () =>
   ((await redis.command('xrange', logKey, '-', '+')) as [string, string[]][]).map(([, fields]) => fields)
 const hourAhead = () => String(Math.floor(Date.now() / 1000) + 3600)
 
+// holds: entry-of-newer-version
 test('a rule with an unknown field counts for everybody', async () => {
   const gate = await startSynced({ url: redis.url })
   await xadd('kind', 'token', 'value', 'one', 'scopeTo', 'tenant-a')
@@ -27,6 +28,7 @@ test('a rule with an unknown field counts for everybody', async () => {
   for (const jti of ['one', 'two', 'three']) await untilState(gate, jti, 'revoked')
 })
 
+// holds: entry-of-newer-version
 test('a lift with an unknown field, version or demand lifts nothing, and "x-" fields are notes', async () => {
   const gate = await startSynced({ url: redis.url })
   for (const value of ['one', 'two', 'three', 'noted']) await xadd('kind', 'token', 'value', value)
@@ -45,6 +47,7 @@ test('a lift with an unknown field, version or demand lifts nothing, and "x-" fi
   expect(gate.seen.notUnderstood).toBe(3)
 })
 
+// holds: entry-of-newer-version
 test('an unknown kind survives a flush with its fields and its time, and is told', async () => {
   const gate = await startSynced({ url: redis.url })
   const fields = ['kind', 'tenant', 'value', 'acme', 'expires', hourAhead(), 'colour', 'grün']

@@ -20,6 +20,7 @@ const xadd = (id: string, value: string, ...more: string[]) =>
   redis.command('xadd', logKey, id, 'kind', 'token', 'value', value, ...more)
 const trimmed = () => redis.command('get', 'sidegate:{default}:trimmed')
 
+// holds: entry-trimmed-while-in-force
 test('a command line never trims', async () => {
   await xadd(`${hoursAgo(50)}-0`, 'old', 'expires', String(Math.floor(hoursAgo(25) / 1000)))
   await xadd('*', 'new')
@@ -45,6 +46,7 @@ test('a gate says how long its tokens live, and keeps an entry without an end fo
   expect(await gate.store.trim()).toBe(1)
 })
 
+// holds: entry-trimmed-while-in-force
 test('a gate writes back what another program trimmed in force, though it counted it as ended', async () => {
   const gate = await startSynced({ url: redis.url })
   await revoke(gate, 'one', 'two', 'last')
