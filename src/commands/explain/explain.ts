@@ -1,7 +1,7 @@
 // `sidegate explain`: the decision on one request, step by step, for people or as JSON.
 import type { Argv } from 'yargs'
 import type { SettingsArguments } from '../../assembly/settings/read-settings.ts'
-import { type Refusal, refusals } from '../../model/refusal.ts'
+import { refusals } from '../../model/refusal.ts'
 import { readSettingsAloud, withConfigFlag } from '../setting-flags.ts'
 import { ANSWER_IS_NO, argumentOrInput, DONE, type Shell } from '../shell.ts'
 import { readTokenArgument } from '../token/pasted-token.ts'
@@ -39,18 +39,22 @@ export async function explain(given: ExplainArguments, shell: Shell): Promise<nu
   return explained.decision === 'refuse' ? ANSWER_IS_NO : DONE
 }
 
-const MARKS = { yes: '✓', no: '✗', 'not asked': '·' }
+const MARKS = { yes: '✓', no: '✗', unknown: '?', 'not asked': '·' }
 
-function lines({ token, steps, refresh, decision, reason, status, mode }: Explained): readonly string[] {
+function lines(explained: Explained): readonly string[] {
+  const { token, steps, refresh, reason, mode } = explained
   const asked = steps.map(
     ({ question, result, answer }) => `${MARKS[result]} ${question.padEnd(36)}${answer || result}`,
   )
   const shadow = mode === 'shadow' && reason !== undefined ? '; in shadow mode it is forwarded and counted' : ''
-  const end = [`refresh       ${refresh}`, `decision      ${verdict(decision, reason, status)}${shadow}`]
+  const end = [`refresh       ${refresh}`, `decision      ${verdict(explained)}${shadow}`]
   return [...token, '', ...asked, '', ...end]
 }
 
-function verdict(decision: string, reason: Refusal['reason'] | undefined, status: number | undefined): string {
-  if (reason === undefined) return decision === 'public' ? 'admitted, the path is public' : 'admitted'
+function verdict({ decision, reason, status, steps }: Explained): string {
+  if (reason === undefined) {
+    if (decision === 'public') return 'admitted, the path is public'
+    return steps.some(({ result }) => result === 'unknown') ? 'admitted, if not revoked' : 'admitted'
+  }
   return `refused: ${reason} (${status}), ${refusals[reason].sentence}`
 }

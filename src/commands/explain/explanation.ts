@@ -29,7 +29,8 @@ const LIST_WAIT_MS = 3_000
 /** A question of the gate and its answer, for people. */
 export interface Step {
   readonly question: string
-  readonly result: 'yes' | 'no' | 'not asked'
+  /** `unknown`: only a running gate can tell, as the list is in its memory or could not be read. */
+  readonly result: 'yes' | 'no' | 'unknown' | 'not asked'
   readonly answer: string
 }
 
@@ -127,6 +128,8 @@ function record(questions: Questions, config: Config, revocations: Revocations):
     else steps.push({ question, result: 'no', answer: describeRefusal(answer) })
   }
 
+  const unknown = (answer: string) => steps.push({ question: REVOKED, result: 'unknown', answer })
+
   const route: Questions['route'] = (view) => {
     const found = questions.route(view)
     if (isRefusal(found)) {
@@ -175,8 +178,8 @@ function record(questions: Questions, config: Config, revocations: Revocations):
       note(REVOKED, refuse('token_revoked', { detail: describeRevocation(verdict.rule, token) }))
     else if (answer === 'stale') note(REVOKED, refuse('revocation_stale', { detail: revocations.readiness().detail }))
     else if (verdict.state === 'clear' && verdict.degraded)
-      note(REVOKED, `not known, and "whenStale" says to go on: ${revocations.readiness().detail}`)
-    else if (config.revocation.redis === undefined) note(REVOKED, 'not known here, each running gate has its own list')
+      unknown(`unknown, and "whenStale" says to go on: ${revocations.readiness().detail}`)
+    else if (config.revocation.redis === undefined) unknown('unknown: the list is in the memory of each running gate')
     else note(REVOKED, `no rule matches it, ${revocations.readiness().detail}`)
     return answer
   }

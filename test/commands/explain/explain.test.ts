@@ -71,11 +71,11 @@ describe('for people', () => {
       `✓ ${ONE}         one, as in the header authorization`,
       `✓ ${OURS}           ES256, key "ES256-key", issuer https://id.example.com`,
       `✓ ${TIME}                  it expires in 5 min (2027-01-15T08:05:00Z)`,
-      `✓ ${REVOKED}  not known here, each running gate has its own list`,
+      `? ${REVOKED}  unknown: the list is in the memory of each running gate`,
       `✓ ${ASKS}      yes`,
       '',
       'refresh       a successor is given in 4 min; the session ends in 11 h 59 min (2027-01-15T19:59:50Z)',
-      'decision      admitted',
+      'decision      admitted, if not revoked',
     ])
     expect(exitCode).toBe(0)
   })
@@ -304,7 +304,7 @@ describe('--json', () => {
       [ONE, 'yes'],
       [OURS, 'yes'],
       [TIME, 'yes'],
-      [REVOKED, 'yes'],
+      [REVOKED, 'unknown'],
       [ASKS, 'no'],
     ])
     expect(printed.join('\n')).not.toContain(token.split('.')[1])
@@ -436,6 +436,6 @@ refresh: { exchange: { tokenEndpoint: 'http://127.0.0.1:1/t', clientId: gate, cl
     expect(refused.exitCode).toBe(1)
     const allowed = await explain(away(', whenStale: allow'), token, [], Date.now)
     expect(allowed.exitCode).toBe(0)
-    expect(allowed.lineOf(REVOKED)).toContain(`✓ ${REVOKED}  not known, and "whenStale" says to go on: `)
+    expect(allowed.lineOf(REVOKED)).toContain(`? ${REVOKED}  unknown, and "whenStale" says to go on: `)
   })
 })

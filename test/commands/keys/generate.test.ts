@@ -52,7 +52,7 @@ refresh:
     expect(check.text).toContain('The settings are valid')
     const minted = await sidegate(['token', 'mint', '--config', config, '--subject', 'alice'])
     const explained = await sidegate(['explain', '--config', config, minted.printed[0] ?? ''])
-    expect(explained.printed.at(-1)).toBe('decision      admitted')
+    expect(explained.printed.at(-1)).toBe('decision      admitted, if not revoked')
     expect(explained.exitCode).toBe(0)
   },
 )

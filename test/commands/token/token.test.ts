@@ -84,7 +84,7 @@ describe('token mint', () => {
       clock,
       input: `${minted.printed[0]}\n`,
     })
-    expect(explained.printed.at(-1)).toBe('decision      admitted')
+    expect(explained.printed.at(-1)).toBe('decision      admitted, if not revoked')
     expect(explained.exitCode).toBe(0)
     expect(explained.text).not.toContain(signatureOf(minted.printed[0] ?? ''))
     expect(explained.text).not.toContain(secret)
