@@ -23,7 +23,18 @@ import {
 import { natMap } from './value-types/nat-map.ts'
 import { outboundProxy } from './value-types/proxy-url.ts'
 import { routePath } from './value-types/route-path.ts'
-import { choice, filePath, flag, group, integer, list, oneOf, only, text } from './value-types/value-types.ts'
+import {
+  choice,
+  filePath,
+  flag,
+  group,
+  integer,
+  list,
+  oneOf,
+  only,
+  secretPath,
+  text,
+} from './value-types/value-types.ts'
 
 const asymmetric = ['PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'EdDSA', 'Ed25519', 'RS256'] as const
 const algorithm = choice([...asymmetric, 'ES512', 'RS384', 'RS512', 'HS256', 'HS384', 'HS512'])
@@ -63,16 +74,16 @@ const issuer = group(
         {
           discovery: setting(only(true), 'Finds the keys by OpenID discovery below the issuer.'),
           jwksUri: setting(secureUrl(), 'The URL of the key set. It is https, or http to this machine or cluster.'),
-          jwksFile: setting(filePath(), 'A file with the key set (RFC 7517).'),
-          publicKeyFile: setting(filePath(), 'A file with one public key, as PEM or JWK.'),
+          jwksFile: setting(filePath('key set'), 'A file with the key set (RFC 7517).'),
+          publicKeyFile: setting(filePath('public key'), 'A file with one public key, as PEM or JWK.'),
           secretFile: setting(
-            filePath(),
+            secretPath('shared secret'),
             'A file with the shared secret of HS256, HS384 or HS512: at least 32, 48 or 64 bytes.',
           ),
         },
         {
           caFile: setting(
-            filePath().exactOptional(),
+            filePath('identity provider certificates').exactOptional(),
             'A file with the certificates (PEM) that vouch for the identity provider, with discovery or jwksUri; absent: those of the system.',
           ),
         },
@@ -161,9 +172,9 @@ const route = group(
 )
 
 const key = group({
-  privateKeyFile: setting(filePath().exactOptional(), 'A file with the private key, as PEM or JWK.'),
+  privateKeyFile: setting(secretPath('signing key').exactOptional(), 'A file with the private key, as PEM or JWK.'),
   secretFile: setting(
-    filePath().exactOptional(),
+    secretPath('shared secret').exactOptional(),
     'A file with the shared secret, where the algorithm is HS256, HS384 or HS512.',
   ),
   algorithm: setting(algorithm, 'The algorithm that signs the next token.'),
@@ -171,13 +182,13 @@ const key = group({
 })
 
 const listedKey = group({
-  privateKeyFile: setting(filePath().exactOptional(), 'A file with the private key, as PEM or JWK.'),
+  privateKeyFile: setting(secretPath('signing key').exactOptional(), 'A file with the private key, as PEM or JWK.'),
   publicKeyFile: setting(
-    filePath().exactOptional(),
+    filePath('public key').exactOptional(),
     'A file with the public key alone, as PEM or JWK: for a key that signs no more, but whose successors are still about.',
   ),
   secretFile: setting(
-    filePath().exactOptional(),
+    secretPath('shared secret').exactOptional(),
     'A file with the shared secret, where the algorithm is HS256, HS384 or HS512.',
   ),
   algorithm: setting(algorithm, 'The algorithm that the key signs with.'),
@@ -223,11 +234,11 @@ const refresh = group({
         'How this client proves itself: with its secret in the Authorization header or in the form, or with an assertion that its private key signs (RFC 7523).',
       ),
       clientSecretFile: setting(
-        filePath().exactOptional(),
+        secretPath('client secret').exactOptional(),
         'A file with the secret of this client, for `client_secret_basic` and `client_secret_post`.',
       ),
       clientKeyFile: setting(
-        filePath().exactOptional(),
+        secretPath('client key').exactOptional(),
         'A file with the private key of this client, PEM or JWK, for `private_key_jwt`.',
       ),
       clientKeyAlgorithm: setting(
@@ -243,7 +254,7 @@ const refresh = group({
         'The `aud` of the assertions, as the provider wants it; absent: the `tokenEndpoint`.',
       ),
       caFile: setting(
-        filePath().exactOptional(),
+        filePath('identity provider certificates').exactOptional(),
         'A file with the certificates (PEM) that vouch for the token endpoint; absent: those of the system.',
       ),
       grant: setting(
@@ -251,7 +262,7 @@ const refresh = group({
         '`token-exchange` asks with the token itself (RFC 8693); `refresh-token` with the refresh token that the login app handed in.',
       ),
       storeKeyFile: setting(
-        filePath().exactOptional(),
+        secretPath('key for refresh tokens').exactOptional(),
         'A file with the key that seals refresh tokens in Redis: 32 bytes as base64 or hex. With several lines the first seals and all open.',
       ),
       whenInDoubt: setting(
@@ -297,18 +308,18 @@ const table = {
   tls: setting(
     group({
       certFile: setting(
-        filePath(),
+        filePath('listener certificate'),
         'A file with the certificate (PEM) of this server, and those between it and its authority after it.',
         'reload',
       ),
-      keyFile: setting(filePath(), 'A file with the private key (PEM) of the certificate.', 'reload'),
+      keyFile: setting(secretPath('listener key'), 'A file with the private key (PEM) of the certificate.', 'reload'),
       clientCaFile: setting(
-        filePath().exactOptional(),
+        filePath('client certificates').exactOptional(),
         'A file with the certificates (PEM) that vouch for clients. When set, a client without a certificate from them is not let in.',
         'presence',
       ),
       clientCrlFile: setting(
-        filePath().exactOptional(),
+        filePath('revoked client certificates').exactOptional(),
         'A file with lists of revoked client certificates (CRL, PEM), one from each authority in `clientCaFile`. A client in them is not let in, and a new list ends the connections that are open.',
         'reload',
       ),
@@ -325,7 +336,7 @@ const table = {
   upstreamTls: setting(
     group({
       caFile: setting(
-        filePath().exactOptional(),
+        filePath('app certificates').exactOptional(),
         'A file with the certificates (PEM) that vouch for the app; absent: those of the system.',
       ),
       serverName: setting(
@@ -349,7 +360,7 @@ const table = {
         'restart',
       ),
       tokenFile: setting(
-        filePath().exactOptional(),
+        secretPath('admin token').exactOptional(),
         'A file with the bearer token of the APIs for revocations and refresh tokens; without it they answer 404.',
         'reload',
       ),
@@ -407,17 +418,17 @@ const table = {
         'Where the revocation list is kept; absent: in the memory of this process only.',
       ),
       passwordFile: setting(
-        filePath().exactOptional(),
+        secretPath('redis password').exactOptional(),
         'A file with the Redis password, instead of one in the URL.',
         'reload',
       ),
       sentinelPasswordFile: setting(
-        filePath().exactOptional(),
+        secretPath('sentinel password').exactOptional(),
         'A file with the password of the Sentinels, where they have one.',
         'reload',
       ),
       caFile: setting(
-        filePath().exactOptional(),
+        filePath('redis certificates').exactOptional(),
         'A file with the certificates (PEM) that vouch for Redis; absent: those of the system. It needs `rediss`.',
       ),
       natMap: setting(

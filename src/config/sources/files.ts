@@ -4,73 +4,37 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Config } from '../options.ts'
 import { quote } from '../value-types/quote.ts'
+import { isGroup, type NamedFile } from '../value-types/value-types.ts'
+import { settingRows } from './flags.ts'
 
 /** The largest file that is read, in bytes: 1 MiB. */
 export const LARGEST_FILE_BYTES = 1_048_576
 
 /** A file that a setting names. */
-export interface SettingFile {
+export interface SettingFile extends NamedFile {
   readonly path: string
   /** The setting, as the messages call it: `issuers[0].keys.secretFile`. */
   readonly setting: string
-  /** True where the content is a secret, so that its mode matters and it is never printed. */
-  readonly secret: boolean
-  readonly purpose:
-    | 'key set'
-    | 'public key'
-    | 'shared secret'
-    | 'signing key'
-    | 'client secret'
-    | 'client key'
-    | 'key for refresh tokens'
-    | 'admin token'
-    | 'redis password'
-    | 'sentinel password'
-    | 'redis certificates'
-    | 'identity provider certificates'
-    | 'app certificates'
-    | 'listener certificate'
-    | 'listener key'
-    | 'client certificates'
-    | 'revoked client certificates'
 }
+
+const fileRows = settingRows.filter((row) => row.file !== undefined)
 
 /** Every file that the settings name, in the order of the table. */
 export function filesOf(config: Config): SettingFile[] {
-  const { tls, upstreamTls, admin, issuers, revocation, refresh } = config
-  const files: SettingFile[] = []
-  const add = (path: string | undefined, setting: string, purpose: SettingFile['purpose'], secret: boolean) => {
-    if (path !== undefined) files.push({ path, setting, secret, purpose })
-  }
-  add(tls?.certFile, 'tls.certFile', 'listener certificate', false)
-  add(tls?.keyFile, 'tls.keyFile', 'listener key', true)
-  add(tls?.clientCaFile, 'tls.clientCaFile', 'client certificates', false)
-  add(tls?.clientCrlFile, 'tls.clientCrlFile', 'revoked client certificates', false)
-  add(upstreamTls?.caFile, 'upstreamTls.caFile', 'app certificates', false)
-  add(admin.tokenFile, 'admin.tokenFile', 'admin token', true)
-  for (const [index, { keys }] of issuers.entries()) {
-    const at = `issuers[${index}].keys`
-    if ('jwksFile' in keys) add(keys.jwksFile, `${at}.jwksFile`, 'key set', false)
-    if ('publicKeyFile' in keys) add(keys.publicKeyFile, `${at}.publicKeyFile`, 'public key', false)
-    if ('secretFile' in keys) add(keys.secretFile, `${at}.secretFile`, 'shared secret', true)
-    add(keys.caFile, `${at}.caFile`, 'identity provider certificates', false)
-  }
-  add(revocation.passwordFile, 'revocation.passwordFile', 'redis password', true)
-  add(revocation.sentinelPasswordFile, 'revocation.sentinelPasswordFile', 'sentinel password', true)
-  add(revocation.caFile, 'revocation.caFile', 'redis certificates', false)
-  add(refresh?.key?.privateKeyFile, 'refresh.key.privateKeyFile', 'signing key', true)
-  add(refresh?.key?.secretFile, 'refresh.key.secretFile', 'shared secret', true)
-  for (const [index, key] of (refresh?.keys ?? []).entries()) {
-    const at = `refresh.keys[${index}]`
-    add(key.privateKeyFile, `${at}.privateKeyFile`, 'signing key', true)
-    add(key.publicKeyFile, `${at}.publicKeyFile`, 'public key', false)
-    add(key.secretFile, `${at}.secretFile`, 'shared secret', true)
-  }
-  add(refresh?.exchange?.clientSecretFile, 'refresh.exchange.clientSecretFile', 'client secret', true)
-  add(refresh?.exchange?.clientKeyFile, 'refresh.exchange.clientKeyFile', 'client key', true)
-  add(refresh?.exchange?.storeKeyFile, 'refresh.exchange.storeKeyFile', 'key for refresh tokens', true)
-  add(refresh?.exchange?.caFile, 'refresh.exchange.caFile', 'identity provider certificates', false)
-  return files
+  return fileRows.flatMap(({ path, file }) =>
+    file === undefined ? [] : filesBelow(config, path).map((named) => ({ ...named, ...file })),
+  )
+}
+
+/** The files that a path through the table leads to: none where the setting is absent, one for each item of a list. */
+function filesBelow(
+  value: unknown,
+  [name, ...rest]: readonly string[],
+  setting = '',
+): readonly Pick<SettingFile, 'path' | 'setting'>[] {
+  if (name === undefined) return typeof value === 'string' ? [{ path: value, setting }] : []
+  if (Array.isArray(value)) return value.flatMap((item, index) => filesBelow(item, rest, `${setting}[${index}]`))
+  return isGroup(value) ? filesBelow(value[name], rest, setting === '' ? name : `${setting}.${name}`) : []
 }
 
 /** Answers the bytes of a file, or rejects with a `SettingFileError`. */

@@ -3,6 +3,14 @@
 import * as z from 'zod'
 import { quote } from './quote.ts'
 
+/** What a file holds that a setting names. */
+export interface NamedFile {
+  /** What it is used as: `listener key`. */
+  readonly purpose: string
+  /** True where the content is a secret, so that its mode matters and it is never printed. */
+  readonly secret: boolean
+}
+
 /** What the messages and the documentation say about a schema. */
 export interface Note {
   /** One or two words for the table of the documentation. */
@@ -11,6 +19,8 @@ export interface Note {
   readonly expects: string
   /** The value may hold a secret: no message quotes it, and no listing prints it. */
   readonly secret?: true
+  /** For the path of a file: what it holds, and whether that is a secret. */
+  readonly file?: NamedFile
   /** What was probably meant by a value of another type, written as it would be in the file. */
   readonly suggest?: (input: unknown) => string | undefined
 }
@@ -127,11 +137,23 @@ export function text(expects: string, maxLength = 256) {
   })
 }
 
-/** The path of a file. A value that is the key itself, pasted here by mistake, is refused without being quoted. */
-export function filePath(expects = 'the path of a file') {
+/** The path of a file that holds no secret, and what it is used as. */
+export function filePath(purpose: string) {
+  return pathOf({ purpose, secret: false })
+}
+
+/** The path of a file that holds a secret, and what it is used as. */
+export function secretPath(purpose: string) {
+  return pathOf({ purpose, secret: true })
+}
+
+/** A value that is the key itself, pasted here by mistake, is refused without being quoted. */
+function pathOf(file: NamedFile) {
+  const expects = 'the path of a file'
   return textKind<string>({
     kind: 'file',
     expects,
+    file,
     parse(input, reject) {
       if (input.trim() === '') return reject(`Expected ${expects}, got an empty text`)
       if (/[\r\n]|^-----BEGIN|^\s*\{/.test(input)) {

@@ -67,8 +67,8 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
   )
   expect(filesOf(exchange).slice(-3)).toEqual([
     { path: '/c', setting: 'refresh.exchange.clientSecretFile', purpose: 'client secret', secret: true },
-    { path: '/k', setting: 'refresh.exchange.storeKeyFile', purpose: 'key for refresh tokens', secret: true },
     { path: '/ca', setting: 'refresh.exchange.caFile', purpose: 'identity provider certificates', secret: false },
+    { path: '/k', setting: 'refresh.exchange.storeKeyFile', purpose: 'key for refresh tokens', secret: true },
   ])
   const byKey = configOf(
     `issuers: [${issuer}]\nrefresh: { exchange: { tokenEndpoint: 'https://a', clientId: c, clientAuthentication: private_key_jwt, clientKeyFile: /c, clientKeyAlgorithm: ES256 } }`,
@@ -84,7 +84,7 @@ refresh: { key: { privateKeyFile: /signing, algorithm: ES256, keyId: k } }
     { path: '/two', setting: 'refresh.keys[1].publicKeyFile', purpose: 'public key', secret: false },
     { path: '/three', setting: 'refresh.keys[2].secretFile', purpose: 'shared secret', secret: true },
   ])
-  // A row that is added to the table must be added there as well.
+  // A row that is added to the table has its case above.
   expect(settingRows.filter((row) => row.kind === 'file')).toHaveLength(22)
 })
 
