@@ -8,8 +8,8 @@ export interface OriginPolicy {
   readonly corsOrigins: readonly string[]
   /** Whether methods that change something are asked as well; upgrades always are. */
   readonly isCrossSiteRefused: boolean
-  /** Whose X-Forwarded-Host is believed. */
-  readonly isTrustedProxy: (peer: string) => boolean
+  /** The host and port that the client asked for, as the app gets them; empty where that is not known. */
+  readonly publicHost: (view: RequestView) => string
 }
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -31,21 +31,15 @@ export function createOriginCheck(
 }
 
 function judgeOrigins(view: RequestView, policy: OriginPolicy): Refusal | undefined {
-  let hasOrigin = false
-  let isCrossSite = false
-  let forwardedHost: string | undefined
-  const isBelieved = view.peer !== undefined && policy.isTrustedProxy(view.peer)
   const origins: string[] = []
+  let isCrossSite = false
   for (let at = 0; at < view.headers.length; at += 2) {
     const [name, value = ''] = [view.headers[at], view.headers[at + 1]]
-    if (name === 'origin') {
-      hasOrigin = true
-      origins.push(value)
-    } else if (name === 'sec-fetch-site') isCrossSite = value === 'cross-site'
-    else if (name === 'x-forwarded-host' && isBelieved) forwardedHost ??= value.split(',')[0]?.trim()
+    if (name === 'origin') origins.push(value)
+    else if (name === 'sec-fetch-site') isCrossSite = value === 'cross-site'
   }
-  if (!hasOrigin) return isCrossSite ? notAllowed : undefined
-  const own = authorityOf(forwardedHost ?? view.host ?? '')
+  if (origins.length === 0) return isCrossSite ? notAllowed : undefined
+  const own = authorityOf(policy.publicHost(view))
   return origins.every((origin) => policy.corsOrigins.includes(origin) || isOwn(origin, own)) ? undefined : notAllowed
 }
 

@@ -162,13 +162,40 @@ describe('a WebSocket with a token in a cookie', () => {
     sockets.close()
   })
 
-  it('is of the host that a trusted proxy says', async () => {
+  // holds: websocket-from-another-origin
+  it('is of the host that a trusted proxy names, in the headers that the app gets it from', async () => {
     const sockets = new WebSocketServer({ server: app.server })
     const gate = await start('forward: { trustedProxies: [127.0.0.0/8] }')
-    const headers = { cookie: `session=${world.mint()}`, host: 'orders.svc', 'x-forwarded-host': 'shop.example.com' }
-    expect(await opened(gate.port, { ...headers, origin: 'https://shop.example.com' })).toBe(101)
-    expect(await opened(gate.port, { ...headers, origin: 'https://orders.svc' })).toBe(403)
+    const headers = { cookie: `session=${world.mint()}`, host: 'orders.svc' }
+    const shop = 'https://shop.example.com'
+    for (const [status, origin, more] of [
+      [101, shop, { 'x-forwarded-host': 'shop.example.com' }],
+      [101, shop, { 'x-forwarded-host': 'shop.example.com, ingress.svc' }],
+      [101, shop, { forwarded: 'for=192.0.2.1;host=shop.example.com;proto=https, for=10.0.0.1;host=ingress.svc' }],
+      [101, `${shop}:8443`, { forwarded: 'host="shop.example.com:8443"' }],
+      [101, shop, { 'x-forwarded-host': 'shop.example.com', forwarded: 'host=other.example.com' }],
+      [101, shop, { 'x-forwarded-host': 'not a host', forwarded: 'host=shop.example.com' }],
+      [101, 'https://orders.svc', { 'x-forwarded-for': '192.0.2.1', forwarded: 'for=192.0.2.1;proto=https' }],
+      [403, 'https://orders.svc', { 'x-forwarded-host': 'shop.example.com' }],
+      [403, 'https://orders.svc', { forwarded: 'host=shop.example.com' }],
+      [403, 'https://ingress.svc', { forwarded: 'host=shop.example.com, host=ingress.svc' }],
+      [
+        403,
+        'https://other.example.com',
+        { 'x-forwarded-host': 'shop.example.com', forwarded: 'host=other.example.com' },
+      ],
+      [403, shop, { forwarded: 'host=shop.example.com;host=other.example.com' }],
+      [403, shop, { forwarded: 'host="shop.example.com' }],
+      [403, shop, {}],
+    ] as const)
+      expect(await opened(gate.port, { ...headers, ...more, origin }), `${origin} ${JSON.stringify(more)}`).toBe(status)
     sockets.close()
+  })
+
+  it('is of the Host where the peer is no trusted proxy, whatever it says in Forwarded', async () => {
+    const gate = await start()
+    const headers = { cookie: `session=${world.mint()}`, host: 'shop.example.com', origin: 'https://evil.example.com' }
+    expect(await opened(gate.port, { ...headers, forwarded: 'host=evil.example.com' })).toBe(403)
   })
 })
 

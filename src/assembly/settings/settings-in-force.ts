@@ -6,6 +6,7 @@ import { type Admit, createAdmission, type RevocationAnswer, type StandingQuesti
 import { createGate, inShadow, type Questions } from '../../gate/gate.ts'
 import { createOriginCheck } from '../../gate/origin.ts'
 import { createRoutes } from '../../gate/routes.ts'
+import { createPublicHost } from '../../http/headers/public-host.ts'
 import type { ProxyPolicy } from '../../http/limits.ts'
 import type { Clock } from '../../model/clock.ts'
 import type { Decide, VerifiedToken } from '../../model/decision.ts'
@@ -82,7 +83,7 @@ export function buildGate(parts: GateParts): BuiltGate {
     origin: createOriginCheck({
       corsOrigins: config.cors.origins,
       isCrossSiteRefused: config.tokens.crossSite === 'refuse',
-      isTrustedProxy: createRangeTest(config.forward.trustedProxies),
+      publicHost: createPublicHost(createRangeTest(config.forward.trustedProxies)),
     }),
     issuedAt: issuedAtOf,
     verify: config.refresh?.endWithProviderKey ? endingWithProviderKey(verify, issuers) : verify,

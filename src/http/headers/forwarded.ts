@@ -83,6 +83,14 @@ function addStory(lines: string[], fields: ForwardedFields, hop: Hop): void {
   lines.push('forwarded', isForwardedAlone ? joined(fields.forwarded, ownElement(hop)) : retold(chain, story, hop))
 }
 
+/** The host that the client asked for: `X-Forwarded-Host` before `Forwarded`; undefined where neither names one. */
+export function forwardedHost(
+  fields: ForwardedFields,
+  elements: readonly ForwardedElement[] = readForwarded(fields.forwarded) ?? [],
+): string | undefined {
+  return hostIn(fields.host) ?? hostIn(elements.find(({ host }) => host !== undefined)?.host)
+}
+
 /**
  * Each fact from the header that says it: `X-Forwarded-*` first, as proxies that set those often pass on a `Forwarded` of the
  * client; the first of several values, which is the one of the client.
@@ -93,7 +101,7 @@ function storyOf(fields: ForwardedFields, elements: readonly ForwardedElement[],
     schemeIn(fields.scheme) ??
     (fields.ssl.toLowerCase() === 'on' ? 'https' : undefined) ??
     schemeIn(elements.find(({ proto }) => proto !== undefined)?.proto)
-  const saidHost = hostIn(fields.host) ?? hostIn(elements.find(({ host }) => host !== undefined)?.host)
+  const saidHost = forwardedHost(fields, elements)
   const saidPort = portIn(fields.port)
   const proto = saidProto ?? hop.scheme
   const authority = saidHost ?? hop.host
