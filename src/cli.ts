@@ -77,7 +77,8 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 process.exitCode = await main()
 if (process.stdout.writableLength > 0 && !process.stdout.errored)
   await new Promise((resolve) => {
-    process.stdout.once('drain', resolve)
+    // Called once all before it is written; 'drain' comes only after more than the stream likes to hold.
+    process.stdout.write('', () => resolve(undefined))
     process.stdout.once('error', resolve)
     if (wasToldToStop) setTimeout(resolve, LAST_LINES_MS)
   })

@@ -17,6 +17,7 @@ import { lift, liftOptions, revoke, revokeOptions } from './revocations/revoke.t
 import { run, runOptions } from './run/run.ts'
 import { check, checkOptions } from './settings/check.ts'
 import { schema } from './settings/schema.ts'
+import { askedSettings, settingsHelp } from './settings/settings-help.ts'
 import { DONE, type Shell, UsageError, WRONG_USAGE, withVisibleText } from './shell.ts'
 import { inspect, mint, mintOptions } from './token/token.ts'
 import { looksLikeToken, refuseRepeated, usageMessage } from './usage.ts'
@@ -24,6 +25,11 @@ import { looksLikeToken, refuseRepeated, usageMessage } from './usage.ts'
 /** Runs the command that was typed. Answers its exit code. */
 export async function runCommandLine(given: readonly string[], plainShell: Shell): Promise<number> {
   const shell = withVisibleText(plainShell)
+  const asked = askedSettings(given)
+  if (asked !== undefined) {
+    for (const line of settingsHelp(asked, Math.min(WIDTH, yargs().terminalWidth() || WIDTH))) shell.print(line)
+    return DONE
+  }
   let exitCode = DONE
   const does = <A>(
     command: (arguments_: A, shell: Shell) => Promise<number> | number,
@@ -108,7 +114,7 @@ export async function runCommandLine(given: readonly string[], plainShell: Shell
       const said = message ?? error?.message ?? 'The command cannot be read'
       throw new UsageError(usageMessage(said, { given, flags: knownFlags() }))
     })
-    .wrap(Math.min(110, yargs().terminalWidth()))
+    .wrap(Math.min(WIDTH, yargs().terminalWidth()))
 
   // The flags of the command that was typed: yargs keeps them in one place, which its types leave out.
   function knownFlags(): readonly string[] {
@@ -131,6 +137,9 @@ export async function runCommandLine(given: readonly string[], plainShell: Shell
     return WRONG_USAGE
   }
 }
+
+/** No line of the help is wider. */
+const WIDTH = 110
 
 const COMPLETION = 'completion'
 const COMMANDS = [

@@ -5,16 +5,17 @@ import { formatProblem, formatProblems } from '../config/problems.ts'
 import { namedRows } from '../config/sources/flags.ts'
 import type { Shell } from './shell.ts'
 
-/** Adds `--config` and one flag for each setting. */
+/** Adds `--config` and one flag for each setting; `--help settings` lists them. */
 export function withSettingFlags<T>(argv: Argv<T>) {
   for (const row of namedRows)
     argv.option(row.flag, {
       type: 'string',
       requiresArg: true,
-      description: row.description,
-      group: `Settings (each also as a variable: --revocation-list is SIDEGATE_REVOCATION_LIST):`,
+      hidden: true,
     })
-  return withConfigFlag(argv)
+  return withConfigFlag(argv).epilogue(
+    'Each setting is a flag as well: sidegate --help settings, or --help revocation for some.',
+  )
 }
 
 /** Adds `--config` alone, for commands that only look something up in the settings. */
@@ -41,5 +42,7 @@ export async function readSettingsAloud(
   for (const warning of isLeftToLog ? [] : result.warnings) shell.complain(`warning: ${formatProblem(warning)}`)
   if (!('problems' in result)) return result
   for (const line of formatProblems(result.problems)) shell.complain(line)
+  if (given.config === undefined)
+    shell.complain('No settings file is given: name one with --config sidegate.yaml; "sidegate demo" needs none')
   return undefined
 }

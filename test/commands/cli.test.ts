@@ -30,13 +30,37 @@ test('--version answers the version of package.json', async () => {
   expect(await run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
 })
 
-test('--help names every command and every setting, on standard output', async () => {
+test('--help names every command, on standard output, and where the settings are', async () => {
   const { code, stdout, stderr } = await run(['--help'])
   expect([code, stderr]).toEqual([0, ''])
   for (const name of ['run', 'demo', 'check', 'explain <token>', 'revoke', 'revocations', 'token', 'keys', 'schema'])
     expect(stdout).toContain(`sidegate ${name}`)
-  for (const flag of ['--config', '--upstream', '--revocation-redis', '--refresh-key-private-key-file', '--mode'])
-    expect(stdout).toContain(flag)
+  expect(stdout).toContain('--config')
+  expect(stdout).toContain('sidegate --help settings')
+  expect(stdout.split('\n').length).toBeLessThan(40)
+})
+
+test.each([
+  [
+    'settings',
+    ['--upstream <URL>', '--revocation-redis', '--refresh-key-private-key-file', '--mode <enforce | shadow>'],
+  ],
+  ['revocation', ['--revocation-max-staleness <duration>, default 30s', '--revocation-redis']],
+  ['--tls', ['--tls-key-file <file>, required with tls']],
+])('--help %s lists settings with their kinds and defaults', async (part, shown) => {
+  const { code, stdout, stderr } = await run(['check', '--help', part])
+  expect([code, stderr]).toEqual([0, ''])
+  for (const text of shown) expect(stdout).toContain(text)
+  if (part !== 'settings') expect(stdout).not.toContain('--upstream')
+  expect(Math.max(...stdout.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(110)
+})
+
+test('without a settings file, what is missing is said with how to name one', async () => {
+  const { code, stderr } = await run(['check'])
+  expect(code).toBe(1)
+  expect(stderr).toContain(
+    'No settings file is given: name one with --config sidegate.yaml; "sidegate demo" needs none',
+  )
 })
 
 test.each([

@@ -336,6 +336,7 @@ test('no settings at all: every setting that has to be given is named with its v
   expect(complained).toEqual([
     'The settings have 1 problem:',
     '  issuers (SIDEGATE_ISSUERS, --issuers): Missing setting, give a list of at least one issuer',
+    'No settings file is given: name one with --config sidegate.yaml; "sidegate demo" needs none',
   ])
   expect(exitCode).toBe(1)
 })
