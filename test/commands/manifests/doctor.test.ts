@@ -340,12 +340,14 @@ describe('the command', () => {
         /^error: .*app\.yaml:\d+ Service\/orders spec\.ports\[0\]\.targetPort: It sends to port 3000 of Deployment\/orders, which is the app \[service-around-gate\]$/,
       ),
       '  Set targetPort to 8080, the port of the gate',
-      '1 error, 0 warnings in 1 workload with a gate',
+      '1 error, 0 warnings in 1 workload that has a gate or asks for one',
     ])
   })
 
   test('looks at all manifests of a folder and of several files together', async () => {
-    expect((await sidegate(['doctor', '-f', example])).text).toBe('0 errors, 0 warnings in 1 workload with a gate')
+    expect((await sidegate(['doctor', '-f', example])).text).toBe(
+      '0 errors, 0 warnings in 1 workload that has a gate or asks for one',
+    )
     const files = readdirSync(example).map((name) => join(example, name))
     expect((await sidegate(['doctor', '-f', ...files])).exitCode).toBe(0)
     expect((await sidegate(['doctor', ...files.flatMap((file) => ['-f', file])])).exitCode).toBe(0)
