@@ -109,8 +109,7 @@ function tell(
   }
   const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`
   const summary = `${count(errors, 'error')}, ${count(findings.length - errors, 'warning')}`
-  if (!isManifests) return shell.print(summary)
   const note = guarded.length === 0 ? '; nothing here has a gate or asks for one' : ''
   const which = guarded.length === 1 ? 'that has a gate or asks for one' : 'that have a gate or ask for one'
-  shell.print(`${summary} in ${count(guarded.length, 'workload')} ${which}${note}`)
+  shell.print(isManifests ? `${summary} in ${count(guarded.length, 'workload')} ${which}${note}` : summary)
 }
