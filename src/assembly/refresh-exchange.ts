@@ -1,16 +1,15 @@
 // From the settings of `refresh.exchange` to the part that gets successors from the identity provider, alone or together with
 // the other gates of the fleet, and to the door through which refresh tokens come in.
+
 import type { Config, RefreshConfig } from '../config/options.ts'
 import type { Clock } from '../model/clock.ts'
+import type { Refresh } from '../model/next-token.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
-import type { DeliveryPolicy, Refresher } from '../refresh/delivery.ts'
+import type { FleetEntries } from '../redis/entries.ts'
+import type { DeliveryPolicy } from '../refresh/delivery.ts'
 import type { ClientCredentials } from '../refresh/identity-provider/client-authentication.ts'
 import { createExchanger, type ExchangerParts } from '../refresh/identity-provider/exchange.ts'
-import {
-  createRefreshTokenBook,
-  createSuccessorBook,
-  type FleetEntries,
-} from '../refresh/identity-provider/exchange-lock.ts'
+import { createRefreshTokenBook, createSuccessorBook } from '../refresh/identity-provider/exchange-lock.ts'
 import { createJudge, type Judge } from '../refresh/identity-provider/judgement.ts'
 import { createLoneExchange, createSharedExchange, type Obtain } from '../refresh/identity-provider/obtain.ts'
 import { createRefreshGrant } from '../refresh/identity-provider/refresh-grant.ts'
@@ -46,7 +45,7 @@ export function buildExchanger(
   policy: SuccessorPolicy & DeliveryPolicy,
   observe: ExchangerParts['observe'],
   parts: ExchangeBuildParts,
-): Refresher | undefined {
+): Refresh | undefined {
   const { materials, admit, clock, monotonic, log } = parts
   const { exchangeAuthority } = materials
   const credentials = credentialsOf(exchange, parts)

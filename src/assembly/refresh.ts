@@ -3,9 +3,10 @@
 import type { Config, RefreshConfig } from '../config/options.ts'
 import type { Admit, StandingQuestions } from '../gate/admission.ts'
 import type { Clock } from '../model/clock.ts'
-import type { CookiePolicy, Refresher, RefreshResult } from '../refresh/delivery.ts'
+import type { Refresh } from '../model/next-token.ts'
+import type { FleetEntries } from '../redis/entries.ts'
+import type { CookiePolicy, RefreshResult } from '../refresh/delivery.ts'
 import { whileStanding } from '../refresh/eligibility.ts'
-import type { FleetEntries } from '../refresh/identity-provider/exchange-lock.ts'
 import { createRefresher } from '../refresh/own-key.ts'
 import type { SuccessorPolicy } from '../refresh/successor.ts'
 import type { Log } from '../telemetry/logs/log.ts'
@@ -45,7 +46,7 @@ export function refreshPolicyOf(refresh: RefreshConfig): SuccessorPolicy {
 }
 
 /** Makes the refresher, or nothing where the refresh is off. */
-export function buildRefresher(parts: RefreshParts): Refresher | undefined {
+export function buildRefresher(parts: RefreshParts): Refresh | undefined {
   const { config, materials, metrics, clock } = parts
   const { refresh, tokens } = config
   if (refresh === undefined) return undefined

@@ -3,7 +3,7 @@
 import type { Config } from '../config/options.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Logger } from '../model/logger.ts'
-import type { SideEntries } from '../redis/entries.ts'
+import type { FleetEntries } from '../redis/entries.ts'
 import { createList } from '../revocation/compact-list/list.ts'
 import { createMemoryRevocations } from '../revocation/in-process.ts'
 import { createFeed } from '../revocation/log/reading/feed.ts'
@@ -76,7 +76,7 @@ export function issuerNames({ issuers, refresh }: Config): readonly string[] {
 /** What is known of revocations, and where gates keep entries beside them; those only in Redis. */
 export interface BuiltRevocations {
   readonly revocations: Revocations
-  readonly entries: SideEntries | undefined
+  readonly entries: FleetEntries | undefined
 }
 
 /** Makes what the settings ask for; nothing is connected before `start`. */

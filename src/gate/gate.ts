@@ -6,40 +6,30 @@ import {
   credential,
   type Decide,
   type Decision,
+  type FoundToken,
   type Permit,
   type RequestView,
+  type SeveralTokens,
   type TokenSource,
   type VerifiedToken,
 } from '../model/decision.ts'
 import { isRefusal, type Refusal } from '../model/refusal.ts'
 import { type AdmissionQuestions, judgeStanding, judgeTime } from './admission.ts'
-import { chooseToken, type SeveralTokens } from './several-tokens.ts'
+import type { Route } from './routes.ts'
+import { chooseToken } from './several-tokens.ts'
 
 /** The questions, each answered by a part of its own; what is asked about the token alone is in admission.ts. */
 export interface Questions extends AdmissionQuestions {
   /** 1. Which rule covers this path? */
-  readonly route: (view: RequestView) => RouteAnswer | Refusal
+  readonly route: (view: RequestView) => Route | Refusal
   /** 2. Where is the one token? */
-  readonly extract: (view: RequestView) => Found | Refusal
+  readonly extract: (view: RequestView) => FoundToken | Refusal
   /** May the page that asks use the cookie where the token was found? */
   readonly origin: (view: RequestView, sources: readonly TokenSource[]) => Refusal | undefined
   /** When a token says that it was issued: of several that are all refused, the newest one's refusal is given. */
   readonly issuedAt: (token: string) => number
-  // 3. verify · 4. clock · 5. revocation
-}
-
-interface Found {
-  readonly token: string
-  readonly sources: readonly TokenSource[]
-  readonly several: SeveralTokens | undefined
-}
-
-interface RouteAnswer {
-  /** The rule, in the words of the settings. */
-  readonly path: string
-  readonly isPublic: boolean
-  /** 6. What does the route ask of the token? */
-  readonly lacks: (token: VerifiedToken) => Refusal | undefined
+  // 3. verify · 4. clock · 5. revocation: in admission.ts
+  // 6. What does the route ask of the token? `lacks` of the route answers it.
 }
 
 /** Makes the one decision function. */
@@ -62,7 +52,7 @@ export function createGate(questions: Questions): Decide {
   }
 }
 
-async function judgeSeveral(found: Found, several: SeveralTokens, route: RouteAnswer, questions: Questions) {
+async function judgeSeveral(found: FoundToken, several: SeveralTokens, route: Route, questions: Questions) {
   const { verify, issuedAt, clock } = questions
   const judgeNow = (token: VerifiedToken) => judgeTime(token, clock() / 1000)
   const chosen = await chooseToken(several, { verify, issuedAt, judgeTime: judgeNow })
@@ -72,8 +62,8 @@ async function judgeSeveral(found: Found, several: SeveralTokens, route: RouteAn
 /** What is asked of a verified token. */
 function judge(
   token: VerifiedToken | Refusal,
-  found: Found,
-  route: RouteAnswer,
+  found: FoundToken,
+  route: Route,
   questions: Questions,
 ): Decision | Promise<Decision> {
   if (isRefusal(token)) return token
@@ -83,7 +73,7 @@ function judge(
     : conclude(token, found, route, refusal)
 }
 
-function conclude(token: VerifiedToken, found: Found, route: RouteAnswer, refusal: Refusal | undefined): Decision {
+function conclude(token: VerifiedToken, found: FoundToken, route: Route, refusal: Refusal | undefined): Decision {
   return refusal ?? route.lacks(token) ?? permit('permit', token, found)
 }
 
@@ -106,7 +96,7 @@ const publicPermit = permit('public', undefined, undefined)
 function permit(
   decision: Permit['decision'],
   token: VerifiedToken | undefined,
-  found: Found | undefined,
+  found: FoundToken | undefined,
   wouldRefuse?: Refusal,
 ): Permit {
   const sources = found?.sources ?? nowhere

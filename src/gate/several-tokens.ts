@@ -1,13 +1,7 @@
 // Which of several tokens in cookies of one name counts? A login app and a gate may set the cookie for different hosts, and the
 // browser sends both; somebody who can set cookies may add one. It must never choose between two people.
-import type { VerifiedToken } from '../model/decision.ts'
+import type { SeveralTokens, VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Refusal, statusOf } from '../model/refusal.ts'
-
-export interface SeveralTokens {
-  readonly tokens: readonly string[]
-  /** What is answered where they belong to different people. */
-  readonly multiple: Refusal
-}
 
 /** What is asked of each of them. */
 export interface CandidateQuestions {

@@ -1,6 +1,7 @@
 // What the proxy is told from outside, in one shape: the decision function and everything that may change on a reload.
 // It holds values only; where they come from (settings, files, Redis) is not the proxy's business.
-import type { Decide, Permit } from '../model/decision.ts'
+import type { Decide } from '../model/decision.ts'
+import type { Refresh } from '../model/next-token.ts'
 
 /** Bounds on messages, times and connections. Times are in milliseconds; 0 means no bound where the comment says so. */
 export interface ProxyLimits {
@@ -23,18 +24,6 @@ export interface ProxyLimits {
   readonly upstreamResponseTimeoutMs: number
   readonly upstreamConnections: number
 }
-
-/** One header line that is added to a response. */
-export interface HeaderLine {
-  readonly name: string
-  readonly value: string
-}
-
-/** How the next token reaches the client: the configured header, and Set-Cookie where the token came in a cookie. */
-export type Delivery = readonly HeaderLine[]
-
-/** Answers the next token for an admitted request, or nothing. Asked when the response of the application starts. */
-export type Refresh = (permit: Permit) => Delivery | undefined | Promise<Delivery | undefined>
 
 /** How an app with https proves that it is the app. */
 export interface UpstreamTls {

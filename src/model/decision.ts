@@ -64,6 +64,22 @@ export interface VerifiedToken {
 /** Where a token was found: needed to strip it, and to give its successor back the same way. */
 export type TokenSource = { readonly header: string } | { readonly cookie: string } | { readonly query: string }
 
+/** A token as it stands in a request, not yet read. */
+export interface FoundToken {
+  readonly token: string
+  /** All places where it is: equal tokens are one. */
+  readonly sources: readonly TokenSource[]
+  /** Where the cookie is there with several values: all that are tokens, of which `token` is the first. */
+  readonly several: SeveralTokens | undefined
+}
+
+/** Tokens of one cookie name, of which it is not known yet which one counts. */
+export interface SeveralTokens {
+  readonly tokens: readonly string[]
+  /** What is answered where they belong to different people. */
+  readonly multiple: Refusal
+}
+
 /**
  * Names the member of a Permit that holds the token's text. A symbol, so that no serializer takes it along: JSON, and with
  * it every log line, leaves it out.

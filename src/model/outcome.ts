@@ -32,10 +32,10 @@ export interface Outcome {
 }
 
 /** How an outcome is counted and logged. `error` is a trouble of the app or of ours; it is nobody's refusal. */
-export type Verdict = Permit['decision'] | 'refuse' | 'error'
+type Counted = Permit['decision'] | 'refuse' | 'error'
 
 /** The one verdict on a request: what came last counts. */
-export function verdictOf({ decision, fault }: Pick<Outcome, 'decision' | 'fault'>): Verdict {
+export function verdictOf({ decision, fault }: Pick<Outcome, 'decision' | 'fault'>): Counted {
   if (fault !== undefined) return isTrouble(fault) ? 'error' : 'refuse'
   return isRefusal(decision) ? 'refuse' : decision.decision
 }

@@ -4,13 +4,13 @@ import type { Command, RedisConnection } from './connection.ts'
 import { createPatientTransact } from './slot-moves.ts'
 
 /** An entry as it is to be from now on; without a text it is to be gone. */
-export type SideChange =
+export type EntryChange =
   | { readonly name: string; readonly text: string; readonly lifetimeMs: number }
   | { readonly name: string; readonly text: undefined }
 
-/** Everything rejects while Redis is not connected, and where it does not answer within a second. */
-export interface SideEntries {
-  /** The whole name of an entry. */
+/** Short texts that all gates share. Everything rejects while Redis is not connected, and where it does not answer within a second. */
+export interface FleetEntries {
+  /** The whole name of an entry, which tells one list of revocations from another. */
   nameOf(kind: string, id: string): string
   read(names: readonly string[]): Promise<readonly (string | undefined)[]>
   /** Takes a lock for a time where nobody has it, and reads entries after that, in one round trip. */
@@ -20,10 +20,10 @@ export interface SideEntries {
     names: readonly string[],
   ): Promise<{ readonly isMine: boolean; readonly texts: readonly (string | undefined)[] }>
   /** Makes all changes or none. */
-  change(changes: readonly SideChange[]): Promise<void>
+  change(changes: readonly EntryChange[]): Promise<void>
 }
 
-export interface SideEntriesParts {
+export interface FleetEntriesParts {
   readonly connection: Pick<RedisConnection, 'send' | 'sendInOrder' | 'transact'>
   /** The whole name of an entry of a kind. */
   readonly keys: { beside(kind: string, id: string): string }
@@ -31,7 +31,7 @@ export interface SideEntriesParts {
 }
 
 /** Makes them on a connection that somebody else opens and closes. */
-export function createSideEntries({ connection, keys, timeoutMs }: SideEntriesParts): SideEntries {
+export function createFleetEntries({ connection, keys, timeoutMs }: FleetEntriesParts): FleetEntries {
   const transact = createPatientTransact(connection)
   const reading = (names: readonly string[]) => names.map((name): Command => ['get', name])
   return Object.freeze({
@@ -46,10 +46,10 @@ export function createSideEntries({ connection, keys, timeoutMs }: SideEntriesPa
     change: async (changes) => {
       await transact(changes.map(commandFor), timeoutMs)
     },
-  } satisfies SideEntries)
+  } satisfies FleetEntries)
 }
 
-function commandFor(change: SideChange): Command {
+function commandFor(change: EntryChange): Command {
   return change.text === undefined
     ? ['del', change.name]
     : ['set', change.name, change.text, 'PX', Math.max(1, Math.ceil(change.lifetimeMs))]

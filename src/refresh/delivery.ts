@@ -1,15 +1,10 @@
 // How does the next token reach the client? The same for a token that was signed here and one that the identity provider
 // issued. It never judges a token: its caller has.
-import type { Permit, TokenSource } from '../model/decision.ts'
+import type { TokenSource } from '../model/decision.ts'
+import type { Delivery } from '../model/next-token.ts'
 
 /** What became of a refresh, as the `result` label of refresh_total. */
 export type RefreshResult = 'issued' | 'session_over' | 'own_token_too_large' | 'no_refresh_token' | 'failed'
-
-/** The response headers that carry the next token: the configured one, and Set-Cookie where it came in a cookie. */
-export type Delivery = readonly { readonly name: string; readonly value: string }[]
-
-/** Answers what to deliver with the response to an admitted request, or nothing. Never rejects. */
-export type Refresher = (permit: Permit) => Delivery | undefined | Promise<Delivery | undefined>
 
 /** The attributes of a cookie that carries a successor (RFC 6265bis section 4.1.2). */
 export interface CookiePolicy {

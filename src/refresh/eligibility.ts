@@ -1,7 +1,7 @@
 // May this token have a next one, now that the answer of the app is there? That can be long after the decision: who was
 // revoked meanwhile, or ran out, gets none. It asks nothing about a token outside its window.
 import { judgeStanding, type StandingQuestions } from '../gate/admission.ts'
-import type { Refresher } from './delivery.ts'
+import type { Refresh } from '../model/next-token.ts'
 import { isInWindow, type SuccessorPolicy } from './successor.ts'
 
 export interface StandingParts {
@@ -15,7 +15,7 @@ export interface StandingParts {
  * The same refresher, asked only about tokens of these issuers that stand, are in their window and have not reached `exp`.
  * A clock tolerance admits a token for a little longer, but begins no new one.
  */
-export function whileStanding(refresh: Refresher, { policy, issuers, standing }: StandingParts): Refresher {
+export function whileStanding(refresh: Refresh, { policy, issuers, standing }: StandingParts): Refresh {
   return (permit) => {
     const { token } = permit
     if (token === undefined || !issuers.has(token.issuer)) return undefined

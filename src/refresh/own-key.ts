@@ -2,7 +2,8 @@
 // without a promise for every token outside its window. A successor that cannot be made never fails the request.
 import type { Clock } from '../model/clock.ts'
 import type { Permit, VerifiedToken } from '../model/decision.ts'
-import { type Delivery, type DeliveryPolicy, deliveryOf, type Refresher, type RefreshResult } from './delivery.ts'
+import type { Delivery, Refresh } from '../model/next-token.ts'
+import { type DeliveryPolicy, deliveryOf, type RefreshResult } from './delivery.ts'
 import { isInWindow, type SuccessorClaims, type SuccessorPolicy, successor } from './successor.ts'
 
 export interface RefresherParts {
@@ -21,7 +22,7 @@ export interface RefresherParts {
  * Makes the function that answers the successor for an admitted request. Signed successors are remembered: they are the same
  * for every request in the window, and with a randomised algorithm all requests of one gate then get the same bytes.
  */
-export function createRefresher({ policy, sign, clock, observe }: RefresherParts): Refresher {
+export function createRefresher({ policy, sign, clock, observe }: RefresherParts): Refresh {
   // By the proof, not by the token's id: an issuer that gives two tokens one jti must not have them swapped.
   const signed = new WeakMap<VerifiedToken, string | Promise<string | undefined>>()
 

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { StandingQuestions } from '../../src/gate/admission.ts'
 import type { Permit, VerifiedToken } from '../../src/model/decision.ts'
-import type { Delivery } from '../../src/refresh/delivery.ts'
+import type { Delivery } from '../../src/model/next-token.ts'
 import { whileStanding } from '../../src/refresh/eligibility.ts'
 import { NOW_SECONDS, verifiedToken } from '../support/tokens.ts'
 

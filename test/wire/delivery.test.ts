@@ -2,7 +2,7 @@
 // nobody on the way, and never against the word of the app about its own session.
 import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { Delivery, Refresh } from '../../src/http/limits.ts'
+import type { Delivery, Refresh } from '../../src/model/next-token.ts'
 import { eventually } from '../support/eventually.ts'
 import { freePort } from '../support/listen.ts'
 import { okAnswer, type RawOrigin, startRawOrigin, startScriptedOrigin } from '../support/origin.ts'

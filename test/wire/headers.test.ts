@@ -1,6 +1,6 @@
 // Whose word is it? Identity, forwarding and hop-by-hop headers, in both directions and on every kind of path.
 import { afterEach, expect, test } from 'vitest'
-import type { Refresh } from '../../src/http/limits.ts'
+import type { Refresh } from '../../src/model/next-token.ts'
 import { okAnswer, type RawOrigin, startScriptedOrigin } from '../support/origin.ts'
 import { startProxy, type TestProxy, tokenPermit, verifiedToken } from '../support/proxy.ts'
 import { rawClient } from '../support/raw-client.ts'

@@ -1,5 +1,6 @@
 // One version of the settings in force: the gate with its questions answered by real parts, and what the proxy needs to
 // know. A reload builds a new one and leaves the old one to the requests that began with it.
+
 import { BlockList, isIPv4 } from 'node:net'
 import type { Config } from '../../config/options.ts'
 import { type Admit, createAdmission, type RevocationAnswer, type StandingQuestions } from '../../gate/admission.ts'
@@ -10,8 +11,8 @@ import { createPublicHost } from '../../http/headers/public-host.ts'
 import type { ProxyPolicy } from '../../http/limits.ts'
 import type { Clock } from '../../model/clock.ts'
 import type { Decide, VerifiedToken } from '../../model/decision.ts'
+import type { FleetEntries } from '../../redis/entries.ts'
 import { expiryLines } from '../../refresh/delivery.ts'
-import type { FleetEntries } from '../../refresh/identity-provider/exchange-lock.ts'
 import type { Revocations, Verdict } from '../../revocation/revocations.ts'
 import type { Log } from '../../telemetry/logs/log.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'

@@ -1,7 +1,8 @@
 // Which header lines cross the proxy, in each direction? A copy minus everything that speaks about one connection or that
 // only we may say, plus our own lines last. It must never copy framing, and it is pure: lists in, lists out.
 import { credential, type Permit } from '../../model/decision.ts'
-import type { Delivery, ProxyPolicy } from '../limits.ts'
+import type { Delivery } from '../../model/next-token.ts'
+import type { ProxyPolicy } from '../limits.ts'
 import type { Message } from '../message.ts'
 import { addForwardingLines, type ForwardedFields, keepForwardedField, noForwardedFields } from './forwarded.ts'
 import { identityLines } from './identity.ts'

@@ -1,29 +1,10 @@
 // What do the gates of a fleet leave for each other about one token? The names and the contents of the entries in Redis, each
-// named by a digest of the token and sealed. Knows no Redis: it is given one that speaks in plain entries.
+// named by a digest of the token and sealed.
 import { hash } from 'node:crypto'
 import type { Clock } from '../../model/clock.ts'
 import type { VerifiedToken } from '../../model/decision.ts'
+import type { EntryChange, FleetEntries } from '../../redis/entries.ts'
 import { isTooLong, keyOfGate, keyOfHolder, seal, unseal } from './sealing.ts'
-
-/** An entry as it is to be from now on; without a text it is to be gone. Times in milliseconds. */
-export type EntryChange =
-  | { readonly name: string; readonly text: string; readonly lifetimeMs: number }
-  | { readonly name: string; readonly text: undefined }
-
-/** Short texts that all gates share. Everything rejects where Redis does not answer. */
-export interface FleetEntries {
-  /** The whole name of an entry, which tells one list of revocations from another. */
-  nameOf(kind: 'exchange' | 'successor' | 'refresh-token' | 'refresh-asked', id: string): string
-  read(names: readonly string[]): Promise<readonly (string | undefined)[]>
-  /** Takes a lock for a time where nobody has it, and reads entries after that, in one round trip. */
-  claim(
-    lock: string,
-    lifetimeMs: number,
-    names: readonly string[],
-  ): Promise<{ readonly isMine: boolean; readonly texts: readonly (string | undefined)[] }>
-  /** Makes all changes or none. */
-  change(changes: readonly EntryChange[]): Promise<void>
-}
 
 /** A token, as verified and as it came. */
 export interface Presented {

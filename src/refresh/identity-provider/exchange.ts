@@ -7,8 +7,9 @@ import { LRUCache } from 'lru-cache'
 import type { Admit } from '../../gate/admission.ts'
 import type { Clock } from '../../model/clock.ts'
 import { credential, type Permit, type VerifiedToken } from '../../model/decision.ts'
+import type { Delivery, Refresh } from '../../model/next-token.ts'
 import { isRefusal, type Refusal } from '../../model/refusal.ts'
-import { type Delivery, type DeliveryPolicy, deliveryOf, type Refresher, type RefreshResult } from '../delivery.ts'
+import { type DeliveryPolicy, deliveryOf, type RefreshResult } from '../delivery.ts'
 import { isInWindow, type SuccessorPolicy, sessionEndSeconds } from '../successor.ts'
 import { type BackOff, backOffAfter, noBackOff, pauseAfter } from './back-off.ts'
 import { ExchangeError } from './exchange-error.ts'
@@ -59,7 +60,7 @@ interface None {
 type Flight = Promise<Result | undefined>
 
 /** Makes the function that answers the exchanged token for an admitted request. */
-export function createExchanger(parts: ExchangerParts): Refresher {
+export function createExchanger(parts: ExchangerParts): Refresh {
   const { policy, obtain, admit, clock, monotonic, observe } = parts
   const flights = new Map<string, Flight>()
   const results = new LRUCache<string, Result>({

@@ -1,11 +1,13 @@
 // How does a gate come by the next token from the identity provider? By asking itself, alone; or once for the whole fleet: the
 // gate that takes a short lock in Redis asks, the others find there what it got. Two good tokens do no harm, so that where
 // Redis is away each gate asks for itself.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Claims } from '../../model/decision.ts'
 import { afterPatience } from '../../outbound-http/stall-tolerant-timer.ts'
+import type { FleetEntries } from '../../redis/entries.ts'
 import { ExchangeError } from './exchange-error.ts'
-import { type FleetEntries, type Presented, type Stored, type SuccessorBook, tokenName } from './exchange-lock.ts'
+import { type Presented, type Stored, type SuccessorBook, tokenName } from './exchange-lock.ts'
 import type { IssuedToken, Judge, SessionOver } from './judgement.ts'
 import type { TokenEndpoint } from './token-endpoint.ts'
 

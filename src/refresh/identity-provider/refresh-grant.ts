@@ -1,19 +1,13 @@
 // Gets the next token with the refresh token that is held for it (RFC 6749 section 6). A provider that sees one refresh token
 // twice ends the session. So this never asks without the lock, Redis knows that the provider is being asked before it is, and
 // what it answers is in Redis before anything else is done with it.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../model/clock.ts'
 import { isKeepable, MAXIMUM_REFRESH_TOKEN_BYTES } from '../../model/refresh-token.ts'
+import type { EntryChange, FleetEntries } from '../../redis/entries.ts'
 import { ExchangeError } from './exchange-error.ts'
-import {
-  type AskedWith,
-  type EntryChange,
-  type FleetEntries,
-  type RefreshTokenBook,
-  type Stored,
-  StoreError,
-  type SuccessorBook,
-} from './exchange-lock.ts'
+import { type AskedWith, type RefreshTokenBook, type Stored, StoreError, type SuccessorBook } from './exchange-lock.ts'
 import type { IssuedToken, Judge, SessionOver } from './judgement.ts'
 import {
   type Due,

@@ -7,7 +7,7 @@ import type { Logger } from '../../model/logger.ts'
 import { describeAddress, parseRedisUrl } from '../../redis/address.ts'
 import type { Credentials } from '../../redis/client.ts'
 import { type Command, createConnection, type RedisConnection } from '../../redis/connection.ts'
-import { createSideEntries, type SideEntries } from '../../redis/entries.ts'
+import { createFleetEntries, type FleetEntries } from '../../redis/entries.ts'
 import { createTroubleReport } from '../../redis/error-log.ts'
 import { type Probe, readReplicaLink, readSafety, type Safety } from '../../redis/eviction-check.ts'
 import { createLoneMaster } from '../../redis/lone-master.ts'
@@ -90,7 +90,7 @@ export interface RedisStore {
   claimHealing(owner: string, lifetimeMs: number): Promise<boolean>
   releaseHealing(owner: string): Promise<void>
   /** What other parts of the gate keep beside the list. */
-  readonly entries: SideEntries
+  readonly entries: FleetEntries
 }
 
 export interface RedisStoreParts extends Credentials {
@@ -288,7 +288,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
       await reads.whenReady(commandTimeoutMs)
       return readReplicaLink(probeOf(reads))
     },
-    entries: createSideEntries({ connection: commands, keys, timeoutMs: commandTimeoutMs }),
+    entries: createFleetEntries({ connection: commands, keys, timeoutMs: commandTimeoutMs }),
     claimHealing,
     releaseHealing: async (owner) => {
       if ((await sendOne(commands, ['get', keys.healing])) === owner) await sendOne(commands, ['del', keys.healing])

@@ -2,8 +2,8 @@
 // asked for something else.
 
 import type { HeaderRules } from '../../http/headers/names.ts'
-import type { Delivery } from '../../http/limits.ts'
 import type { Permit } from '../../model/decision.ts'
+import type { Delivery } from '../../model/next-token.ts'
 import type { HandlerParts } from './dependencies.ts'
 
 const REFRESH_TIMEOUT_MS = 2_000

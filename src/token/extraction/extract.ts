@@ -1,28 +1,13 @@
 // Where is the one token of a request? From the configured sources: where two different ones are found, one of them may have been
 // put there by somebody else, and the app may read the other one (RFC 6750 section 2). Cookies of one name are the exception: a
 // browser sends all that any host above this one has set, and which of them counts is asked later.
-import type { RequestView, TokenSource } from '../../model/decision.ts'
+import type { FoundToken, RequestView, SeveralTokens, TokenSource } from '../../model/decision.ts'
 import { foldName } from '../../model/header-names.ts'
 import { type Refusal, refuse } from '../../model/refusal.ts'
 import { describeOther, FOREIGN, readAuthorization, UNREADABLE } from './authorization.ts'
 import { type CookieTokens, foldedCodes, MOST_COOKIES, readCookies } from './cookie-tokens.ts'
 import { readQuery } from './query-tokens.ts'
 import { holdsToken, looksLikeToken } from './shape.ts'
-
-/** A token as it stands in the request, not yet read. */
-export interface FoundToken {
-  readonly token: string
-  /** All places where it is: equal tokens are one. */
-  readonly sources: readonly TokenSource[]
-  /** Where the cookie is there with several values: all that are tokens, of which `token` is the first. */
-  readonly several: SeveralTokens | undefined
-}
-
-export interface SeveralTokens {
-  readonly tokens: readonly string[]
-  /** What is answered where they belong to different people. */
-  readonly multiple: Refusal
-}
 
 export interface ExtractPolicy {
   readonly sources: readonly TokenSource[]

@@ -1,6 +1,8 @@
 // How long a gate waits for what another gate gets from the identity provider.
+
 import { describe, expect, it } from 'vitest'
-import { createSuccessorBook, type FleetEntries } from '../../../src/refresh/identity-provider/exchange-lock.ts'
+import type { FleetEntries } from '../../../src/redis/entries.ts'
+import { createSuccessorBook } from '../../../src/refresh/identity-provider/exchange-lock.ts'
 import { waitForStored } from '../../../src/refresh/identity-provider/obtain.ts'
 import { verifiedToken } from '../../support/verified-token.ts'
 

@@ -64,7 +64,7 @@ async function useEverything(redis: TestRedis, url: string): Promise<void> {
   await revoke(gate, 'two')
   // Each must know all: a gate that has not heard of a lift would write the rule back, and another the lift.
   await untilState(polling, 'two', 'revoked')
-  await useSideEntries(gate.store.entries)
+  await useFleetEntries(gate.store.entries)
   await redis.command('del', logKey)
   await vi.waitFor(async () => expect(await redis.command('xlen', logKey)).toBe(3), soon)
   await vi.waitFor(() => expect(gate.feed.isSynced() && polling.feed.isSynced()).toBe(true), soon)
@@ -73,7 +73,7 @@ async function useEverything(redis: TestRedis, url: string): Promise<void> {
 }
 
 /** As the refresh by the identity provider does. */
-async function useSideEntries(entries: RedisStore['entries']): Promise<void> {
+async function useFleetEntries(entries: RedisStore['entries']): Promise<void> {
   const [lock, one, two] = (['exchange', 'successor', 'refresh-token'] as const).map((kind) =>
     entries.nameOf(kind, 'x'),
   )
