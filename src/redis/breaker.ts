@@ -9,7 +9,6 @@ export interface Breaker {
   leave(): void
   succeed(): void
   fail(): void
-  isOpen(): boolean
 }
 
 export interface BreakerParts {
@@ -46,6 +45,5 @@ export function createBreaker(parts: BreakerParts): Breaker {
       failures += 1
       if (failures >= failuresToOpen) openedMs = clock()
     },
-    isOpen,
   } satisfies Breaker)
 }

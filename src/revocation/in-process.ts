@@ -37,7 +37,6 @@ export function createMemoryRevocations(parts: { readonly list: RuleList; readon
       timer = setInterval(() => list.sweep(clock() / 1000, SWEEP_BUDGET), SWEEP_EVERY_MS).unref()
     },
     stop: async () => clearInterval(timer),
-    ageMs: () => 0,
     holdings: () => ({ rules: list.size, memoryBytes: list.memoryBytes() }),
     onChange: (callback) => {
       callbacks.push(callback)

@@ -162,7 +162,6 @@ export function createRedisLookup(parts: RedisLookupParts): Revocations {
       await store.close()
       await ended
     },
-    ageMs,
     holdings: () => ({ rules: (kind) => copy?.list.size(kind) ?? 0, memoryBytes: copy?.list.memoryBytes() ?? 0 }),
     onChange: (callback) => {
       callbacks.push(callback)

@@ -37,8 +37,6 @@ export interface Revocations {
   readiness(): { readonly ready: boolean; readonly detail: string }
   start(): void
   stop(): Promise<void>
-  /** How old the copy is in milliseconds; infinite before it was first complete. */
-  ageMs(): number
   /** What it holds here, for the gauges. */
   holdings(): Holdings
   /** Calls back for every rule that came into force or was lifted, so that open connections can be judged again. */
@@ -124,7 +122,6 @@ export function createLocalRevocations(parts: LocalParts): Revocations {
       await store.close()
       await ended
     },
-    ageMs: freshness.ageMs,
     holdings: () => ({ rules: list.size, memoryBytes: list.memoryBytes() }),
     onChange: (callback) => {
       callbacks.push(callback)

@@ -93,7 +93,7 @@ describe('with minReplicas', () => {
     await replica.halt()
     const rounds = gate.seen.reads.length
     await vi.waitFor(() => expect(gate.seen.reads.length).toBeGreaterThan(rounds + 5), soon)
-    expect(gate.feed.isSynced()).toBe(true)
+    expect(gate.seen.synced).toBe(true)
     expect(gate.seen.lines.filter((line) => line.includes('does not say how many replicas'))).toHaveLength(1)
   })
 })
@@ -105,6 +105,6 @@ test('without minReplicas a master alone is current', async () => {
   await revoke(gate, 'one')
   const rounds = gate.seen.reads.length
   await vi.waitFor(() => expect(gate.seen.reads.length).toBeGreaterThan(rounds + 3), soon)
-  expect(gate.feed.isSynced()).toBe(true)
+  expect(gate.seen.synced).toBe(true)
   expect(stateOf(gate, 'one')).toBe('revoked')
 })

@@ -164,7 +164,15 @@ export function stateOf(gate: Pick<LocalGate, 'revocations'>, jti: string): stri
   return verdict.state === 'clear' && verdict.degraded ? 'degraded' : verdict.state
 }
 
-export const untilSynced = (gate: LocalGate) => vi.waitFor(() => expect(gate.feed.isSynced()).toBe(true), soon)
+/** How old the copy of a gate is, as it says itself. */
+export function ageMs({ revocations }: Pick<LocalGate, 'revocations'>): number {
+  const { detail } = revocations.readiness()
+  const age = /(\d+\.\d) s old/.exec(detail)?.[1]
+  if (age === undefined) throw new Error(`this gate does not say its age: ${detail}`)
+  return Number(age) * 1000
+}
+
+export const untilSynced = (gate: LocalGate) => vi.waitFor(() => expect(gate.seen.synced).toBe(true), soon)
 export const untilState = (gate: LocalGate, jti: string, state: string) =>
   vi.waitFor(() => expect(stateOf(gate, jti)).toBe(state), soon)
 

@@ -244,7 +244,7 @@ describe('a real Redis', () => {
     await redis.client.multi().call('del', logKey).call('xadd', logKey, '*', 'kind', 'token', 'value', 'one').exec()
     await untilState(gate, 'one', 'revoked')
     await vi.waitFor(async () => expect(Number(await redis.command('xlen', logKey))).toBeGreaterThan(1), soon)
-    await vi.waitFor(() => expect(gate.feed.isSynced()).toBe(true), soon)
+    await vi.waitFor(() => expect(gate.seen.synced).toBe(true), soon)
     expect(stateOf(await startSynced({ url: redis.url }), 'one')).toBe('revoked')
   })
 })

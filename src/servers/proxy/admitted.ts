@@ -127,7 +127,6 @@ export function openTunnel(
         exchange.upstreamError = fault.error
         answer(parts, exchange, fault.refusal, undefined)
       },
-      onClose: () => {},
     },
   })
 }

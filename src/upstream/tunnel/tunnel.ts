@@ -43,7 +43,6 @@ export interface TunnelEvents {
   readonly onBroken: (fault: UpstreamFault) => void
   /** There is no tunnel and nothing was sent to the client yet. */
   readonly onFault: (fault: UpstreamFault) => void
-  readonly onClose: () => void
 }
 
 /** Makes the function that opens tunnels; it answers a function that breaks the attempt or the tunnel off. */
@@ -76,7 +75,6 @@ export function createTunnel(
     socket.once('close', () => {
       isDone = true
       stop()
-      order.events.onClose()
     })
     const target = order.upstream
     const connectTimeout = order.limits.upstreamConnectTimeoutMs

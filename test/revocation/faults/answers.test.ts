@@ -4,7 +4,18 @@ import { eventually } from '../../support/eventually.ts'
 import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
 import { verifiedToken } from '../../support/verified-token.ts'
-import { logKey, revoke, soon, startLookup, startSynced, stateOf, stopAll, untilState, watch } from '../harness.ts'
+import {
+  ageMs,
+  logKey,
+  revoke,
+  soon,
+  startLookup,
+  startSynced,
+  stateOf,
+  stopAll,
+  untilState,
+  watch,
+} from '../harness.ts'
 
 let redis: TestRedis
 let proxy: FaultProxy
@@ -60,7 +71,7 @@ describe('answers that are not as they should be', () => {
     proxy.latency(700)
     await redis.command('xadd', logKey, '*', 'kind', 'token', 'value', 'one')
     await untilState(gate, 'one', 'revoked')
-    await vi.waitFor(() => expect(gate.revocations.ageMs()).toBeGreaterThan(600), soon)
+    await vi.waitFor(() => expect(ageMs(gate)).toBeGreaterThan(600), soon)
     expect(stateOf(gate, 'other')).toBe('clear')
   })
 

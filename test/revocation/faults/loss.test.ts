@@ -93,7 +93,7 @@ describe('nothing that the fleet knew is lost', () => {
     await agree([gate])
     const oracle = watch([gate], { revoked: ['one', 'two'], lifted: ['back'] })
     proxy.down()
-    await vi.waitFor(() => expect(gate.feed.isSynced()).toBe(false), soon)
+    await vi.waitFor(() => expect(gate.seen.synced).toBe(false), soon)
     await redis.command('xtrim', logKey, 'MAXLEN', 1)
     await redis.command('xadd', logKey, '*', 'kind', 'token', 'value', 'new')
     proxy.up()

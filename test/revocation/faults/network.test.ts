@@ -9,6 +9,7 @@ import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts'
 import { startRedis, type TestRedis } from '../../support/redis.ts'
 import { verifiedToken } from '../../support/verified-token.ts'
 import {
+  ageMs,
   logKey,
   revoke,
   rule,
@@ -75,14 +76,14 @@ describe.each(silences)('%s', (name, begin, end) => {
     await untilState(lenient, 'known', 'revoked')
     const oracle = watch([gate, lenient], { revoked: ['known'] })
     await begin()
-    await eventually(() => expect(gate.feed.isSynced()).toBe(false), 500, 10)
+    await eventually(() => expect(gate.seen.synced).toBe(false), 500, 10)
     expect(gate.seen.synced).toBe(false)
     // Turned, for a copy that is as old as this only now: a machine that stands still for a second does not make it so.
     passedMs = 30_000
     await untilState(gate, 'other', 'stale')
     await untilState(lenient, 'other', 'degraded')
-    const ageMs = gate.revocations.ageMs()
-    await vi.waitFor(() => expect(gate.revocations.ageMs()).toBeGreaterThan(ageMs + 200), soon)
+    const olderMs = ageMs(gate) + 200
+    await vi.waitFor(() => expect(ageMs(gate)).toBeGreaterThan(olderMs), soon)
     expect(gate.revocations.readiness().ready).toBe(true)
     const detail = () => gate.revocations.readiness().detail
     expect(detail()).toMatch(/is \d+\.\d s old, 30 s are allowed; tokens are refused with 503/)
@@ -129,7 +130,7 @@ describe('a connection that breaks', () => {
       proxy.cutAfter(bytes)
       proxy.cut()
       await writeRaw(`during-${bytes}`)
-      await vi.waitFor(() => expect(gate.feed.isSynced()).toBe(false), soon)
+      await vi.waitFor(() => expect(gate.seen.synced).toBe(false), soon)
       proxy.up()
       await untilState(gate, `during-${bytes}`, 'revoked')
       await untilSynced(gate)

@@ -67,7 +67,7 @@ async function useEverything(redis: TestRedis, url: string): Promise<void> {
   await useFleetEntries(gate.store.entries)
   await redis.command('del', logKey)
   await vi.waitFor(async () => expect(await redis.command('xlen', logKey)).toBe(3), soon)
-  await vi.waitFor(() => expect(gate.feed.isSynced() && polling.feed.isSynced()).toBe(true), soon)
+  await vi.waitFor(() => expect(gate.seen.synced && polling.seen.synced).toBe(true), soon)
   // A connection that takes a second on a busy machine is no denial
   for (const { seen } of [gate, polling]) expect(seen.errors.filter((kind) => kind !== 'timeout')).toEqual([])
 }

@@ -244,7 +244,7 @@ describe('addresses', () => {
     await vi.waitFor(() => expect(wrong.seen.errors).toContain('access'), soon)
     expect(wrong.revocations.check(verifiedToken())).toMatchObject({ state: 'stale' })
     const reader = startLocal({ url: `redis://reader:pw@127.0.0.1:${redis.port}` })
-    await vi.waitFor(() => expect(reader.feed.isSynced()).toBe(true), soon)
+    await vi.waitFor(() => expect(reader.seen.synced).toBe(true), soon)
     await expect(reader.revocations.write([rule({ kind: 'token', value: 'a' })])).rejects.toThrow(/NOPERM|EXECABORT/)
     expect(reader.revocations.check(verifiedToken({ jti: 'a' }))).toMatchObject({ state: 'clear' })
   })
@@ -256,7 +256,7 @@ describe('addresses', () => {
       await vi.waitFor(async () => expect(String(await cluster.command('cluster', 'info'))).toContain('state:ok'), soon)
       const url = `redis+cluster://127.0.0.1:${cluster.port}`
       const gate = startLocal({ url })
-      await vi.waitFor(() => expect(gate.feed.isSynced()).toBe(true), soon)
+      await vi.waitFor(() => expect(gate.seen.synced).toBe(true), soon)
       await gate.revocations.write([rule({ kind: 'token', value: 'a' })])
       const lookup = startLookup({ url, plainKeys: ['{jti}', 'other:{jti}'] })
       await vi.waitFor(() => expect(lookup.readiness().ready).toBe(true), soon)
@@ -272,7 +272,7 @@ describe('addresses', () => {
     const sentinel = await startRedis([], { sentinelOf: redis.port })
     try {
       const gate = startLocal({ url: `redis+sentinel://127.0.0.1:${sentinel.port}/main/0` })
-      await vi.waitFor(() => expect(gate.feed.isSynced()).toBe(true), soon)
+      await vi.waitFor(() => expect(gate.seen.synced).toBe(true), soon)
       await gate.revocations.write([rule({ kind: 'token', value: 'a' })])
       expect(await redis.command('xlen', log)).toBe(1)
       await stopAll()

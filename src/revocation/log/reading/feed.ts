@@ -31,8 +31,6 @@ export interface Feed {
   stop(): Promise<void>
   /** When the local copy was last known to be current, in milliseconds of the clock; 0 before the first full read. */
   lastHeardMs(): number
-  /** Whether the log was read in full once and is being followed now. */
-  isSynced(): boolean
   /** Whether the log was ever read in full. */
   hasReadInFull(): boolean
   /** Whether the copy can hold every rule that the log has. */
@@ -290,7 +288,6 @@ export function createFeed(parts: FeedParts): Feed {
       return ended
     },
     lastHeardMs: contact.heardMs,
-    isSynced: () => phase === 'following' && contact.isLive(),
     hasReadInFull: () => readInFullOnce,
     isWhole: intake.isWhole,
     warnings: () => [ahead.warning()].filter((text) => text !== undefined),

@@ -11,7 +11,7 @@ const expires = () => Math.floor(Date.now() / 1000) + 300
 const revokeRaw = (value: string, ...more: string[]) =>
   redis.command('xadd', log, '*', 'kind', 'token', 'value', value, 'expires', String(expires()), ...more)
 const stateOf = (gate: LocalGate, jti: string) => gate.revocations.check(verifiedToken({ jti }))
-const isSynced = (gate: LocalGate) => vi.waitFor(() => expect(gate.feed.isSynced()).toBe(true), soon)
+const isSynced = (gate: LocalGate) => vi.waitFor(() => expect(gate.seen.synced).toBe(true), soon)
 const isRevoked = (gate: LocalGate, jti: string) =>
   vi.waitFor(() => expect(stateOf(gate, jti)).toMatchObject({ state: 'revoked' }), soon)
 
@@ -135,7 +135,7 @@ describe('losing Redis', () => {
     const gate = startLocal({ url: redis.url })
     await isSynced(gate)
     await redis.halt()
-    await vi.waitFor(() => expect(gate.feed.isSynced()).toBe(false), soon)
+    await vi.waitFor(() => expect(gate.seen.synced).toBe(false), soon)
     await redis.resume()
     await revokeRaw('between')
     await isRevoked(gate, 'between')
@@ -155,7 +155,7 @@ describe('losing Redis', () => {
     await vi.waitFor(() => expect(stateOf(lenient, 'other')).toEqual({ state: 'clear', degraded: true }), soon)
     expect(stateOf(lenient, 'known')).toMatchObject({ state: 'revoked' })
     const stoppedMs = Date.now()
-    await vi.waitFor(() => expect(gate.feed.isSynced()).toBe(false), soon)
+    await vi.waitFor(() => expect(gate.seen.synced).toBe(false), soon)
     expect(Date.now() - stoppedMs).toBeLessThan(5000)
     redis.kill('SIGCONT')
     await vi.waitFor(() => expect(stateOf(gate, 'other')).toEqual({ state: 'clear', degraded: false }), soon)
