@@ -1,6 +1,8 @@
 // Writing files so that nothing is lost: new ones replace nothing, a changed one is replaced whole or not at all.
+
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { codeOf, whyFileFails } from '../model/error.ts'
 
 export interface NewFile {
   readonly path: string
@@ -66,14 +68,7 @@ async function writeLike(model: string, path: string, text: string): Promise<voi
 }
 
 function problemOf(error: unknown, fallback: string): string {
-  const { code, path = fallback } = error as { code?: string; path?: string }
-  return `Cannot write "${path}": ${WHY[code ?? ''] ?? `the system says ${code}`}`
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  EEXIST: 'it exists already; remove it or choose another --out',
-  ENOTDIR: 'a part of its path is not a folder',
-  EACCES: 'permission is denied',
-  EPERM: 'permission is denied',
-  EROFS: 'the file system is read-only',
+  const { path = fallback } = error as { path?: string }
+  const isThere = codeOf(error) === 'EEXIST'
+  return `Cannot write "${path}": ${isThere ? 'it exists already; remove it or choose another --out' : whyFileFails(error)}`
 }

@@ -1,6 +1,8 @@
 // The app of the demo: it answers with what reached it, so that one can see what the gate lets through and adds. It serves
 // the page of the demo too, and does what the buttons there ask for. It has the admin token; the page has not.
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { messageOf } from '../model/error.ts'
 import { type PageFile, pageFiles, readPageFile } from './page-files.ts'
 
 /** What is taken back: everything of this person up to now, or one session. */
@@ -32,7 +34,7 @@ export function createDemoApp(parts: DemoAppParts): Server {
   return createServer((request, response) => {
     request.resume()
     answer(request, response, parts).catch((error: unknown) => {
-      json(response, 500, { problem: error instanceof Error ? error.message : String(error) })
+      json(response, 500, { problem: messageOf(error) })
     })
   })
 }

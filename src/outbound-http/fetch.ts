@@ -59,6 +59,13 @@ export async function fetchBounded(
   }
 }
 
+/** What really went wrong in such a question: fetch hides it behind "fetch failed". */
+export function causeOf(error: unknown, { timeoutMs }: Pick<AnswerBounds, 'timeoutMs'>): string {
+  if (!(error instanceof Error)) return 'the request failed'
+  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
+  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message
+}
+
 async function readBounded(
   reader: ReadableStreamDefaultReader<Uint8Array> | undefined,
   ending: AbortSignal,

@@ -1,6 +1,8 @@
 // How is a client of Redis set up, for one server, for Sentinels or for a Cluster? The only door to ioredis: every option that
 // it is given is here, and what each of them prevents.
+
 import { Cluster, type CommonRedisOptions, Redis } from 'ioredis'
+import { within } from '../model/within.ts'
 import type { RedisAddress } from './address.ts'
 
 /** A client of one server, found by its address or by Sentinels, or of a whole Cluster. */
@@ -123,13 +125,8 @@ function textOf(given: string | (() => string | undefined) | undefined): string 
 /** Ends a client for good. */
 export function closeClient(client: RedisClient): Promise<void> {
   if (client.status === 'end') return Promise.resolve()
-  return new Promise((resolve) => {
-    // A cluster whose nodes never answered may not say that it ended.
-    const timer = setTimeout(resolve, 500)
-    client.once('end', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-    client.disconnect()
-  })
+  const ended = new Promise<void>((resolve) => client.once('end', resolve))
+  client.disconnect()
+  // A cluster whose nodes never answered may not say that it ended.
+  return within(ended, 500, () => undefined)
 }

@@ -7,7 +7,7 @@ import { type ClientParts, closeClient, createClient, reconnectDelayMs } from '.
 import { troubleOf } from './errors.ts'
 import { whyLoading } from './loading.ts'
 import { refusalOf } from './refusals.ts'
-import { messageOf, type RedisErrorKind, type RedisObserver, redisErrorKindOf } from './report.ts'
+import { type RedisErrorKind, type RedisObserver, redisErrorKindOf, redisMessageOf } from './report.ts'
 import { unsettledSlot } from './unsettled-slot.ts'
 import { createWaitingRoom, within } from './waiting.ts'
 
@@ -130,8 +130,8 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       isMisplaced = true
       refusal = undefined
       // Without the right password nothing is known of the database: the error of AUTH or INFO, which follows, says why.
-      if (messageOf(error).startsWith('NOAUTH')) return
-      refusal = `Redis refuses database ${address.database}: ${messageOf(error)}`
+      if (redisMessageOf(error).startsWith('NOAUTH')) return
+      refusal = `Redis refuses database ${address.database}: ${redisMessageOf(error)}`
       tell(error, refusal)
       room.close(new Error(refusal))
       // Before it gets ready: after that, ioredis would begin its back-off anew.
@@ -208,7 +208,8 @@ export function createConnection(parts: ConnectionParts): RedisConnection {
       return read(await within(answer, timeoutMs, leave))
     } catch (error) {
       // ioredis follows a redirection of a batch only where each of its commands reads keys, and else never looks for the new node.
-      if ('refreshSlotsCache' in client && messageOf(causeOf(error)).startsWith('MOVED ')) client.refreshSlotsCache()
+      if ('refreshSlotsCache' in client && redisMessageOf(causeOf(error)).startsWith('MOVED '))
+        client.refreshSlotsCache()
       throw isAbandoned(error) ? new Error(whyAbandoned()) : error
     }
   }
@@ -307,7 +308,7 @@ async function pairOf(answer: Promise<unknown>): Promise<readonly [Error | null,
   try {
     return [null, await answer]
   } catch (error) {
-    return [error instanceof Error ? error : new Error(messageOf(error)), undefined]
+    return [error instanceof Error ? error : new Error(redisMessageOf(error)), undefined]
   }
 }
 

@@ -2,7 +2,7 @@
 // sentence each; those that Redis answers with are in refusals.ts. It must never repeat a credential, nor more than a line.
 import type { RedisAddress } from './address.ts'
 import { refusalOf } from './refusals.ts'
-import { messageOf } from './report.ts'
+import { redisMessageOf } from './report.ts'
 
 type Sentence = string | ((match: RegExpExecArray, address: RedisAddress) => string)
 
@@ -55,7 +55,7 @@ const sentences: readonly (readonly [RegExp, Sentence])[] = [
 export function troubleOf(error: unknown, address: RedisAddress): string {
   const refusal = refusalOf(error)
   if (refusal !== undefined) return refusal.message
-  const message = messageOf(error)
+  const message = redisMessageOf(error)
   for (const [pattern, sentence] of sentences) {
     const match = pattern.exec(message)
     if (match !== null) return typeof sentence === 'string' ? sentence : sentence(match, address)

@@ -1,6 +1,6 @@
 // Why does Redis refuse a command, and what ends that? One row for each error code of Redis, in words for the person who revokes;
 // the code stays at the end, for a search. Must never repeat an argument of the command: Redis quotes some.
-import { messageOf } from './report.ts'
+import { redisMessageOf } from './report.ts'
 
 type Sentence = string | ((message: string) => string)
 
@@ -46,14 +46,14 @@ export class RedisRefusalError extends Error {
 /** The code in an error of Redis, of its client, or in our words; undefined where none of the table is in it. */
 export function refusalCodeOf(error: unknown): string | undefined {
   if (error instanceof RedisRefusalError) return error.code
-  const message = messageOf(error)
+  const message = redisMessageOf(error)
   return rows.find(([pattern]) => pattern.test(message))?.[1]
 }
 
 /** The refusal in our words; undefined for every other error. */
 export function refusalOf(error: unknown): RedisRefusalError | undefined {
   if (error instanceof RedisRefusalError) return error
-  const message = messageOf(error)
+  const message = redisMessageOf(error)
   const row = rows.find(([pattern]) => pattern.test(message))
   if (row === undefined) return undefined
   const [, code, sentence] = row

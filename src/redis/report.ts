@@ -18,7 +18,7 @@ export type RedisErrorKind = (typeof redisErrorKinds)[number]
 const intention = / Retrying from scratch after [\d.]+ms\./
 
 /** The message of whatever was thrown; where a whole Cluster failed, of the node that failed last. */
-export function messageOf(error: unknown): string {
+export function redisMessageOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error'
   const node: unknown = 'lastNodeError' in error ? error.lastNodeError : undefined
   return node instanceof Error ? `${error.message} ${node.message}` : error.message.replace(intention, '')
@@ -26,7 +26,7 @@ export function messageOf(error: unknown): string {
 
 /** The class of a failure of Redis, by the words that Redis and its client use. */
 export function redisErrorKindOf(error: unknown): RedisErrorKind {
-  const message = error instanceof Error ? messageOf(error) : ''
+  const message = error instanceof Error ? redisMessageOf(error) : ''
   if (/timed out|timeout|ETIMEDOUT/i.test(message)) return 'timeout'
   if (/\b(?:NOAUTH|WRONGPASS|NOPERM)\b|invalid username-password|invalid password/i.test(message)) return 'access'
   if (/^(?:OOM|MISCONF)/.test(message)) return 'memory'

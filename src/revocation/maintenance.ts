@@ -4,7 +4,7 @@
 import type { Clock } from '../model/clock.ts'
 import type { Logger } from '../model/logger.ts'
 import type { Safety } from '../redis/eviction-check.ts'
-import { messageOf } from '../redis/report.ts'
+import { redisMessageOf } from '../redis/report.ts'
 import type { RevocationObserver } from './log/report.ts'
 import type { RedisStore } from './log/store.ts'
 
@@ -50,7 +50,7 @@ export function createChores(parts: ChoreParts): Chores {
   async function renew(): Promise<void> {
     if (warnings.includes(REPLICA)) return
     await store.renewLifetimes().catch((error: unknown) => {
-      log.warn({ detail: messageOf(error) }, 'Cannot tell other gates how long tokens live here')
+      log.warn({ detail: redisMessageOf(error) }, 'Cannot tell other gates how long tokens live here')
     })
   }
 
@@ -73,7 +73,7 @@ export function createChores(parts: ChoreParts): Chores {
       if (Math.abs(clock() - trimmedMs) < TRIM_EVERY_MS) return
       trimmedMs = clock()
       store.trim().catch((error: unknown) => {
-        log.warn({ detail: messageOf(error) }, 'Cannot trim the revocation log')
+        log.warn({ detail: redisMessageOf(error) }, 'Cannot trim the revocation log')
       })
     },
     warnings: () => warnings,

@@ -2,7 +2,9 @@
 // answered at once; a first sight goes from the cheap questions to the costly one: form, algorithm, issuer, claims,
 // time, key, signature. jose verifies the signature and nothing else of it is asked: claims are judged in claims.ts, and time on
 // every request in gate.ts, because a remembered token grows older.
+
 import { createHash } from 'node:crypto'
+import { textIn } from '../model/claim-text.ts'
 import type { Clock } from '../model/clock.ts'
 import type { VerifiedToken } from '../model/decision.ts'
 import { isRefusal, type Refusal, refuse } from '../model/refusal.ts'
@@ -138,17 +140,13 @@ function toVerifiedToken({ token, issuer: { policy }, claims }: Question, key: V
     namedKeyId: header.kid,
     isSuccessor: key.isOwn === true,
     // An identity provider may write there whatever it likes.
-    originalKeyId: key.isOwn === true ? textOf(claims.original_key_id) : undefined,
+    originalKeyId: key.isOwn === true ? textIn(claims.original_key_id) : undefined,
     // An empty jti names nothing, so it counts as none.
     id: claims.jti || signedPartId(token.signedPart),
     refusedFromSeconds: claims.exp + policy.clockToleranceSeconds,
     refusedBeforeSeconds: Math.max(claims.nbf ?? 0, claims.iat ?? 0) - policy.clockToleranceSeconds,
     scopes: scopesOf(claims),
   } as VerifiedToken
-}
-
-function textOf(claim: unknown): string | undefined {
-  return typeof claim === 'string' && claim !== '' ? claim : undefined
 }
 
 /** Names a token without a jti. Of the signed part alone: a signature can be spelled in several ways. */

@@ -1,8 +1,9 @@
 // Can the app be reached around the gate? An app that listens on more than 127.0.0.1 answers everybody who knows the address
 // of its pod. The gate tries its own addresses on the port of the app, and tells; it closes each connection at once and sends
 // nothing.
-import { connect } from 'node:net'
+
 import type { NetworkInterfaceInfo } from 'node:os'
+import { takeConnection } from './take-connection.ts'
 
 const INTERVAL_MS = 60_000
 const MOST_ADDRESSES = 16
@@ -34,8 +35,9 @@ export function watchExposure({ upstream, addresses, onLook, connectTimeoutMs = 
     const port = loopbackPort(upstream())
     const tries = port === undefined ? [] : addresses().slice(0, MOST_ADDRESSES)
     const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(connectTimeoutMs)])
-    const taken = await Promise.all(tries.map((host) => takesConnection(host, port ?? 0, signal)))
-    if (!stopped.signal.aborted) onLook(port === undefined ? undefined : taken.includes(true))
+    const taken = await Promise.allSettled(tries.map((host) => takeConnection(host, port ?? 0, signal)))
+    const isTaken = taken.some(({ status }) => status === 'fulfilled')
+    if (!stopped.signal.aborted) onLook(port === undefined ? undefined : isTaken)
   }
   return {
     start: () => {
@@ -64,16 +66,4 @@ function loopbackPort(upstream: string): number | undefined {
   const { hostname, port, protocol } = new URL(upstream)
   if (!/^(localhost|127\..*|\[::1\])$/.test(hostname)) return undefined
   return Number(port || (protocol === 'https:' ? 443 : 80))
-}
-
-function takesConnection(host: string, port: number, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, signal })
-    socket.once('connect', () => {
-      resolve(true)
-      socket.destroy()
-    })
-    socket.on('error', () => resolve(false))
-    socket.on('close', () => resolve(false))
-  })
 }

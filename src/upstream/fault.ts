@@ -1,5 +1,6 @@
 // What went wrong on the application's side, in our words: which reason the client gets and which label is counted. It
 // must never make a trouble of the application look like a fault of the client.
+import { codeOf } from '../model/error.ts'
 import type { UpstreamErrorReason } from '../model/outcome.ts'
 import { type Refusal, refuse } from '../model/refusal.ts'
 
@@ -38,11 +39,6 @@ export function faultOf(error: Error, isSent: boolean): UpstreamFault {
   if (!isSent || unreachableCodes.has(code)) return fault('upstream_unreachable', 'refused', detail)
   if (resetCodes.has(code)) return fault('upstream_failed', 'reset', detail)
   return fault('upstream_failed', 'protocol', detail)
-}
-
-/** The machine-readable code of an error, or nothing. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
 const drainingFault = fault('draining', 'refused', 'the application has stopped before the gate')

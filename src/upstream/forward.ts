@@ -1,13 +1,15 @@
 // The way to the application: one pool of kept-alive connections, the door to undici for requests. It needs a Permit, frames the
 // body itself and never copies framing. It must never send an unsafe request twice, nor wait without a bound.
+
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici'
 import type { ProxyLimits, UpstreamTls } from '../http/limits.ts'
 import type { Message } from '../http/message.ts'
 import type { Permit } from '../model/decision.ts'
+import { codeOf } from '../model/error.ts'
 import { createPlaces } from './connection-slots.ts'
-import { bodyTooLongFault, codeOf, faultOf, overloadedFault, type UpstreamFault } from './fault.ts'
+import { bodyTooLongFault, faultOf, overloadedFault, type UpstreamFault } from './fault.ts'
 import { certificateName, tlsOptions } from './tls.ts'
 import { createUpload, type Upload } from './upload.ts'
 

@@ -1,11 +1,13 @@
 // How is the app, which the kubelet cannot reach? Asks the app on this machine in the kubelet's place. What is asked comes
 // from the settings, never from the request, and nothing that the app says but its status goes back: anybody who reaches the
 // admin port may ask.
+
 import { type ClientRequest, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { connect } from 'node:net'
 import { type Answer, problem, text } from '../http/answer.ts'
 import { type AppProbes, type ProbeKind, type ProbeTarget, probeKinds } from '../model/app-probe.ts'
+import { codeOf } from '../model/error.ts'
+import { takeConnection } from './take-connection.ts'
 
 /** Longer than any sensible `timeoutSeconds` of a probe, which ends the question earlier. */
 const TIMEOUT_MS = 10_000
@@ -52,7 +54,7 @@ async function ask(target: ProbeTarget, timeoutMs: number): Promise<Answer> {
   const signal = AbortSignal.timeout(timeoutMs)
   try {
     if (url.protocol === 'tcp:') {
-      await takesConnection(url, signal)
+      await takeConnection(url.hostname.replace(/^\[|\]$/g, ''), Number(url.port), signal)
       return text(200, 'The app takes connections')
     }
     const status = await statusOf(url, headers, signal)
@@ -84,21 +86,9 @@ function statusOf(url: URL, headers: Readonly<Record<string, string>>, signal: A
   })
 }
 
-function takesConnection(url: URL, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port), signal })
-    socket.once('connect', () => {
-      resolve()
-      socket.destroy()
-    })
-    socket.on('error', reject)
-    socket.on('close', () => reject(new Error('closed')))
-  })
-}
-
 function reasonOf(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return 'it took too long'
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'ECONNRESET'
+  const code = codeOf(error) || 'ECONNRESET'
   return reasons[code] ?? `the system says ${code}`
 }
 

@@ -1,7 +1,7 @@
 // Why does TLS to the app fail, and what has to be set? Told in the log, as the client only hears that the app cannot be reached.
 // It must never write more than a few lines, whatever the rate of requests.
+import { codeOf, isUntrusted } from '../model/error.ts'
 import type { ErrorLogger } from '../model/logger.ts'
-import { codeOf } from './fault.ts'
 
 const REPEAT_MS = 60_000
 const LONGEST_DETAIL = 200
@@ -22,22 +22,10 @@ const byCode: Readonly<Record<string, string>> = {
 const untrusted =
   'its certificate is not vouched for: set "upstreamTls.caFile" to a file with the certificates that vouch for it'
 
-/** What OpenSSL says of a chain that leads to no authority that is known. */
-const untrustedCodes: ReadonlySet<string> = new Set([
-  ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
-  ...[
-    'SELF_SIGNED_CERT_IN_CHAIN',
-    'DEPTH_ZERO_SELF_SIGNED_CERT',
-    'CERT_UNTRUSTED',
-    'CERT_SIGNATURE_FAILURE',
-    'INVALID_CA',
-  ],
-])
-
 /** What the error means and what would help; undefined where it is not about TLS. */
 function tlsTrouble(error: Error): string | undefined {
   const code = codeOf(error)
-  if (untrustedCodes.has(code)) return untrusted
+  if (isUntrusted(code)) return untrusted
   if (Object.hasOwn(byCode, code)) return byCode[code]
   return code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') ? 'the handshake fails' : undefined
 }

@@ -1,6 +1,9 @@
 // Questions and answers between the first process and one of its workers, over the channel that Node gives them. Nobody
 // waits for a process that does not answer.
 
+import { messageOf } from '../model/error.ts'
+import { within } from '../model/within.ts'
+
 /** One end of a channel between two processes. */
 export interface Port {
   readonly send: (message: object) => void
@@ -40,7 +43,7 @@ export function createChannel<Theirs, Ours>(
       if (!Object.hasOwn(answering, question)) throw new Error(`Unknown question "${question}"`)
       port.send({ id, answer: await answering[question as keyof Ours](detail) })
     } catch (error) {
-      port.send({ id, failure: error instanceof Error ? error.message : String(error) })
+      port.send({ id, failure: messageOf(error) })
     }
   }
 
@@ -61,12 +64,12 @@ export function createChannel<Theirs, Ours>(
       const id = ++count
       const { promise, resolve, reject } = Promise.withResolvers<unknown>()
       waiting.set(id, { resolve, reject })
-      const timer = setTimeout(() => reject(new Error(`No answer to "${question}" in ${patienceMs} ms`)), patienceMs)
       port.send({ id, question, detail })
       try {
-        return (await promise) as Theirs[typeof question]
+        return (await within(promise, patienceMs, () => {
+          throw new Error(`No answer to "${question}" in ${patienceMs} ms`)
+        })) as Theirs[typeof question]
       } finally {
-        clearTimeout(timer)
         waiting.delete(id)
       }
     },

@@ -15,6 +15,7 @@ import type { ListenerCertificates } from '../../http/listener/listener.ts'
 import { readRevokedCertificates } from '../../http/listener/revoked-certificates.ts'
 import { whyUnusable } from '../../model/admin-token.ts'
 import type { Clock } from '../../model/clock.ts'
+import { messageOf } from '../../model/error.ts'
 import { readStoreKeys, StoreKeyError } from '../../refresh/identity-provider/store-keys.ts'
 import { KeyError, type KeySet, readKeySet, readPublicKey, readSecret } from '../../token/keys/key-set.ts'
 import { createAssertionSigner, type SignAssertion } from '../../token/signing/mint.ts'
@@ -204,5 +205,5 @@ function rejectionsOf(set: KeySet): string {
 function messageFor(error: unknown, file: SettingFile): string {
   if (error instanceof KeyError || error instanceof CertificateError || error instanceof StoreKeyError)
     return `Cannot use ${JSON.stringify(file.path)} as ${file.purpose}: ${error.message}`
-  return error instanceof Error ? error.message : String(error)
+  return messageOf(error)
 }

@@ -1,6 +1,8 @@
 // What does the gate at this address say of itself? Loads nothing but Node's own: a probe runs every few seconds, in the
 // memory and the share of the processor that the gate itself has to live on.
+
 import { get } from 'node:http'
+import { codeOf, messageOf } from '../../model/error.ts'
 import { ANSWER_IS_NO, DONE, type Shell } from '../shell.ts'
 
 const TIMEOUT_MS = 5000
@@ -61,8 +63,7 @@ function reachable({ host, port }: Place): readonly [Place, Place?] {
 }
 
 function isUnreached(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return ['ECONNREFUSED', 'EADDRNOTAVAIL', 'ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT'].includes(code)
+  return ['ECONNREFUSED', 'EADDRNOTAVAIL', 'ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT'].includes(codeOf(error))
 }
 
 interface Answered {
@@ -93,7 +94,5 @@ function ask({ host, port }: Place, path: string, signal: AbortSignal): Promise<
 }
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const code = 'code' in error ? error.code : undefined
-  return code === 'ECONNREFUSED' ? 'nothing listens there' : error.message
+  return codeOf(error) === 'ECONNREFUSED' ? 'nothing listens there' : messageOf(error)
 }

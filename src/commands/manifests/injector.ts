@@ -1,5 +1,6 @@
 // `sidegate injector`: the webhook that puts the gate into the pods of a cluster, until it is told to stop. Its certificate
 // comes from files, or it makes one itself and shares it with its replicas through a Secret.
+
 import { readFile } from 'node:fs/promises'
 import type { Argv } from 'yargs'
 import type { SidecarDefaults } from '../../kubernetes/injection/pod-settings.ts'
@@ -8,6 +9,7 @@ import { createCluster } from '../../kubernetes/injector/cluster.ts'
 import { readDefaults } from '../../kubernetes/injector/defaults.ts'
 import { createInjector, type Place } from '../../kubernetes/injector/injector.ts'
 import { selfMadeCertificate } from '../../kubernetes/injector/self-signed-certificate.ts'
+import { messageOf } from '../../model/error.ts'
 import { version } from '../../runtime/version.ts'
 import { createLog } from '../../telemetry/logs/log.ts'
 import { createLogOutput } from '../../telemetry/logs/log-output.ts'
@@ -79,7 +81,7 @@ export async function injector(given: InjectorArguments, shell: Shell): Promise<
     await running.stop()
     return DONE
   } catch (error) {
-    shell.complain(`Cannot start: ${error instanceof Error ? error.message : String(error)}`)
+    shell.complain(`Cannot start: ${messageOf(error)}`)
     return ANSWER_IS_NO
   } finally {
     logOutput.flush()

@@ -1,8 +1,10 @@
 // The manifests that a command is given: files, folders, or standard input. Tells what cannot be read or is no YAML, with
 // its place.
+
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Manifests, readManifests } from '../../kubernetes/manifests/manifests.ts'
+import { codeOf, whyFileFails } from '../../model/error.ts'
 import { FROM_INPUT, type Shell } from '../shell.ts'
 
 /** A text with manifests, and where it came from. */
@@ -63,18 +65,5 @@ async function namesIn(path: string): Promise<readonly string[]> {
 
 /** Why a file cannot be read or written, as a sentence. */
 export function cannotRead(path: string, error: unknown, what = 'read'): string {
-  const code = codeOf(error)
-  return `Cannot ${what} ${JSON.stringify(path)}: ${WHY[code] ?? `the system says ${code}`}`
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-}
-
-const WHY: Readonly<Record<string, string>> = {
-  ENOENT: 'it does not exist',
-  EACCES: 'permission is denied',
-  EISDIR: 'it is a folder',
-  ENOTDIR: 'a part of its path is not a folder',
-  EROFS: 'the file system is read-only',
+  return `Cannot ${what} ${JSON.stringify(path)}: ${whyFileFails(error)}`
 }

@@ -1,4 +1,5 @@
 // Which list does a revocation command speak to? The one of the settings, or the one at a Redis URL.
+
 import type { Argv } from 'yargs'
 import {
   exchangedSessionSeconds,
@@ -7,6 +8,7 @@ import {
   longestSessionSeconds,
 } from '../../assembly/revocations.ts'
 import type { SettingsArguments } from '../../assembly/settings/read-settings.ts'
+import { messageOf } from '../../model/error.ts'
 import { silentLog, silentObserver } from '../../revocation/log/report.ts'
 import { createRedisStore } from '../../revocation/log/store.ts'
 import { createRedisLookup } from '../../revocation/redis-lookup.ts'
@@ -78,7 +80,7 @@ export async function withRevocations(
     }
   } catch (error) {
     if (error instanceof UsageError) throw error
-    shell.complain(error instanceof Error ? error.message : String(error))
+    shell.complain(messageOf(error))
     return ANSWER_IS_NO
   }
 }

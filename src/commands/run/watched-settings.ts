@@ -1,5 +1,6 @@
 // Which settings are in force, from the start to the end? Follows the settings file and the files that it names. A change that
 // comes between the reading of a file and the beginning of its watch must not be lost: what is used was read after that.
+
 import { isDeepStrictEqual } from 'node:util'
 import type { Sidegate } from '../../assembly/composition-root.ts'
 import type { Materials } from '../../assembly/settings/file-contents.ts'
@@ -13,6 +14,7 @@ import type { Config } from '../../config/options.ts'
 import { formatProblem, type Problem } from '../../config/problems.ts'
 import { filesOf } from '../../config/sources/files.ts'
 import { type WatchOptions, watchFiles } from '../../config/sources/watch.ts'
+import { messageOf } from '../../model/error.ts'
 import type { Shell } from '../shell.ts'
 
 export interface WatchedSettings {
@@ -51,7 +53,7 @@ export async function watchSettings(
   const readNew = () => readSettings(given, shell, { running: settings.config })
 
   function startWatch() {
-    const onError = (error: unknown) => app?.reloadFailed([error instanceof Error ? error.message : String(error)])
+    const onError = (error: unknown) => app?.reloadFailed([messageOf(error)])
     return watchFiles(files, reload, { ...times, onError })
   }
 

@@ -1,5 +1,6 @@
 // The settings of a worker. They come from the first process as bytes, from the start to the end: a worker that read files itself
 // could have other settings than those beside it, or none where a file is wrong by now.
+
 import type { AddressInfo } from 'node:net'
 import type { Sidegate } from '../../assembly/composition-root.ts'
 import type { Materials } from '../../assembly/settings/file-contents.ts'
@@ -12,6 +13,7 @@ import {
 import type { Config } from '../../config/options.ts'
 import { formatProblem } from '../../config/problems.ts'
 import { type ReadFile, SettingFileError } from '../../config/sources/files.ts'
+import { messageOf } from '../../model/error.ts'
 import type { Joined } from '../../workers/cluster-member.ts'
 import type { SharedSettings } from '../../workers/messages.ts'
 import { shareOf } from '../../workers/share-of-limits.ts'
@@ -66,9 +68,7 @@ export async function followShared(
     follow: (app) => {
       let turn: Promise<void> = Promise.resolve()
       joined.onNews(() => {
-        turn = turn
-          .then(() => look(app))
-          .catch((error: unknown) => app.reloadFailed([error instanceof Error ? error.message : String(error)]))
+        turn = turn.then(() => look(app)).catch((error: unknown) => app.reloadFailed([messageOf(error)]))
       })
     },
   }

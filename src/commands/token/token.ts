@@ -1,9 +1,11 @@
 // `sidegate token mint` and `sidegate token inspect`: a development issuer, and a look into a token that nobody verified.
+
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Argv } from 'yargs'
 import type { SettingsArguments } from '../../assembly/settings/read-settings.ts'
 import { parseDuration } from '../../config/value-types/durations.ts'
+import { messageOf } from '../../model/error.ts'
 import { isRefusal } from '../../model/refusal.ts'
 import { parseJsonObject } from '../../token/json.ts'
 import { readToken } from '../../token/read.ts'
@@ -113,7 +115,7 @@ async function readSigner(path: string, given: MintArguments): Promise<Signer> {
       ? createSecretSigner(bytes, algorithm, given.keyId)
       : createPrivateKeySigner(bytes.toString('utf8'), algorithm, given.keyId)
   } catch (error) {
-    throw new UsageError(`Cannot sign with "${path}": ${error instanceof Error ? error.message : String(error)}`)
+    throw new UsageError(`Cannot sign with "${path}": ${messageOf(error)}`)
   }
 }
 

@@ -1,7 +1,9 @@
 // Which files do the settings name, and what do they hold? Reads them whole, bounded, and says plainly why it cannot.
 // Never puts a byte of a file into a message.
+
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { whyFileFails } from '../../model/error.ts'
 import type { Config } from '../options.ts'
 import { quote } from '../value-types/quote.ts'
 import { isGroup, type NamedFile } from '../value-types/value-types.ts'
@@ -82,7 +84,7 @@ async function openFile(path: string): Promise<FileHandle> {
     // Without O_NONBLOCK, opening a named pipe waits for a writer that may never come.
     return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
-    throw failure(path, reasonOf(error))
+    throw failure(path, whyFileFails(error))
   }
 }
 
@@ -101,21 +103,6 @@ async function readBounded(file: FileHandle, path: string): Promise<Buffer> {
   if (length === 0) throw failure(path, 'it is empty')
   if (length > LARGEST_FILE_BYTES) throw failure(path, `it is larger than ${LARGEST_FILE_BYTES} bytes`)
   return Buffer.from(buffer.subarray(0, length))
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'it does not exist',
-  ENOTDIR: 'a part of its path is not a directory',
-  EACCES: 'permission is denied',
-  EPERM: 'permission is denied',
-  ELOOP: 'its symbolic links go in a circle',
-  ENAMETOOLONG: 'its path is too long',
-  EMFILE: 'too many files are open',
-}
-
-function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-  return reasons[code] ?? `the system says ${code}`
 }
 
 function failure(path: string, reason: string): SettingFileError {

@@ -1,7 +1,9 @@
 // Can the server show this certificate, and for how long? Reads and checks the files of the listener before they are used;
 // no message holds a byte of them.
+
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
+import { codeOf } from '../../model/error.ts'
 
 const DAY_MS = 86_400_000
 const WARNING_MS = 14 * DAY_MS
@@ -72,9 +74,7 @@ export function checkPair(certificateText: string, key: KeyObject, nowMs: number
   try {
     createSecureContext({ cert: certificateText, key: key.export({ type: 'pkcs8', format: 'pem' }) })
   } catch (error) {
-    throw new CertificateError(
-      `TLS does not take it (${error instanceof Error && 'code' in error ? error.code : 'error'})`,
-    )
+    throw new CertificateError(`TLS does not take it (${codeOf(error) || 'error'})`)
   }
   const lastMs = Math.min(WARNING_MS, (to.getTime() - from.getTime()) / 5)
   return to.getTime() - nowMs < lastMs ? `The certificate expires at ${timeOf(to)}` : undefined

@@ -1,7 +1,9 @@
 // Opening and closing a server, as promises. Listening on "::" takes IPv4 as well, and falls back to IPv4 alone where the
 // host has no IPv6; no other address is ever exchanged for another.
+
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo, Server } from 'node:net'
+import { codeOf } from '../../model/error.ts'
 
 interface Place {
   readonly host: string
@@ -16,8 +18,7 @@ export async function listenOn(server: Server, { host, port }: Place): Promise<A
   try {
     return await listenOnce(server, { host, port })
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (host !== '::' || !NO_IPV6.has(code)) throw error
+    if (host !== '::' || !NO_IPV6.has(codeOf(error))) throw error
     return listenOnce(server, { host: '0.0.0.0', port })
   }
 }

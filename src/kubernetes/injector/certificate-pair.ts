@@ -1,7 +1,9 @@
 // Can this certificate be shown, for how long, and does that authority vouch for it? No message holds a byte of them.
+
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import type { ListenerCertificates } from '../../http/listener/listener.ts'
+import { codeOf } from '../../model/error.ts'
 
 /** What the injector shows, both as PEM. */
 export type Pair = Pick<ListenerCertificates, 'certificate' | 'privateKey'>
@@ -24,7 +26,7 @@ function tlsTrouble({ certificate, privateKey }: Pair): string | undefined {
     createSecureContext({ cert: certificate, key: privateKey })
     return undefined
   } catch (error) {
-    return `TLS does not take it (${error instanceof Error && 'code' in error ? error.code : 'error'})`
+    return `TLS does not take it (${codeOf(error) || 'error'})`
   }
 }
 

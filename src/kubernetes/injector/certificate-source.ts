@@ -1,7 +1,9 @@
 // Where does the injector get its certificate from? The contract of the two sources, and the one that reads files, as
 // cert-manager writes them.
+
 import { readFile } from 'node:fs/promises'
 import type { Clock } from '../../model/clock.ts'
+import { codeOf } from '../../model/error.ts'
 import { type Pair, pairTrouble } from './certificate-pair.ts'
 
 /** Looks once at what there is, told what is `shown`. Rejects where that cannot be told; what was shown before is shown on. */
@@ -37,6 +39,6 @@ async function readPem(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    throw new Error(`Cannot read "${path}" (${error instanceof Error && 'code' in error ? error.code : 'unknown'})`)
+    throw new Error(`Cannot read "${path}" (${codeOf(error) || 'unknown'})`)
   }
 }

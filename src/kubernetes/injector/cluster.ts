@@ -1,8 +1,10 @@
 // How does the injector speak with the API server? As the service account of its pod, with node:https alone, in time and
 // with bounded answers. No message holds the token or the body of a Secret.
+
 import { readFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { join } from 'node:path'
+import { codeOf } from '../../model/error.ts'
 import { isTree, type Tree, textAt } from '../manifests/nested-values.ts'
 
 const TIMEOUT_MS = 10_000
@@ -49,8 +51,9 @@ async function read(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    throw new ClusterError(`Cannot read "${path}" (${code}): the pod needs the token of its service account`)
+    throw new ClusterError(
+      `Cannot read "${path}" (${codeOf(error) || 'unknown'}): the pod needs the token of its service account`,
+    )
   }
 }
 
@@ -71,7 +74,8 @@ function ask(
     reject(new ClusterError(`Cannot ask the API server (${method} ${url.pathname}): ${reason}`))
   const signal = AbortSignal.timeout(timeoutMs)
   // An answer that has begun when its time is over ends as if the other side had cut it off
-  const failWith = (error: Error) => fail(signal.aborted ? `no answer in ${timeoutMs / 1000} s` : codeOf(error))
+  const failWith = (error: Error) =>
+    fail(signal.aborted ? `no answer in ${timeoutMs / 1000} s` : codeOf(error) || error.message)
   const failUnanswered = () => fail('it closed the connection without an answer')
   const sent = request(url, {
     method,
@@ -104,10 +108,6 @@ function ask(
   })
   sent.end(text)
   return promise
-}
-
-function codeOf(error: Error): string {
-  return 'code' in error ? String(error.code) : error.message
 }
 
 function parsed(bytes: Buffer): Tree {

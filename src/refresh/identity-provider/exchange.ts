@@ -9,6 +9,7 @@ import type { Clock } from '../../model/clock.ts'
 import { credential, type Permit, type VerifiedToken } from '../../model/decision.ts'
 import type { Delivery, Refresh } from '../../model/next-token.ts'
 import { isRefusal, type Refusal } from '../../model/refusal.ts'
+import { within } from '../../model/within.ts'
 import { type DeliveryPolicy, deliveryOf, type RefreshResult } from '../delivery.ts'
 import { isInWindow, type SuccessorPolicy, sessionEndSeconds } from '../successor.ts'
 import { type BackOff, backOffAfter, noBackOff, pauseAfter } from './back-off.ts'
@@ -82,7 +83,7 @@ export function createExchanger(parts: ExchangerParts): Refresh {
       return result
     })
     parts.track?.(landing)
-    const flight = within(landing, policy.timeoutMs)
+    const flight = within(landing, policy.timeoutMs, nothing)
     flights.set(key, flight)
     return flight
   }
@@ -154,10 +155,7 @@ export function createExchanger(parts: ExchangerParts): Refresh {
     }
     const admitted = admit(result.text)
     if (!(admitted instanceof Promise)) return conclude(admitted)
-    return within(
-      admitted.then(conclude, () => undefined),
-      policy.timeoutMs,
-    )
+    return within(admitted.then(conclude, nothing), policy.timeoutMs, nothing)
   }
 
   return (permit) => {
@@ -185,6 +183,8 @@ function isAnswerOf(error: unknown): boolean {
   return error instanceof Unfit || (error instanceof ExchangeError && !error.isInDoubt)
 }
 
+const nothing = (): undefined => undefined
+
 function backOffOf(known: Result | undefined): BackOff {
   return known?.state === 'none' ? known.backOff : noBackOff
 }
@@ -193,15 +193,4 @@ function backOffOf(known: Result | undefined): BackOff {
 function problemOf(error: unknown): string {
   if (error instanceof ExchangeError || error instanceof StoreError || error instanceof Unfit) return error.message
   return `Cannot exchange a token: ${error instanceof Error ? error.name : 'unknown error'}`
-}
-
-/** The promise's value if it comes in time, else nothing. */
-function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(undefined), timeoutMs)
-    void promise.then((value) => {
-      clearTimeout(timer)
-      resolve(value)
-    })
-  })
 }

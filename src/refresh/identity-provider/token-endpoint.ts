@@ -2,7 +2,7 @@
 // One bounded request, no redirects: a redirect would carry the token and our secret to somewhere else.
 
 import type { Clock } from '../../model/clock.ts'
-import { type Fetch, fetchBounded, TooLargeError } from '../../outbound-http/fetch.ts'
+import { causeOf, type Fetch, fetchBounded, TooLargeError } from '../../outbound-http/fetch.ts'
 import { authenticateBy, type ClientCredentials } from './client-authentication.ts'
 import { ExchangeError } from './exchange-error.ts'
 import { readTokenAnswer, type TokenAnswer, type WholeAnswer } from './token-response.ts'
@@ -108,7 +108,7 @@ async function post(
     return { status, body, retryAfter }
   } catch (error) {
     const concerns = error instanceof TooLargeError ? 'token' : 'provider'
-    throw new ExchangeError(concerns, causeOf(error, timeoutMs), { isInDoubt: wasTaken() })
+    throw new ExchangeError(concerns, causeOf(error, { timeoutMs }), { isInDoubt: wasTaken() })
   }
 }
 
@@ -131,11 +131,4 @@ function watchedBody(form: string): { readonly body: Blob; readonly wasTaken: ()
     })
   // A blob and no bare stream: its length is known, and not every token endpoint takes a body in chunks.
   return { body: Object.assign(new Blob([bytes]), { stream }), wasTaken: () => isTaken }
-}
-
-/** What really went wrong: fetch hides it behind "fetch failed". */
-function causeOf(error: unknown, deadlineMs: number): string {
-  if (!(error instanceof Error)) return 'the request failed'
-  if (error.name === 'TimeoutError') return `no answer within ${deadlineMs / 1000} s`
-  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message
 }

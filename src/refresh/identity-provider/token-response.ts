@@ -1,5 +1,6 @@
 // Reads what a token endpoint answers (RFC 6749 section 5): only the members that are used, whatever else is in it. A refresh
 // token that is there is never lost for something else that is odd about the answer.
+import { textIn } from '../../model/claim-text.ts'
 import type { Clock } from '../../model/clock.ts'
 import { type Concern, ExchangeError } from './exchange-error.ts'
 import { providerWords } from './provider-words.ts'
@@ -36,12 +37,12 @@ export function readTokenAnswer(answer: WholeAnswer, secrets: readonly string[],
   const members = membersOf(answer.body)
   const isGood = status >= 200 && status < 300
   if (isGood) {
-    const [accessToken, refreshToken] = [textOf(members.access_token), textOf(members.refresh_token)]
+    const [accessToken, refreshToken] = [textIn(members.access_token), textIn(members.refresh_token)]
     if (accessToken !== undefined || refreshToken !== undefined)
-      return { accessToken, refreshToken, issuedTokenType: textOf(members.issued_token_type) }
+      return { accessToken, refreshToken, issuedTokenType: textIn(members.issued_token_type) }
   }
   const retryAfterMs = retryAfterOf(answer.retryAfter, clock)
-  const error = textOf(members.error)
+  const error = textIn(members.error)
   if (error !== undefined) throw refusal(status, error, members.error_description, secrets, retryAfterMs)
   if (isGood) throw new ExchangeError('token', noTokenResponse(status), { isInDoubt: true })
   const concerns = ABOUT_THE_TOKEN.has(status) ? 'token' : 'provider'
@@ -53,11 +54,6 @@ export function readTokenAnswer(answer: WholeAnswer, secrets: readonly string[],
 function noTokenResponse(status: number): string {
   const what = 'the answer is not a token response (RFC 6749 section 5.1)'
   return status === 200 ? what : `status is ${status}, and ${what}`
-}
-
-/** A text with something in it; everything else counts as not there. */
-function textOf(member: unknown): string | undefined {
-  return typeof member === 'string' && member !== '' ? member : undefined
 }
 
 function membersOf(body: Buffer): Readonly<Record<string, unknown>> {
@@ -81,7 +77,7 @@ function otherWords({ error, ...members }: Readonly<Record<string, unknown>>, bo
     members.errorSummary,
     members.title,
   ]
-  return told.find((each) => textOf(each) !== undefined) ?? plainText(body)
+  return told.find((each) => textIn(each) !== undefined) ?? plainText(body)
 }
 
 function plainText(body: Buffer): string | undefined {

@@ -12,7 +12,7 @@ import { createTroubleReport } from '../../redis/error-log.ts'
 import { type Probe, readReplicaLink, readSafety, type Safety } from '../../redis/eviction-check.ts'
 import { createLoneMaster } from '../../redis/lone-master.ts'
 import { countOf, entriesOf, entriesOfRead, millisecondsOf } from '../../redis/replies.ts'
-import { messageOf } from '../../redis/report.ts'
+import { redisMessageOf } from '../../redis/report.ts'
 import { createRights } from '../../redis/rights.ts'
 import type { PlainKey } from '../rule/plain-keys.ts'
 import type { Rule } from '../rule/rule.ts'
@@ -224,7 +224,7 @@ export function createRedisStore(parts: RedisStoreParts): RedisStore {
       try {
         await commands.open()
       } catch (error) {
-        throw new Error(`Cannot reach ${describeAddress(address)}: ${messageOf(error)}`)
+        throw new Error(`Cannot reach ${describeAddress(address)}: ${redisMessageOf(error)}`)
       }
     },
     close: async () => {

@@ -186,11 +186,13 @@ function looksLikeToken(value: string): boolean {
   return /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(value)
 }
 
-function problem(reason: string): Problem {
+/** Why nothing is revoked. */
+export function problem(reason: string): Problem {
   return { problem: `Cannot revoke: ${reason}` }
 }
 
-function timeProblem(name: string): Problem {
+/** The same where a member is no time. */
+export function timeProblem(name: string): Problem {
   return problem(`"${name}" is neither ISO 8601 with a time zone, nor unix seconds, nor "now"`)
 }
 

@@ -1,7 +1,9 @@
 // What does a person mean who asks to revoke something? Turns the answer into rules and into sentences that say what it
 // will match, or says why it cannot match anything. A token is read here without verifying it: revoking is harmless.
+
 import { createHash } from 'node:crypto'
-import { buildRule, quote, type RuleSettings } from './json.ts'
+import { textIn } from '../../model/claim-text.ts'
+import { buildRule, problem, quote, type RuleSettings, timeProblem } from './json.ts'
 import { isPlainKeyRule } from './plain-keys.ts'
 import type { Problem, Rule, RuleKind } from './rule.ts'
 import { isProblem } from './rule.ts'
@@ -106,7 +108,7 @@ function fromToken(
   const { claims, signedPart } = read
   const exp = claims.get('exp')
   if (typeof exp !== 'number') return problem('token has no "exp", so it is refused without a revocation')
-  const iss = textOf(claims.get('iss'))
+  const iss = textIn(claims.get('iss'))
   if (issuer !== undefined && issuer !== iss) {
     return problem('rule can never match: the token names another issuer than the one given')
   }
@@ -114,8 +116,8 @@ function fromToken(
   if (times.issuedBeforeSeconds !== undefined && typeof iat === 'number' && iat > times.issuedBeforeSeconds) {
     return problem(`rule can never match: the token was issued at ${timeText(iat)}, which is later than asked for`)
   }
-  const jti = textOf(claims.get('jti'))
-  const sid = textOf(claims.get('sid'))
+  const jti = textIn(claims.get('jti'))
+  const sid = textIn(claims.get('sid'))
   const value = jti ?? `sha256:${createHash('sha256').update(signedPart, 'ascii').digest('base64url')}`
   const session = { value: sid ?? value, endSeconds: sessionEndSeconds(exp, sid, settings) }
   if (exp + GRACE_SECONDS <= settings.nowSeconds) return fromExpired({ exp, iss }, session, times, settings)
@@ -198,16 +200,4 @@ function readToken(token: string): { claims: ReadonlyMap<string, unknown>; signe
     // Falls through to the one sentence for everything that is not a JSON object.
   }
   return problem('payload of the token is not a JSON object')
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-function problem(reason: string): Problem {
-  return { problem: `Cannot revoke: ${reason}` }
-}
-
-function timeProblem(name: string): Problem {
-  return problem(`"${name}" is neither ISO 8601 with a time zone, nor unix seconds, nor "now"`)
 }

@@ -3,7 +3,9 @@
 
 import type { HeaderRules } from '../../http/headers/names.ts'
 import type { Permit } from '../../model/decision.ts'
+import { messageOf } from '../../model/error.ts'
 import type { Delivery } from '../../model/next-token.ts'
+import { within } from '../../model/within.ts'
 import type { HandlerParts } from './dependencies.ts'
 
 const REFRESH_TIMEOUT_MS = 2_000
@@ -18,25 +20,19 @@ export function deliver(
   const { refresh } = rules.policy
   if (refresh === undefined || permit.token === undefined || permit.decision !== 'permit') return nothing
   const failed = (error: unknown): Delivery => {
-    parts.log.error({ error: error instanceof Error ? error.message : String(error) }, 'Cannot refresh the token')
+    parts.log.error({ error: messageOf(error) }, 'Cannot refresh the token')
     return nothing
   }
   try {
     const delivery = refresh(permit)
     if (!(delivery instanceof Promise)) return delivery ?? nothing
-    return soon(delivery).then((late) => late ?? nothing, failed)
+    return within(delivery, REFRESH_TIMEOUT_MS, tooLate).then((late) => late ?? nothing, failed)
   } catch (error) {
     return failed(error)
   }
 }
 
 /** The answer of the application does not wait for a token that does not come. */
-function soon<T>(promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`Cannot refresh: no token after ${REFRESH_TIMEOUT_MS} ms`)),
-      REFRESH_TIMEOUT_MS,
-    )
-    promise.finally(() => clearTimeout(timer)).then(resolve, reject)
-  })
+function tooLate(): never {
+  throw new Error(`Cannot refresh: no token after ${REFRESH_TIMEOUT_MS} ms`)
 }

@@ -1,7 +1,8 @@
 // How a key set comes over the network: https or loopback, one bounded answer, no redirects. A redirect could point
 // the gate at anything inside the cluster, and an endless body would fill its memory.
 
-import { type BoundedAnswer, type Fetch, fetchBounded } from '../../outbound-http/fetch.ts'
+import { codeOf, isUntrusted } from '../../model/error.ts'
+import { type BoundedAnswer, causeOf, type Fetch, fetchBounded } from '../../outbound-http/fetch.ts'
 import { withoutByteOrderMark } from './key-set.ts'
 
 const MAXIMUM_BYTES = 1024 * 1024
@@ -41,7 +42,7 @@ async function fetchText(url: string, fetch: Fetch): Promise<string> {
       onlyStatus: 200,
     })
   } catch (error) {
-    throw new Error(`Cannot load keys from ${JSON.stringify(url)}: ${causeOf(error)}`)
+    throw new Error(`Cannot load keys from ${JSON.stringify(url)}: ${troubleOf(error)}`)
   }
   if (answer.status !== 200) throw new Error(`Cannot load keys from ${JSON.stringify(url)}: status is ${answer.status}`)
   return withoutByteOrderMark(answer.body.toString('utf8'))
@@ -55,27 +56,17 @@ function parseDocument(text: string, url: string): Record<string, unknown> {
   throw new Error(`Cannot use ${JSON.stringify(url)}: it is not a JSON object`)
 }
 
-/** What really went wrong: fetch hides it behind "fetch failed". */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
-  const { cause } = error
-  if (!(cause instanceof Error)) return error.message
-  const hint = 'code' in cause ? hintFor(String(cause.code)) : undefined
-  if (hint === undefined) return cause.message || cause.name
+/** What really went wrong, and what would be right where the settings can end it. */
+function troubleOf(error: unknown): string {
+  const cause = causeOf(error, { timeoutMs: TIMEOUT_MS })
+  const hint = error instanceof Error ? hintFor(codeOf(error.cause)) : undefined
   // Node adds advice about its own flags to some messages; ours stands in its place
-  return `${cause.message.split(';', 1)[0]}: ${hint}`
+  return hint === undefined ? cause : `${cause.split(';', 1)[0]}: ${hint}`
 }
-
-const untrusted: ReadonlySet<string> = new Set([
-  ...['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
-  ...['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
-  'CERT_SIGNATURE_FAILURE',
-])
 
 /** What would be right, for the troubles with TLS that the settings can end. */
 function hintFor(code: string): string | undefined {
-  if (untrusted.has(code)) return 'set keys.caFile to a file with the certificates that vouch for this server'
+  if (isUntrusted(code)) return 'set keys.caFile to a file with the certificates that vouch for this server'
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
     return 'that port does not speak TLS'
   return undefined

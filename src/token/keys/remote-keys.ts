@@ -1,7 +1,9 @@
 // Keys that an identity provider publishes: fetched ahead of need, once for all who wait, kept when the provider fails. A
 // token with an unknown key id waits for the next fetch that may begin; a flood of them never makes the gate ask more often
 // than its allowance, and never has a token refused for a key that no fetch has looked for.
+
 import type { Clock } from '../../model/clock.ts'
+import { messageOf } from '../../model/error.ts'
 import { refuse } from '../../model/refusal.ts'
 import { createAbsentKeys } from './absent-keys.ts'
 import { createFetchAllowance } from './fetch-allowance.ts'
@@ -132,7 +134,7 @@ export function createRemoteKeys(parts: RemoteKeysParts): KeySource {
     try {
       return readKeySet(await parts.fetchKeySet())
     } catch (error) {
-      return error instanceof Error ? error.message : String(error)
+      return messageOf(error)
     }
   }
 

@@ -82,7 +82,7 @@ test('where one file of the three is in the way, none is written', async () => {
 test('a folder that is a file is told in one line', async () => {
   writeFileSync(join(folder, 'file'), '')
   const { complained, exitCode } = await sidegate(['keys', 'generate', '--out', join(folder, 'file', 'keys')])
-  expect(complained).toEqual([`Cannot write "${folder}/file/keys": a part of its path is not a folder`])
+  expect(complained).toEqual([`Cannot write "${folder}/file/keys": a part of its path is not a directory`])
   expect(exitCode).toBe(1)
   expect((await sidegate(['keys', 'generate', '--out', join(folder, 'file')])).exitCode).toBe(1)
 })

@@ -6,7 +6,7 @@ import type { Clock } from '../../../model/clock.ts'
 import type { Logger } from '../../../model/logger.ts'
 import { reconnectDelayMs } from '../../../redis/client.ts'
 import { LONE_MASTER } from '../../../redis/lone-master.ts'
-import { messageOf } from '../../../redis/report.ts'
+import { redisMessageOf } from '../../../redis/report.ts'
 import { createServerView } from '../../../redis/server-view.ts'
 import type { RuleList } from '../../compact-list/list.ts'
 import type { Rule } from '../../rule/rule.ts'
@@ -271,7 +271,7 @@ export function createFeed(parts: FeedParts): Feed {
         failures = 0
       } catch (error) {
         if (stopping.signal.aborted) return
-        contact.lose(messageOf(error), 'Revocation list lost contact with Redis')
+        contact.lose(redisMessageOf(error), 'Revocation list lost contact with Redis')
         server.forget()
         failures += 1
         await sleep(reconnectDelayMs(failures), undefined, { signal: stopping.signal }).catch(() => {})

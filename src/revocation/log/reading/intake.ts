@@ -3,7 +3,7 @@
 
 import type { Clock } from '../../../model/clock.ts'
 import type { Logger } from '../../../model/logger.ts'
-import { messageOf } from '../../../redis/report.ts'
+import { redisMessageOf } from '../../../redis/report.ts'
 import type { ServerView } from '../../../redis/server-view.ts'
 import type { RuleList } from '../../compact-list/list.ts'
 import { compareRules, lasting, type Rule } from '../../rule/rule.ts'
@@ -62,7 +62,7 @@ export function createIntake(parts: IntakeParts): Intake {
       try {
         callback(rule)
       } catch (error) {
-        log.error({ detail: messageOf(error) }, 'A listener to the revocation list failed')
+        log.error({ detail: redisMessageOf(error) }, 'A listener to the revocation list failed')
       }
     }
   }
@@ -143,7 +143,7 @@ export function createIntake(parts: IntakeParts): Intake {
     try {
       return list.apply(rule)
     } catch (error) {
-      complaints.note('failed', id, messageOf(error))
+      complaints.note('failed', id, redisMessageOf(error))
       unheldUntilSeconds = Math.max(unheldUntilSeconds, rule.expiresAtSeconds + parts.toleranceSeconds())
       observe.skipped(1)
       return false

@@ -2,7 +2,7 @@
 // Must never say yes to what is not certain.
 import type { Command, RedisConnection } from '../../../redis/connection.ts'
 import { countOf, entriesOf } from '../../../redis/replies.ts'
-import { messageOf } from '../../../redis/report.ts'
+import { redisMessageOf } from '../../../redis/report.ts'
 import { createSteadyWrite } from '../../../redis/slot-moves.ts'
 import type { Rule } from '../../rule/rule.ts'
 import { encodeEntry } from '../entry.ts'
@@ -62,7 +62,7 @@ export function createAppend(parts: AppendParts) {
       return await write(`${leastMs}-*`)
     } catch (error) {
       // Somebody else was faster. What is written twice is one rule.
-      if (!messageOf(error).includes('equal or smaller')) throw error
+      if (!redisMessageOf(error).includes('equal or smaller')) throw error
       return write('*')
     }
   }

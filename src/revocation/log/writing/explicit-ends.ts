@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../../model/clock.ts'
 import type { Logger } from '../../../model/logger.ts'
-import { messageOf } from '../../../redis/report.ts'
+import { redisMessageOf } from '../../../redis/report.ts'
 import type { RuleList } from '../../compact-list/list.ts'
 import { MAX_TIME_SECONDS, type Rule, ruleKeyOf } from '../../rule/rule.ts'
 import { encodeEntry } from '../entry.ts'
@@ -115,7 +115,7 @@ export function createExplicitEnds(parts: ExplicitEndsParts): ExplicitEnds {
     } catch (error) {
       // Each gate counts the end by the lifetimes it knows until then.
       if (failedMs === Number.NEGATIVE_INFINITY)
-        log.warn({ detail: messageOf(error) }, 'Cannot write the ends of revocation rules that have none')
+        log.warn({ detail: redisMessageOf(error) }, 'Cannot write the ends of revocation rules that have none')
       failedMs = clock()
     }
   }

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../../model/clock.ts'
 import type { Logger } from '../../../model/logger.ts'
-import { messageOf } from '../../../redis/report.ts'
+import { redisMessageOf } from '../../../redis/report.ts'
 import type { RuleList } from '../../compact-list/list.ts'
 import { type Rule, ruleKeyOf } from '../../rule/rule.ts'
 import type { RevocationObserver } from '../report.ts'
@@ -150,7 +150,7 @@ export function createHealer(parts: HealerParts): Healer {
       isFailing = false
     } catch (error) {
       observe.read('heal', 'error')
-      if (!isFailing) log.error({ detail: messageOf(error) }, 'Cannot write lost rules back to the revocation log')
+      if (!isFailing) log.error({ detail: redisMessageOf(error) }, 'Cannot write lost rules back to the revocation log')
       isFailing = true
     }
   }
