@@ -84,7 +84,11 @@ export function createFeed(parts: FeedParts): Feed {
   const explicitEnds = createExplicitEnds({
     ...parts,
     appendEntries: async (entries) => {
-      await ledger.track(async () => ({ ids: await store.appendRaw(entries), values: entries.map(valueOfEntry) }))
+      const fromMs = await afterLoss.healFromMs()
+      await ledger.track(async () => ({
+        ids: await store.appendRaw(entries, fromMs),
+        values: entries.map(valueOfEntry),
+      }))
     },
   })
   const healer = createHealer({

@@ -1,6 +1,7 @@
 // Gives entries that other programs wrote without `expires` an end, once for the fleet: a copy with the time of the entry and an
 // explicit end. Otherwise each gate would count the end by the lifetimes that it knows, and a gate with shorter ones could drop a
-// rule that the others hold. Must never shorten a rule below the longest lifetime in the fleet, counted from the entry.
+// rule that the others hold. Must never shorten a rule below the longest lifetime in the fleet, counted from the entry, nor write a
+// lift: in a log that was wiped meanwhile it could count over a newer rule.
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from '../../../model/clock.ts'
@@ -48,13 +49,13 @@ export function createExplicitEnds(parts: ExplicitEndsParts): ExplicitEnds {
   let failedMs = Number.NEGATIVE_INFINITY
 
   function note(rule: Rule, isChange: boolean): void {
-    if (rule.isEndGuessed) {
+    if (rule.isEndGuessed && !rule.lifted) {
       if (isChange) add(rule)
       return
     }
     if (noted.size === 0) return
     const key = ruleKeyOf(rule)
-    // The copy of an earlier rule says nothing of a lift that came after it.
+    // A copy of an earlier rule says nothing of a later one.
     if ((noted.get(key)?.atMs ?? Number.POSITIVE_INFINITY) <= rule.atMs) noted.delete(key)
   }
 
@@ -69,7 +70,7 @@ export function createExplicitEnds(parts: ExplicitEndsParts): ExplicitEnds {
     let seen = 0
     let guessed = 0
     for (const rule of list.entries()) {
-      if (rule.isEndGuessed) {
+      if (rule.isEndGuessed && !rule.lifted) {
         add(rule)
         guessed += 1
       }
