@@ -282,8 +282,10 @@ describe('Redis', () => {
     await Promise.all([refreshAll(), breakConnections()])
     expect(sessions.map(({ given }) => given.size)).toEqual(sessions.map(() => 1))
     const { refreshes } = fleet.provider
-    expect(new Set(refreshes.map(({ refreshToken }) => refreshToken)).size).toBe(20)
-    expect(refreshes).toHaveLength(20)
+    // One more for a session whose next access token was lost to a broken connection, when the rotated refresh token was safe:
+    // it is used then, and no refresh token is ever used twice.
+    expect(new Set(refreshes.map(({ refreshToken }) => refreshToken)).size).toBe(refreshes.length)
+    expect(refreshes.length).toBeGreaterThanOrEqual(20)
     expect(refreshes.flatMap(({ error }) => error ?? [])).toEqual([])
   }, 60_000)
 
