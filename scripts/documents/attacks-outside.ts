@@ -98,6 +98,7 @@ export const outsideSections: readonly AttackSection[] = [
       ['ipv4-client-of-dual-stack', 'An IPv4 client of a dual-stack listener that counts as another address'],
       ['upgrade-changes-settings', 'An upgrade that changes what settings mean'],
       ['client-certificate-of-removed-authority', 'A client certificate of an authority that was removed'],
+      ['revoked-client-certificate', 'A revoked client certificate, and a list that TLS would not use'],
       [
         'app-mounts-keys',
         'An app that mounts the keys of the gate, a label that nobody sees, a Redis without password',

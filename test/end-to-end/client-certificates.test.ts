@@ -3,13 +3,18 @@
 import { writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { makeCertificates, type TestCertificates, type TestPair } from '../support/certificates.ts'
 import { eventually } from '../support/eventually.ts'
 import { createWorld, type Gateway, startGateway, stopGateways, type World } from '../support/gateway.ts'
 import { startApp } from '../support/origin.ts'
+import { killProcesses, startProcess } from '../support/process.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
 import { type RawSecureClient, rawSecureClient, secureRequest } from '../support/secure-client.ts'
+
+// One starts several processes: on a busy machine a start takes some seconds.
+vi.setConfig({ testTimeout: 120_000 })
 
 let ours: TestCertificates
 let others: TestCertificates
@@ -36,6 +41,7 @@ beforeEach(async () => {
     if (req.url === '/slow') slow.push(res)
     else res.end('quick')
   })
+  new WebSocketServer({ server: app.server }).on('connection', (socket) => socket.on('error', () => {}))
 })
 afterEach(async () => {
   await stopGateways()
@@ -61,16 +67,21 @@ ${more}`
 
 const asking = () => `authorization: Bearer ${world.mint()}\r\nhost: a\r\n\r\n`
 
-async function keepAlive(gate: Gateway, pair: TestPair): Promise<RawSecureClient> {
+type Port = Pick<Gateway, 'port'>
+
+async function keepAlive(gate: Port, pair: TestPair): Promise<RawSecureClient> {
   const client = await rawSecureClient(gate.port, own(pair))
   client.send(`GET / HTTP/1.1\r\n${asking()}`)
   await eventually(() => expect(client.text()).toContain('quick'))
   return client
 }
 
-async function openSocket(gate: Gateway, pair: TestPair): Promise<{ readonly closed: Promise<unknown> }> {
-  const server = new WebSocketServer({ server: app.server })
-  server.on('connection', (socket) => socket.on('error', () => {}))
+interface OpenSocket {
+  readonly closed: Promise<unknown>
+  readonly isOpen: () => boolean
+}
+
+async function openSocket(gate: Port, pair: TestPair): Promise<OpenSocket> {
   const socket = new WebSocket(`wss://127.0.0.1:${gate.port}/`, {
     ...own(pair),
     headers: { authorization: `Bearer ${world.mint()}` },
@@ -79,10 +90,13 @@ async function openSocket(gate: Gateway, pair: TestPair): Promise<{ readonly clo
     socket.once('open', resolve)
     socket.once('error', reject)
   })
-  return { closed: new Promise((resolve) => socket.once('close', resolve)) }
+  return {
+    closed: new Promise((resolve) => socket.once('close', resolve)),
+    isOpen: () => socket.readyState === WebSocket.OPEN,
+  }
 }
 
-const statusFor = async (gate: Gateway, pair: TestPair, more = {}) =>
+const statusFor = async (gate: Port, pair: TestPair, more = {}) =>
   (await secureRequest(gate.port, { ...own(pair), headers: { authorization: `Bearer ${world.mint()}` }, ...more }))
     .status
 
@@ -119,7 +133,7 @@ describe('another authority', () => {
 describe('revoked client certificates', () => {
   const withList = () => settings(`  clientCrlFile: ${join(world.folder, 'revoked.pem')}`)
 
-  // holds: client-certificate-of-removed-authority
+  // holds: revoked-client-certificate
   it('are refused, and no others; those revoked by a reload lose what they hold open', async () => {
     write('clients.pem', ours.authority)
     write('revoked.pem', ours.revoke([]))
@@ -151,6 +165,65 @@ describe('revoked client certificates', () => {
     write('revoked.pem', ours.revoke([lost]))
     const text = withList().replace(/ {2}clientCaFile.*\n/, '')
     await expect(startGateway(text)).rejects.toThrow(/tls.clientCrlFile.*no client is asked for one.*tls.clientCaFile/)
+  })
+})
+
+describe('two workers that follow their files', () => {
+  let redis: TestRedis
+  beforeEach(async () => {
+    redis = await startRedis()
+  })
+  afterEach(async () => {
+    killProcesses()
+    await redis.stop()
+  })
+
+  const start = async () => {
+    write('server.pem', ours.certificate)
+    write('server.key', ours.privateKey)
+    write('clients.pem', ours.authority)
+    write('revoked.pem', ours.revoke([]))
+    const text = settings(`  clientCrlFile: ${join(world.folder, 'revoked.pem')}
+workers: 2
+revocation: { redis: '${redis.url}' }
+`)
+      .replace(ours.certificateFile, join(world.folder, 'server.pem'))
+      .replace(ours.keyFile, join(world.folder, 'server.key'))
+    const gate = await startProcess(['run', '--config', write('sidegate.yaml', text)])
+    await eventually(async () => expect((await fetch(`http://127.0.0.1:${gate.adminPort}/readyz`)).status).toBe(200))
+    return gate
+  }
+  /** Connections go to the workers in turn: four reach both. */
+  const four = <T>(make: () => Promise<T>) => Promise.all([make(), make(), make(), make()])
+  const answers = (client: RawSecureClient) => client.text().split('quick').length - 1
+
+  // holds: client-certificate-of-removed-authority
+  // holds: revoked-client-certificate
+  it('let connections live through a new certificate of the server, and end them where other clients are let in', async () => {
+    const gate = await start()
+    const kept = await four(() => keepAlive(gate, lost))
+    const webSockets = await four(() => openSocket(gate, lost))
+    const shown = async () => (await secureRequest(gate.port, own(good))).shown
+
+    const next = ours.issue('next')
+    write('server.pem', next.certificate)
+    write('server.key', next.privateKey)
+    await eventually(async () => expect(await four(shown)).toEqual(['next', 'next', 'next', 'next']))
+    for (const client of kept) client.send(`GET / HTTP/1.1\r\n${asking()}`)
+    await eventually(() => expect(kept.map(answers)).toEqual([2, 2, 2, 2]))
+    expect(webSockets.map(({ isOpen }) => isOpen())).toEqual([true, true, true, true])
+
+    write('revoked.pem', ours.revoke([lost]))
+    await Promise.all([...kept, ...webSockets].map(({ closed }) => closed))
+    await four(() => expect(statusFor(gate, lost)).rejects.toThrow())
+    expect(await four(() => statusFor(gate, good))).toEqual([200, 200, 200, 200])
+
+    const old = await four(() => keepAlive(gate, good))
+    write('revoked.pem', others.revoke([]))
+    write('clients.pem', others.authority)
+    await Promise.all(old.map(({ closed }) => closed))
+    await four(() => expect(statusFor(gate, good)).rejects.toThrow())
+    expect(await four(() => statusFor(gate, others.issue('new')))).toEqual([200, 200, 200, 200])
   })
 })
 

@@ -18,18 +18,19 @@ export interface TestCertificates extends TestPair {
   readonly authority: string
   /** One more certificate of this authority, for 127.0.0.1 and localhost, or for these names. */
   issue(commonName: string, names?: string): TestPair
-  /** A list (CRL, PEM) of these certificates of the authority, valid from now for so many days. */
-  revoke(certificates: readonly TestPair[], days?: number): string
+  /** A list (CRL, PEM) of these certificates of the authority, valid from now for so many days, with an extension. */
+  revoke(certificates: readonly TestPair[], days?: number, extension?: string): string
   remove(): void
 }
 
-/** Makes certificates for 127.0.0.1 and localhost. */
-export function makeCertificates(): TestCertificates {
+/** Makes certificates for 127.0.0.1 and localhost, and what their authority is called and may do. */
+export function makeCertificates(commonName = 'Test authority', usage?: string): TestCertificates {
   const folder = mkdtempSync(join(tmpdir(), 'sidegate-certificates-'))
   const file = (name: string) => join(folder, name)
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
   run([
-    ...['req', '-x509', ...newKey, '-subj', '/CN=Test authority'],
+    ...['req', '-x509', ...newKey, '-subj', `/CN=${commonName}`],
+    ...(usage === undefined ? [] : ['-addext', `keyUsage=${usage}`]),
     ...['-keyout', file('ca.key'), '-out', file('ca.pem')],
   ])
   const issue = (commonName: string, names = 'IP:127.0.0.1,DNS:localhost'): TestPair => {
@@ -42,10 +43,11 @@ export function makeCertificates(): TestCertificates {
     const [certificate, privateKey] = [readFileSync(certificateFile, 'utf8'), readFileSync(keyFile, 'utf8')]
     return { certificateFile, keyFile, certificate, privateKey }
   }
-  const revoke = (certificates: readonly TestPair[], days = 2): string => {
+  const revoke = (certificates: readonly TestPair[], days = 2, extension?: string): string => {
     const index = file('index.txt')
+    const more = extension === undefined ? '' : `crl_extensions=more\n[more]\n${extension}\n`
     const settings = `[ca]\ndefault_ca=it\n[it]\ndatabase=${index}\ndefault_md=sha256\n`
-    writeFileSync(file('ca.cnf'), settings)
+    writeFileSync(file('ca.cnf'), `${settings}${more}`)
     writeFileSync(index, '')
     const ca = ['ca', '-config', file('ca.cnf'), '-cert', file('ca.pem'), '-keyfile', file('ca.key')]
     for (const { certificateFile } of certificates) run([...ca, '-revoke', certificateFile])

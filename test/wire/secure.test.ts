@@ -204,6 +204,15 @@ describe('a listener that asks clients for a certificate', () => {
   })
 })
 
+it('refuses revoked clients also when its certificates are renewed without an authority', async () => {
+  const [good, lost] = [ours.issue('good'), ours.issue('lost')]
+  const revokedClients = [ours.revoke([lost])]
+  const { port, server } = await start({ certificates: { ...shown, clientAuthority: ours.authority, revokedClients } })
+  server.renewCertificates({ ...shown, clientAuthority: undefined })
+  expect((await secureRequest(port, { ca, cert: good.certificate, key: good.privateKey })).status).toBe(200)
+  await expect(secureRequest(port, { ca, cert: lost.certificate, key: lost.privateKey })).rejects.toThrow()
+})
+
 describe('another authority of clients', () => {
   // holds: client-certificate-of-removed-authority
   it('ends connections of the one before: idle ones at once, others after their answer', async () => {

@@ -128,8 +128,10 @@ function createSecureListener(
     for (const socket of handshakes.values()) socket.destroy()
   }
 
-  const renew = (next: ListenerCertificates): boolean => {
+  const renew = (given: ListenerCertificates): boolean => {
     // Whether clients are asked is fixed with the server. Asking without an authority would believe every public one
+    const isAuthorityKept = asksClients && given.clientAuthority === undefined
+    const next = isAuthorityKept ? { ...given, revokedClients: before.revokedClients } : given
     const nextAuthority = asksClients ? (next.clientAuthority ?? authority) : undefined
     server.setSecureContext(contextOf(next, nextAuthority))
     const areOthersBelieved = nextAuthority !== authority || isStricter(next, before)

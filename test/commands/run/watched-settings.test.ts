@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { readSettings, type Settings } from '../../../src/assembly/settings/read-settings.ts'
-import { watchSettings } from '../../../src/commands/run/watched-settings.ts'
+import { type Follower, watchSettings } from '../../../src/commands/run/watched-settings.ts'
 import type { Shell } from '../../../src/commands/shell.ts'
 import { makeCertificates } from '../../support/certificates.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -12,11 +12,12 @@ import { jwksOf, makeKey } from '../../support/tokens.ts'
 
 /** The certificate of the listener is judged by the clock last of all: whatever this does, the keys have been read before. */
 let onKeysRead = () => {}
+let laterMs = 0
 const shell: Shell = {
   environment: {},
   clock: () => {
     onKeysRead()
-    return Date.now()
+    return Date.now() + laterMs
   },
   print: () => {},
   complain: () => {},
@@ -31,6 +32,7 @@ let world: World
 let file: (name: string) => string
 const closing: (() => void)[] = []
 beforeEach(() => {
+  laterMs = 0
   world = createWorld()
   file = (name) => join(world.folder, name)
 })
@@ -45,12 +47,15 @@ const writeSettings = (port: number, keyFile = 'jwks.json') =>
 const writeKeys = (keyId: string, name = 'jwks.json') => writeFileSync(file(name), jwksOf(makeKey('ES256', keyId)))
 const keyIdOf = ({ materials }: Pick<Settings, 'materials'>) => materials.issuerKeys.get(ISSUER)?.keys[0]?.keyId
 
-async function start(beforeWatch: () => void = () => {}) {
+async function start(beforeWatch: () => void = () => {}, lookAgainMs?: number) {
   const given = { config: file('sidegate.yaml') }
   const first = await readSettings(given, shell)
   if ('problems' in first) throw new Error('the settings are wrong')
   beforeWatch()
-  const watched = await watchSettings(given, first, shell, times)
+  const watched = await watchSettings(given, first, shell, {
+    ...times,
+    ...(lookAgainMs !== undefined && { lookAgainMs }),
+  })
   closing.push(watched.close)
   const told: string[] = []
   let onTold = () => {}
@@ -166,4 +171,32 @@ it('tells nothing after it was closed', async () => {
   writeSettings(3)
   await eventually(() => expect(other.told).toEqual(['3 one']))
   expect(told).toEqual([])
+})
+
+it('reports what ends by the clock while no file changes, once each, and loads what is right again', async () => {
+  const certificates = makeCertificates()
+  closing.push(certificates.remove)
+  writeFileSync(file('revoked.pem'), certificates.revoke([]))
+  const { certificateFile, keyFile, authorityFile } = certificates
+  const files = { certFile: certificateFile, keyFile, clientCaFile: authorityFile, clientCrlFile: file('revoked.pem') }
+  writeFileSync(file('sidegate.yaml'), world.settings(upstream(1), `tls: ${JSON.stringify(files)}`))
+  writeKeys('one')
+  const { watched, app, told } = await start(undefined, 20)
+  const warned: string[] = []
+  const warn: Follower['warn'] = (warnings) =>
+    warned.push(...warnings.map(({ where, message }) => `${where} ${message}`))
+  await watched.follow({ ...app, warn })
+
+  laterMs = 1.8 * 86_400_000
+  await eventually(() => expect(warned).toHaveLength(2))
+  expect(warned).toEqual([
+    expect.stringMatching(/tls.clientCrlFile The list of revoked certificates expires at /),
+    expect.stringMatching(/tls.certFile The certificate expires at /),
+  ])
+  expect(told).toEqual([])
+  laterMs = 3 * 86_400_000
+  await eventually(() => expect(told).toEqual([expect.stringMatching(/has expired at /)]))
+  laterMs = 0
+  await eventually(() => expect(told.at(-1)).toBe('1 one'))
+  expect([told.length, warned.length]).toEqual([2, 2])
 })
