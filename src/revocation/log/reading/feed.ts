@@ -84,11 +84,8 @@ export function createFeed(parts: FeedParts): Feed {
   const explicitEnds = createExplicitEnds({
     ...parts,
     appendEntries: async (entries) => {
-      const fromMs = await afterLoss.healFromMs()
-      await ledger.track(async () => ({
-        ids: await store.appendRaw(entries, fromMs),
-        values: entries.map(valueOfEntry),
-      }))
+      // With the next id as it comes: one of a later millisecond would put whatever follows behind a rule of this one.
+      await ledger.track(async () => ({ ids: await store.appendRaw(entries), values: entries.map(valueOfEntry) }))
     },
   })
   const healer = createHealer({
